@@ -1,0 +1,99 @@
+# Recipes of copycost; `just` lists them. Settings such as COPYCOST_MTU=9000 (see compose.yaml) come from the
+# environment or from a file .env beside this one.
+
+set dotenv-load
+
+lab := "lab/lab.sh"
+
+_list:
+    @{{ just_executable() }} --list --unsorted
+
+# Build the container image, from a binary built here where cargo is, else inside Docker
+[group('container lab')]
+image HOW="auto":
+    @{{ lab }} image {{ HOW }}
+
+# Bring up sender, receiver and both wires, or mend them; `privileged` where the host refuses named rights
+[group('container lab')]
+lab-up MODE="":
+    @{{ lab }} up {{ MODE }}
+    @{{ lab }} status
+
+# Show what is there
+[group('container lab')]
+lab-status:
+    @{{ lab }} status
+
+# Say what the agents' containers can do: counters, x-ray, zero-copy
+[group('container lab')]
+doctor:
+    @{{ lab }} doctor
+
+# Run a grid (a file or a built-in name) in the lab and collect its run into results/
+[group('container lab')]
+sweep GRID="quick":
+    @{{ lab }} sweep {{ quote(GRID) }}
+
+# Run every path over both wires, every byte verified, in half a minute
+[group('container lab')]
+smoke:
+    @{{ lab }} sweep lab/grids/smoke-wires.yaml
+    @{{ lab }} tool validate results/latest
+
+# Go on with a run of the lab that was interrupted
+[group('container lab')]
+resume RUN:
+    @{{ lab }} resume {{ quote(RUN) }}
+
+# Run a run's grid again in the lab, with its seed, and say what differs
+[group('container lab')]
+reproduce RUN:
+    @{{ lab }} reproduce {{ quote(RUN) }}
+
+# Copy all runs from the lab's volume to results/; every sweep ends with this
+[group('container lab')]
+collect:
+    @{{ lab }} collect
+
+# Remove the lab with all that belongs to it; `discard` gives up runs that cannot be collected
+[group('container lab')]
+lab-down MODE="":
+    @{{ lab }} down {{ MODE }}
+
+# Make the report of a run
+[group('results')]
+report RUN="results/latest":
+    @{{ lab }} tool report {{ quote(RUN) }}
+
+# Run the quick grid between two network namespaces: no Docker, no root
+[group('lab without Docker')]
+quick: build
+    @{{ lab }} tool sweep quick
+
+# Run a grid between two network namespaces
+[group('lab without Docker')]
+sweep-netns GRID="quick": build
+    @{{ lab }} tool sweep {{ quote(GRID) }}
+
+# Build the program, statically linked and marked with its revision
+[group('development')]
+build:
+    @{{ lab }} build
+
+# Run all tests; those that need Docker say so where there is none
+[group('development')]
+test:
+    @rm -f target/tmp/skipped-tests
+    cargo test --locked
+    @[ ! -f target/tmp/skipped-tests ] || sort target/tmp/skipped-tests
+
+# Check format, lints and the files of the lab; a checker that is not installed is named and passed over
+[group('development')]
+lint:
+    cargo fmt --check
+    cargo clippy --locked --all-targets -- -D warnings
+    @lab/lint.sh
+
+# What continuous integration runs, but for the lab
+[group('development')]
+ci: lint test build

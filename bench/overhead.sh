@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# What does copycost's own loop cost? Interleaved pairs on one veth pair, pinned alike: copycost against a
+# minimal C loop that makes the same calls, and plain-send against iperf3. Prints the ratio of medians
+# (copycost over the other) and the range of the paired ratios; asserts nothing.
+#
+#   bench/overhead.sh [PAIRS] [PATH ...]       default: 7 pairs of plain-send, two-copy and one-copy
+#
+# Needs root, iproute2, a C compiler, and iperf3 for its part. Sizes and the window may be set:
+#   SIZES="64 1024" WINDOW_MS=500 bench/overhead.sh 9 plain-send
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+pairs=${1:-7}
+shift || true
+paths=("$@")
+[ "${#paths[@]}" -gt 0 ] || paths=(plain-send two-copy one-copy)
+read -ra sizes <<<"${SIZES:-64 1024 16384 65536 262144}"
+window=${WINDOW_MS:-400} warmup=100
+binary=${COPYCOST:-$(find target -path '*/release/copycost' -type f -print -quit)}
+scratch=$(mktemp -d)
+ns_a="copycost-bench-a-$$" ns_b="copycost-bench-b-$$"
+
+clean_up() {
+    ip netns pids "$ns_a" 2>/dev/null | xargs -r kill -9 2>/dev/null || true
+    ip netns pids "$ns_b" 2>/dev/null | xargs -r kill -9 2>/dev/null || true
+    ip netns delete "$ns_a" 2>/dev/null || true
+    ip netns delete "$ns_b" 2>/dev/null || true
+    rm -rf "$scratch"
+}
+trap clean_up EXIT
+
+gcc -O2 -o "$scratch/minimal" bench/minimal.c
+ip netns add "$ns_a"
+ip netns add "$ns_b"
+"$binary" link create --sender-ns "/run/netns/$ns_a" --receiver-ns "/run/netns/$ns_b" >/dev/null
+sender_addr=198.19.0.1 receiver_addr=198.19.0.2
+
+# The coordinator and its receiver are in B; the sender's agent in A, reached over the pair itself.
+head -c 32 /dev/urandom | base64 >"$scratch/token"
+ip netns exec "$ns_a" "$binary" agent --listen "$sender_addr:7010" --token-file "$scratch/token" 2>/dev/null &
+sleep 0.3
+
+copycost() { # PATH SIZE -> Gb/s
+    timeout 20 ip netns exec "$ns_b" "$binary" measure --path "$1" --size "$2" --duration "${window}ms" \
+        --warmup "${warmup}ms" --sender "$sender_addr:7010" --wire veth --token-file "$scratch/token" \
+        --pin 0:1 --format json | awk -F'[:,]' '/"throughput_gbps"/ { print $2 + 0 }'
+}
+
+minimal() { # PATH SIZE -> Gb/s
+    timeout 20 ip netns exec "$ns_b" "$scratch/minimal" recv 7020 1 "$warmup" "$window" >"$scratch/minimal.out" &
+    local receiver=$!
+    sleep 0.05
+    timeout 20 ip netns exec "$ns_a" "$scratch/minimal" send "$receiver_addr" 7020 0 "$1" "$2" || true
+    wait "$receiver"
+    cat "$scratch/minimal.out"
+}
+
+iperf() { # SIZE -> Gb/s, over its shortest time, a second
+    timeout 20 ip netns exec "$ns_a" taskset -c 0 iperf3 -s -1 -B "$sender_addr" -p 7030 >/dev/null &
+    local server=$!
+    sleep 0.1
+    timeout 20 ip netns exec "$ns_b" taskset -c 1 iperf3 -c "$sender_addr" -p 7030 -R -C cubic -l "$1" -J \
+        -t 1 2>/dev/null |
+        awk -F'[:,]' '/"sum_received"/ { there = 1 } there && /"bits_per_second"/ { print $2 / 1e9; exit }'
+    wait "$server" || true
+}
+
+summary() { # NAME FILE of lines "ours theirs"
+    awk -v name="$1" '
+        function median(values, count,    i, j, swap) {
+            for (i = 2; i <= count; i++)
+                for (j = i; j > 1 && values[j - 1] > values[j]; j--) {
+                    swap = values[j]; values[j] = values[j - 1]; values[j - 1] = swap
+                }
+            return count % 2 ? values[(count + 1) / 2] : (values[count / 2] + values[count / 2 + 1]) / 2
+        }
+        NF == 2 && $2 > 0 { count++; ours[count] = $1; theirs[count] = $2; ratio[count] = $1 / $2 }
+        END {
+            if (!count) { printf "%-32s no pair\n", name; exit }
+            one = median(ours, count); other = median(theirs, count); middle = median(ratio, count)
+            printf "%-32s %9.3f %9.3f %8.3f %8.3f   %.3f-%.3f\n", \
+                name, one, other, one / other, middle, ratio[1], ratio[count]
+        }' "$2"
+}
+
+printf '%-32s %9s %9s %8s %8s   %s\n' "" copycost other "medians" paired "range of pairs"
+for size in "${sizes[@]}"; do
+    for path in "${paths[@]}"; do
+        for ((pair = 0; pair < pairs; pair++)); do
+            if ((pair % 2)); then
+                other=$(minimal "$path" "$size") ours=$(copycost "$path" "$size")
+            else
+                ours=$(copycost "$path" "$size") other=$(minimal "$path" "$size")
+            fi
+            echo "$ours $other"
+        done >"$scratch/pairs"
+        summary "$path $size B / C loop" "$scratch/pairs"
+    done
+    if command -v iperf3 >/dev/null && [[ " ${paths[*]} " == *" plain-send "* ]]; then
+        for ((pair = 0; pair < pairs; pair++)); do
+            echo "$(copycost plain-send "$size") $(iperf "$size")"
+        done >"$scratch/pairs"
+        summary "plain-send $size B / iperf3" "$scratch/pairs"
+    fi
+done

@@ -1,0 +1,128 @@
+//! Control frames: a big-endian `u32` length, then that many bytes of JSON.
+//!
+//! The length is checked before anything is allocated, and the buffer grows with what really arrives.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Largest frame before the peer has proved itself, bytes.
+pub const STRANGER_CAP: u32 = 4 << 10;
+/// Largest frame afterwards, bytes: the report of some thousand streams fits.
+pub const CAP: u32 = 8 << 20;
+
+/// Why no frame came.
+#[derive(Debug)]
+pub enum FrameError {
+    /// The peer closed between two frames.
+    Closed,
+    /// The peer closed, or fell silent, in the middle of a frame, or the connection broke.
+    Io(io::Error),
+    /// The peer announced more than is allowed.
+    TooLong(u32),
+    /// The frame is not what was expected.
+    Malformed(String),
+    /// The peer was turned away; why.
+    Refused(String),
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => write!(out, "the connection was closed"),
+            Self::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                write!(out, "the connection was closed in the middle of a frame")
+            }
+            Self::Io(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                write!(out, "nothing came in time")
+            }
+            Self::Io(error) => write!(out, "{error}"),
+            Self::TooLong(bytes) => write!(out, "a frame of {bytes} bytes was announced"),
+            Self::Malformed(what) => write!(out, "a malformed frame: {what}"),
+            Self::Refused(why) => write!(out, "refused: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for FrameError {}
+
+/// Writes one frame.
+///
+/// # Errors
+/// When the connection does not take it.
+pub fn write<T: Serialize>(out: &mut impl Write, value: &T) -> io::Result<()> {
+    let mut bytes = vec![0; 4];
+    serde_json::to_writer(&mut bytes, value)?;
+    let length = u32::try_from(bytes.len() - 4).map_err(io::Error::other)?;
+    bytes[..4].copy_from_slice(&length.to_be_bytes());
+    out.write_all(&bytes)
+}
+
+/// Reads one frame of at most `cap` bytes.
+///
+/// # Errors
+/// As [`FrameError`] lists.
+pub fn read<T: DeserializeOwned>(input: &mut impl Read, cap: u32) -> Result<T, FrameError> {
+    let mut header = [0; 4];
+    let mut filled = 0;
+    while filled < header.len() {
+        match input.read(&mut header[filled..]) {
+            Ok(0) if filled == 0 => return Err(FrameError::Closed),
+            Ok(0) => return Err(FrameError::Io(io::ErrorKind::UnexpectedEof.into())),
+            Ok(bytes) => filled += bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(FrameError::Io(error)),
+        }
+    }
+    let length = u32::from_be_bytes(header);
+    if length > cap {
+        return Err(FrameError::TooLong(length));
+    }
+    let mut bytes = Vec::new();
+    input.take(u64::from(length)).read_to_end(&mut bytes).map_err(FrameError::Io)?;
+    if bytes.len() < length as usize {
+        return Err(FrameError::Io(io::ErrorKind::UnexpectedEof.into()));
+    }
+    serde_json::from_slice(&bytes).map_err(|error| FrameError::Malformed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_frame_comes_back() {
+        let mut wire = Vec::new();
+        write(&mut wire, &(7, "x")).unwrap();
+        let (number, text): (i32, String) = read(&mut &wire[..], CAP).unwrap();
+        assert_eq!((number, text.as_str()), (7, "x"));
+    }
+
+    #[test]
+    fn a_length_beyond_the_cap_is_refused_before_a_byte_is_read() {
+        let mut wire: &[u8] = &[0xff, 0xff, 0xff, 0xff, 1, 2, 3];
+        assert!(matches!(read::<i32>(&mut wire, CAP), Err(FrameError::TooLong(u32::MAX))));
+        assert_eq!(wire, [1, 2, 3]);
+    }
+
+    #[test]
+    fn an_end_between_frames_differs_from_one_inside() {
+        assert!(matches!(read::<i32>(&mut &[][..], CAP), Err(FrameError::Closed)));
+        for cut in [&[0, 0][..], &[0, 0, 0, 9, b'1']] {
+            assert!(matches!(read::<i32>(&mut &cut[..], CAP), Err(FrameError::Io(_))));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read::<super::super::protocol::Request>(&mut &bytes[..], STRANGER_CAP);
+            let mut framed = (bytes.len() as u32).to_be_bytes().to_vec();
+            framed.extend(&bytes);
+            prop_assert!(read::<super::super::protocol::Request>(&mut &framed[..], CAP).is_err());
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The agent: the process that holds one end, its worker threads and its counters.
+//!
+//! ```text
+//! coordinator            sender agent                receiver agent
+//!    | Prepare(order) ------>| listen
+//!    |<---- Listening(port) -|
+//!    | Prepare(order, addr) ---------------------------->| connect N streams (nonce, index)
+//!    |<---- Ready -----------|<------------- Ready ------|   counters open, buffers allocated
+//!    | Start --------------->|-------------------------->| ... flows, warm-up ...
+//!    | [Hold --------------->| pauses after a message    |   only when a trial counts messages:
+//!    |  <--- Held(bytes) ----|                           |   the receiver must know the boundary
+//!    |  Hold(bytes) ------------------------------------>|
+//!    |  <--------------------------------------- Held ---|]
+//!    | Measure ------------->|-------------------------->| each worker begins its window
+//!    |<---- Measuring -------|<----------- Measuring ----|   every window has begun: the time runs
+//!    | [Stop ----------------|-------------------------->|] only when a trial lasts a duration
+//!    |                       | half-close, reap          | drain to EOF
+//!    |<---- Report ----------|<------------ Report ------|
+//! ```
+//!
+//! Either agent may send `Broken` at any time after `Prepare`; it has then dropped the trial. Every frame
+//! carries the trial's number, so that one of an earlier trial is recognised and ignored.
+
+pub mod frame;
+pub mod gate;
+pub mod handshake;
+pub mod order;
+pub mod protocol;
+pub mod receiver;
+pub mod sender;
+pub mod serve;
+pub mod session;
+pub mod streams;

@@ -1,0 +1,244 @@
+//! The messages of the control channel. Every one refuses fields that it does not know.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use super::order::Order;
+use crate::failure::Failure;
+use crate::record::End;
+use crate::record::manifest::{Host, Link};
+use crate::record::stream::ZeroCopy;
+use crate::socket::ReadBack;
+use crate::xray::roofline::Bandwidth;
+use crate::xray::watch::Seen;
+
+/// Version of the protocol: both ends must speak the same.
+pub const PROTOCOL: u32 = 1;
+
+/// What the coordinator asks of an agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// Make ready for a trial.
+    Prepare(Box<Order>),
+    /// Let the bytes flow.
+    Start {
+        /// The trial.
+        trial: u64,
+    },
+    /// Pause between warm-up and window. The receiver is told the bytes that each stream was sent.
+    Hold {
+        /// The trial.
+        trial: u64,
+        /// Bytes sent so far, a stream each; absent for the sender.
+        bytes: Option<Vec<u64>>,
+    },
+    /// Begin the window.
+    Measure {
+        /// The trial.
+        trial: u64,
+    },
+    /// End the window and drain.
+    Stop {
+        /// The trial.
+        trial: u64,
+    },
+    /// Drop the trial.
+    Abort {
+        /// The trial.
+        trial: u64,
+    },
+    /// Show that you are alive.
+    Ping,
+    /// Measure how fast this host copies.
+    Roofline {
+        /// The CPU to measure; absent: whichever the scheduler chooses.
+        cpu: Option<usize>,
+    },
+    /// Tell which interface carries this local address.
+    Describe {
+        /// An address of the agent's own.
+        address: IpAddr,
+    },
+}
+
+/// What an agent answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Reply {
+    /// The sender waits for streams here.
+    Listening {
+        /// The trial.
+        trial: u64,
+        /// Where.
+        address: SocketAddr,
+        /// What a stream must present.
+        nonce: u64,
+    },
+    /// Streams, buffers and counters stand.
+    Ready {
+        /// The trial.
+        trial: u64,
+    },
+    /// Every stream pauses; the sender tells the bytes of each.
+    Held {
+        /// The trial.
+        trial: u64,
+        /// Bytes sent or received so far, a stream each.
+        bytes: Vec<u64>,
+    },
+    /// Every stream's window has begun.
+    Measuring {
+        /// The trial.
+        trial: u64,
+    },
+    /// The trial is over.
+    Report {
+        /// The trial.
+        trial: u64,
+        /// What was measured.
+        report: Report,
+    },
+    /// The trial is over before its end.
+    Broken {
+        /// The trial.
+        trial: u64,
+        /// Why.
+        failure: Failure,
+    },
+    /// Alive.
+    Pong,
+    /// How fast this host copies, by cache level.
+    Roofline {
+        /// One bandwidth a level.
+        levels: Vec<Bandwidth>,
+    },
+    /// The interface that was asked for; absent when no interface has the address.
+    Interface {
+        /// The interface.
+        link: Option<Link>,
+    },
+}
+
+impl Reply {
+    /// The trial that the reply belongs to; none for one that belongs to no trial.
+    #[must_use]
+    pub fn trial(&self) -> Option<u64> {
+        match self {
+            Self::Listening { trial, .. }
+            | Self::Ready { trial }
+            | Self::Held { trial, .. }
+            | Self::Measuring { trial }
+            | Self::Report { trial, .. }
+            | Self::Broken { trial, .. } => Some(*trial),
+            Self::Pong | Self::Interface { .. } | Self::Roofline { .. } => None,
+        }
+    }
+}
+
+/// What one end measured in a trial.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// One entry a stream, in the order of their numbers.
+    pub streams: Vec<StreamReport>,
+    /// CPU times of the host between the window's begin and end.
+    pub host: Option<HostTimes>,
+    /// What an x-ray pass saw.
+    pub seen: Option<Seen>,
+}
+
+/// What one end measured of one stream.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamReport {
+    /// Figures of the window.
+    pub end: End,
+    /// When the window began, seconds on a clock that all streams of this end share.
+    pub began_s: f64,
+    /// Zero-copy calls and completions.
+    pub zc: ZeroCopy,
+    /// TCP segments sent again.
+    pub retransmits: Option<u64>,
+    /// Bytes from connection to EOF.
+    pub total_bytes: u64,
+    /// CPU that the worker was pinned to.
+    pub cpu: Option<usize>,
+    /// Socket options as the kernel has them.
+    pub read_back: ReadBack,
+}
+
+/// CPU times of a host, all CPUs together, seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostTimes {
+    /// Everything but idle and waiting for I/O.
+    pub busy_s: f64,
+    /// In softirq.
+    pub softirq_s: f64,
+    /// Taken away by the hypervisor.
+    pub steal_s: f64,
+}
+
+/// The first frame, from the coordinator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hello {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// Version of the coordinator's copycost, for messages.
+    pub version: String,
+    /// Random, hexadecimal: makes the agent's proof fresh.
+    pub nonce: String,
+}
+
+/// The agent's answer to [`Hello`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Challenge {
+    /// Random, hexadecimal: makes the coordinator's proof fresh, so that none can be replayed.
+    pub nonce: String,
+}
+
+/// The coordinator's answer to [`Challenge`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
+    /// HMAC-SHA256 with the token as key, hexadecimal; empty where there is no token.
+    pub proof: String,
+}
+
+/// The agent's last word of the handshake.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Answer {
+    /// Come in.
+    Welcome(Box<Welcome>),
+    /// Stay out, and why.
+    Refused {
+        /// One sentence.
+        why: String,
+    },
+}
+
+/// Who the agent is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Welcome {
+    /// The agent's proof that it knows the token too.
+    pub proof: String,
+    /// Version of its copycost.
+    pub version: String,
+    /// SHA-256 of its binary.
+    pub binary_sha256: Option<String>,
+    /// Its process, as numbered where it runs.
+    pub pid: u32,
+    /// Its host.
+    pub host: Host,
+    /// Each counter: available, or why not.
+    pub counters: BTreeMap<String, String>,
+    /// CPUs that its workers may be pinned to, one of each core first.
+    pub cpus: Vec<usize>,
+}

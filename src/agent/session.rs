@@ -1,0 +1,432 @@
+//! A session: one coordinator's connection, as a state machine that is fed by events.
+//!
+//! A thread of its own reads frames; workers and the accepting of streams send events too. So the state
+//! machine is never blocked: it notices at once when the coordinator is gone, and drops the trial.
+
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
+use socket2::Socket;
+
+use super::frame::{self, CAP, FrameError};
+use super::gate::{self, Gate};
+use super::order::{Order, Role};
+use super::protocol::{HostTimes, Reply, Report, Request, StreamReport};
+use super::{receiver, sender, streams};
+use crate::failure::Failure;
+use crate::record::End;
+use crate::xray::roofline;
+use crate::xray::symbols::Symbols;
+use crate::xray::watch::Watcher;
+use crate::{host, link};
+
+/// What the state machine is fed with.
+enum Event {
+    Frame(Request),
+    Lost(FrameError),
+    /// The streams of trial 0 stand, or not.
+    Streams(u64, Result<Vec<Socket>, Failure>),
+    /// A worker of the trial, by its thread id, is ready.
+    Ready(u64, u32),
+    Held(u64, u32, u64),
+    Began(u64),
+    Measured(u64),
+    Done(u64, u32, Box<Result<StreamReport, Failure>>),
+}
+
+/// How a worker tells the session where it is.
+pub(super) struct Notes {
+    trial: u64,
+    events: Sender<Event>,
+}
+
+impl Notes {
+    /// Streams, buffers and counters stand.
+    pub(super) fn ready(&self) {
+        let _ = self.events.send(Event::Ready(self.trial, nix::unistd::gettid().as_raw() as u32));
+    }
+
+    /// The stream pauses after this many bytes.
+    pub(super) fn held(&self, index: u32, bytes: u64) {
+        let _ = self.events.send(Event::Held(self.trial, index, bytes));
+    }
+
+    /// The window begins now.
+    pub(super) fn began(&self) {
+        let _ = self.events.send(Event::Began(self.trial));
+    }
+
+    /// The window is over.
+    pub(super) fn measured(&self) {
+        let _ = self.events.send(Event::Measured(self.trial));
+    }
+}
+
+/// Binds the calling thread to the CPU that the order has for stream `index`.
+pub(super) fn pin(order: &Order, index: u32) -> Result<Option<usize>, Failure> {
+    let Some(cpu) = order.cpu(index) else { return Ok(None) };
+    let mut set = CpuSet::new();
+    set.set(cpu).and_then(|()| sched_setaffinity(Pid::from_raw(0), &set)).map_err(|errno| {
+        Failure::Unsupported(format!(
+            "pinning to CPU {cpu}: {errno}; set `pin: none`, or name CPUs that doctor lists"
+        ))
+    })?;
+    Ok(Some(cpu))
+}
+
+/// The trial in hand.
+struct Trial {
+    order: Arc<Order>,
+    nonce: u64,
+    gate: Arc<Gate>,
+    /// Second handles on the streams: shutting one down wakes its worker out of any call.
+    sockets: Vec<Socket>,
+    workers: Vec<JoinHandle<()>>,
+    deadline: Instant,
+    /// Thread ids of the workers that are ready.
+    ready: Vec<u32>,
+    held: Vec<Option<u64>>,
+    began: usize,
+    measured: usize,
+    reports: Vec<Option<StreamReport>>,
+    host_before: Option<host::CpuTimes>,
+    host: Option<HostTimes>,
+    watcher: Option<Watcher>,
+}
+
+impl Trial {
+    fn stop_watching(&mut self) {
+        if let Some(watcher) = &mut self.watcher {
+            watcher.end();
+        }
+    }
+
+    fn drop_it(&mut self) {
+        self.gate.advance(gate::ABORT);
+        for socket in &self.sockets {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+        for worker in self.workers.drain(..) {
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        self.drop_it();
+    }
+}
+
+/// One coordinator's session with this agent.
+pub struct Session {
+    control: Socket,
+    events: Receiver<Event>,
+    sender: Sender<Event>,
+    trial: Option<Trial>,
+    /// Names of addresses, kept from one x-ray pass to the next.
+    symbols: Symbols,
+}
+
+impl Session {
+    /// A session on a connection whose handshake is done.
+    ///
+    /// # Errors
+    /// When the connection cannot be watched.
+    pub fn new(control: Socket) -> std::io::Result<Self> {
+        let (sender, events) = channel();
+        let mut input = control.try_clone()?;
+        input.set_read_timeout(None)?;
+        control.set_write_timeout(Some(Duration::from_secs(10)))?;
+        let frames = sender.clone();
+        std::thread::Builder::new().name("control".to_owned()).spawn(move || {
+            loop {
+                let event = match frame::read(&mut input, CAP) {
+                    Ok(request) => Event::Frame(request),
+                    Err(error) => Event::Lost(error),
+                };
+                let last = matches!(event, Event::Lost(_));
+                if frames.send(event).is_err() || last {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { control, events, sender, trial: None, symbols: Symbols::new() })
+    }
+
+    /// Serves the coordinator until it is gone. A trial in hand is then dropped.
+    ///
+    /// # Errors
+    /// When the coordinator sent something that is no request, or does not take replies.
+    pub fn serve(mut self) -> Result<(), FrameError> {
+        let result = self.run();
+        // The reading thread holds a clone: without this it would wait for the peer.
+        let _ = self.control.shutdown(Shutdown::Both);
+        self.trial = None;
+        result
+    }
+
+    fn run(&mut self) -> Result<(), FrameError> {
+        loop {
+            let wait = self.trial.as_ref().map_or(Duration::from_secs(3600), |trial| {
+                trial.deadline.saturating_duration_since(Instant::now())
+            });
+            match self.events.recv_timeout(wait) {
+                Ok(Event::Lost(FrameError::Closed)) => return Ok(()),
+                Ok(Event::Lost(error)) => return Err(error),
+                Ok(event) => self.handle(event)?,
+                Err(RecvTimeoutError::Timeout) => self.overdue()?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    fn overdue(&mut self) -> Result<(), FrameError> {
+        match &self.trial {
+            Some(trial) if Instant::now() >= trial.deadline => {
+                let seconds = trial.order.patience_s;
+                self.give_up(Failure::Failed(format!("the trial took more than {seconds:.1} s")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn reply(&mut self, reply: &Reply) -> Result<(), FrameError> {
+        frame::write(&mut self.control, reply).map_err(FrameError::Io)
+    }
+
+    /// Drops the trial and says why.
+    fn give_up(&mut self, failure: Failure) -> Result<(), FrameError> {
+        let Some(trial) = self.trial.take() else { return Ok(()) };
+        let number = trial.order.trial;
+        drop(trial);
+        self.reply(&Reply::Broken { trial: number, failure })
+    }
+
+    /// The trial in hand, when it is this one.
+    fn current(&mut self, number: u64) -> Option<&mut Trial> {
+        self.trial.as_mut().filter(|trial| trial.order.trial == number)
+    }
+
+    fn handle(&mut self, event: Event) -> Result<(), FrameError> {
+        match event {
+            Event::Frame(request) => self.request(request),
+            Event::Streams(number, streams) if self.current(number).is_some() => match streams {
+                Ok(sockets) => self.begin(sockets).or_else(|failure| self.give_up(failure)),
+                Err(failure) => self.give_up(failure),
+            },
+            Event::Ready(number, thread) => {
+                let Some(trial) = self.current(number) else { return Ok(()) };
+                trial.ready.push(thread);
+                if trial.ready.len() < trial.reports.len() {
+                    return Ok(());
+                }
+                trial.watcher = trial.order.watch.as_ref().map(|watch| {
+                    Watcher::open(watch, matches!(trial.order.role, Role::Send { .. }), &trial.ready)
+                });
+                self.reply(&Reply::Ready { trial: number })
+            }
+            Event::Held(number, index, bytes) => {
+                let Some(trial) = self.current(number) else { return Ok(()) };
+                trial.held[index as usize] = Some(bytes);
+                match trial.held.iter().copied().collect() {
+                    Some(bytes) => self.reply(&Reply::Held { trial: number, bytes }),
+                    None => Ok(()),
+                }
+            }
+            Event::Began(number) => {
+                let Some(trial) = self.current(number) else { return Ok(()) };
+                trial.began += 1;
+                if trial.began < trial.reports.len() {
+                    return Ok(());
+                }
+                self.reply(&Reply::Measuring { trial: number })
+            }
+            Event::Measured(number) => {
+                let Some(trial) = self.current(number) else { return Ok(()) };
+                trial.measured += 1;
+                if trial.measured == trial.reports.len() {
+                    trial.stop_watching();
+                    trial.host = host::cpu_times().zip(trial.host_before.take()).map(|(now, before)| {
+                        let spent = now - before;
+                        HostTimes { busy_s: spent.busy_s, softirq_s: spent.softirq_s, steal_s: spent.steal_s }
+                    });
+                }
+                Ok(())
+            }
+            Event::Done(number, index, result) => match (self.current(number), *result) {
+                (None, _) => Ok(()),
+                (Some(_), Err(failure)) => self.give_up(failure),
+                (Some(trial), Ok(report)) => {
+                    trial.reports[index as usize] = Some(report);
+                    self.finish()
+                }
+            },
+            Event::Streams(..) | Event::Lost(_) => Ok(()),
+        }
+    }
+
+    fn request(&mut self, request: Request) -> Result<(), FrameError> {
+        match request {
+            Request::Prepare(order) => {
+                self.trial = None;
+                let number = order.trial;
+                match self.prepare(*order) {
+                    Ok(Some(reply)) => self.reply(&reply),
+                    Ok(None) => Ok(()),
+                    Err(failure) => {
+                        self.trial = None;
+                        self.reply(&Reply::Broken { trial: number, failure })
+                    }
+                }
+            }
+            Request::Start { trial } => {
+                self.advance(trial, gate::WARM_UP);
+                Ok(())
+            }
+            Request::Hold { trial, bytes } => {
+                if let Some(trial) = self.current(trial)
+                    && let Some(bytes) = bytes
+                {
+                    let _ = trial.gate.boundary.set(bytes);
+                }
+                self.advance(trial, gate::HELD);
+                Ok(())
+            }
+            Request::Measure { trial } => {
+                if let Some(trial) = self.current(trial) {
+                    trial.host_before = host::cpu_times();
+                    if let Some(watcher) = &mut trial.watcher {
+                        watcher.begin();
+                    }
+                }
+                self.advance(trial, gate::MEASURE);
+                Ok(())
+            }
+            Request::Stop { trial } => {
+                if let Some(trial) = self.current(trial) {
+                    trial.stop_watching();
+                }
+                self.advance(trial, gate::STOP);
+                Ok(())
+            }
+            Request::Abort { trial } => {
+                if self.current(trial).is_some() {
+                    self.trial = None;
+                }
+                Ok(())
+            }
+            Request::Ping => self.reply(&Reply::Pong),
+            Request::Roofline { cpu } => {
+                let levels = roofline::measure(cpu, &host::read().caches);
+                self.reply(&Reply::Roofline { levels })
+            }
+            Request::Describe { address } => self.reply(&Reply::Interface { link: interface(address) }),
+        }
+    }
+
+    fn advance(&mut self, number: u64, phase: u8) {
+        if let Some(trial) = self.current(number) {
+            trial.gate.advance(phase);
+        }
+    }
+
+    /// Checks the order and begins to gather its streams.
+    fn prepare(&mut self, order: Order) -> Result<Option<Reply>, Failure> {
+        order.check().map_err(Failure::Unsupported)?;
+        let order = Arc::new(order);
+        let gate = Arc::new(Gate::default());
+        let (number, events) = (order.trial, self.sender.clone());
+        let streams = order.cell.threads as usize;
+        let mut trial = Trial {
+            order: Arc::clone(&order),
+            nonce: 0,
+            gate: Arc::clone(&gate),
+            sockets: Vec::new(),
+            workers: Vec::new(),
+            deadline: Instant::now() + order.patience(),
+            ready: Vec::new(),
+            held: vec![None; streams],
+            began: 0,
+            measured: 0,
+            reports: vec![None; streams],
+            host_before: None,
+            host: None,
+            watcher: None,
+        };
+        let given_up = move || gate.check().is_err();
+        let (gather, reply): (Box<dyn FnOnce() -> _ + Send>, _) = match order.role {
+            Role::Send { listen } => {
+                trial.nonce =
+                    getrandom::u64().map_err(|error| Failure::Failed(format!("getrandom: {error}")))?;
+                let nonce = trial.nonce;
+                let (listener, address) = streams::listen(&order, listen)?;
+                let gather = move || streams::accept(&listener, &order, nonce, given_up);
+                (Box::new(gather), Some(Reply::Listening { trial: number, address, nonce }))
+            }
+            Role::Receive { peer, nonce } => {
+                trial.nonce = nonce;
+                (Box::new(move || streams::connect(&order, peer, nonce)), None)
+            }
+        };
+        trial.workers.push(spawn("streams", move || {
+            let _ = events.send(Event::Streams(number, gather()));
+        })?);
+        self.trial = Some(trial);
+        Ok(reply)
+    }
+
+    /// The streams stand: one worker each.
+    fn begin(&mut self, sockets: Vec<Socket>) -> Result<(), Failure> {
+        let events = self.sender.clone();
+        let Some(trial) = &mut self.trial else { return Ok(()) };
+        let work = match trial.order.role {
+            Role::Send { .. } => sender::run,
+            Role::Receive { .. } => receiver::run,
+        };
+        for (index, socket) in (0..).zip(sockets) {
+            trial.sockets.push(socket.try_clone().map_err(Failure::io("dup"))?);
+            let (order, gate, nonce) = (Arc::clone(&trial.order), Arc::clone(&trial.gate), trial.nonce);
+            let notes = Notes { trial: order.trial, events: events.clone() };
+            trial.workers.push(spawn("stream", move || {
+                let result = work(&order, index, nonce, &socket, &gate, &notes);
+                drop(socket);
+                let _ = notes.events.send(Event::Done(order.trial, index, Box::new(result)));
+            })?);
+        }
+        Ok(())
+    }
+
+    /// Reports when every worker has.
+    fn finish(&mut self) -> Result<(), FrameError> {
+        let Some(trial) = &mut self.trial else { return Ok(()) };
+        if trial.reports.iter().any(Option::is_none) {
+            return Ok(());
+        }
+        let streams: Vec<_> = trial.reports.drain(..).flatten().collect();
+        let end = End::sum(&streams.iter().map(|stream| stream.end.clone()).collect::<Vec<_>>());
+        let seen = trial.watcher.take().map(|watcher| watcher.report(&mut self.symbols, &end));
+        let report = Report { streams, host: trial.host, seen };
+        let number = trial.order.trial;
+        self.trial = None;
+        self.reply(&Reply::Report { trial: number, report })
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure> {
+    std::thread::Builder::new().name(name.to_owned()).stack_size(256 << 10).spawn(work).map_err(|error| {
+        Failure::Unsupported(format!(
+            "starting a thread: {error}; see `ulimit -u` and the container's pids limit"
+        ))
+    })
+}
+
+/// The interface that carries a local address.
+fn interface(address: std::net::IpAddr) -> Option<crate::record::manifest::Link> {
+    link::describe(&link::interface_of(address)?).ok()
+}

@@ -1,0 +1,157 @@
+//! A cell: one point of the grid, and its stable key.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units;
+
+/// What joins the two agents, as recorded in each row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wire {
+    /// 127.0.0.1 of one host.
+    Loopback,
+    /// A veth pair between two network namespaces, nothing in between.
+    Veth,
+    /// A software bridge, such as Docker's, with whatever the host filters on it.
+    Bridge,
+    /// An overlay network, such as VXLAN between two hosts.
+    Overlay,
+    /// A network card.
+    Nic,
+}
+
+/// Whether the bytes of a message change between two sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Payload {
+    /// The same bytes again and again.
+    Static,
+    /// Rewritten before each send; a buffer in flight is never touched.
+    Fresh,
+}
+
+/// Which end of a stream, and which agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The end that sends.
+    Sender,
+    /// The end that receives.
+    Receiver,
+}
+
+/// One point of the grid. The send and receive paths are names from the registries.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cell {
+    /// What joins the two agents.
+    pub wire: Wire,
+    /// How a message gets into the socket: a name of [`crate::path::REGISTRY`].
+    pub send_path: String,
+    /// How bytes leave the socket: a name of [`crate::receive::REGISTRY`].
+    pub receive_path: String,
+    /// Whether the bytes change between sends.
+    pub payload: Payload,
+    /// Size of one message, all eight fields together, in bytes.
+    pub message_bytes: u64,
+    /// Number of streams: each has one sender and one receiver thread.
+    pub threads: u32,
+    /// Bytes of distinct message buffers that a stream cycles through; absent: as few as the path needs
+    /// (`hot`), which flatters some paths because the message stays in the cache.
+    #[serde(default)]
+    pub working_set: Option<u64>,
+}
+
+impl Cell {
+    /// The stable key of the cell, such as `veth/two-copy/recv/static/1024B/t4`.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.to_string()
+    }
+
+    /// The cell for a person: `two-copy 16KiB t4`, without what most grids do not vary.
+    #[must_use]
+    pub fn short(&self) -> String {
+        format!("{} {} t{}", self.send_path, units::size(self.message_bytes), self.threads)
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "{}/{}/{}/{}/{}B/t{}",
+            self.wire, self.send_path, self.receive_path, self.payload, self.message_bytes, self.threads
+        )?;
+        self.working_set.map_or(Ok(()), |bytes| write!(out, "/ws{bytes}B"))
+    }
+}
+
+/// `Display` and `FromStr` of a plain enum by one table of its words.
+macro_rules! words {
+    ($type:ident: $($variant:ident = $word:literal),+ $(,)?) => {
+        impl $type {
+            /// Every word of this kind, as grids and rows write it.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+
+            /// The word that grids and rows write.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.pad(self.word())
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(format!("`{text}` is none of {}", Self::WORDS.join(", "))),
+                }
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+words!(Wire: Loopback = "loopback", Veth = "veth", Bridge = "bridge", Overlay = "overlay", Nic = "nic");
+words!(Payload: Static = "static", Fresh = "fresh");
+words!(Side: Sender = "sender", Receiver = "receiver");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_stable() {
+        let cell = Cell {
+            wire: Wire::Veth,
+            send_path: "two-copy".into(),
+            receive_path: "recv".into(),
+            payload: Payload::Static,
+            message_bytes: 1024,
+            threads: 4,
+            working_set: None,
+        };
+        assert_eq!(cell.key(), "veth/two-copy/recv/static/1024B/t4");
+        let cold = Cell { working_set: Some(64 << 20), ..cell };
+        assert_eq!(cold.key(), "veth/two-copy/recv/static/1024B/t4/ws67108864B");
+    }
+
+    #[test]
+    fn words_read_back_and_strangers_are_told_what_is_allowed() {
+        for word in Wire::WORDS {
+            assert_eq!(&word.parse::<Wire>().unwrap().to_string(), word);
+        }
+        assert_eq!("hot".parse::<Payload>(), Err("`hot` is none of static, fresh".into()));
+    }
+}

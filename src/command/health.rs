@@ -1,0 +1,41 @@
+//! `copycost health`: is an agent there, and well?
+//!
+//! Made for the health check of a container. An engine knows one interval between checks: short, it starts a
+//! process in the container every second of a sweep; long, a container is not known to be healthy for as long.
+//! So the interval is short, and once a check went well the next ones take long.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::net::ToSocketAddrs;
+
+use anyhow::{Context, anyhow};
+
+use super::Exit;
+use crate::agent::handshake;
+use crate::cli::HealthArgs;
+use crate::lab::dial;
+
+/// In the directory for temporary files: says that a check went well before.
+const WAS_WELL: &str = "copycost-was-well";
+
+/// Asks the agent, and stays if that was asked for.
+///
+/// # Errors
+/// When no agent answers.
+pub fn run(arguments: &HealthArgs) -> anyhow::Result<Exit> {
+    let agent = &arguments.agent;
+    let address = agent.to_socket_addrs().ok().and_then(|mut found| found.next());
+    let address = address.with_context(|| format!("{agent}: no such address; write HOST:PORT"))?;
+    let socket =
+        dial(address).with_context(|| format!("no agent at {agent}; does `copycost agent` run there?"))?;
+    handshake::greet(&socket).map_err(|why| anyhow!("the agent at {agent}: {why}"))?;
+    drop(socket);
+    if let Some(linger) = arguments.linger {
+        match File::create_new(std::env::temp_dir().join(WAS_WELL)) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => std::thread::sleep(linger),
+            // Where nothing can be noted, checks end at once and are many.
+            _ => {}
+        }
+    }
+    Ok(Exit::Well)
+}

@@ -1,0 +1,184 @@
+//! `copycost measure`: one cell, one trial, from flags.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::{Exit, UsageError, lab, print};
+use crate::cell::Cell;
+use crate::cli::{Format, MeasureArgs};
+use crate::failure::Failure;
+use crate::grid::{self, Bound, LinkOptions, TrialOptions};
+use crate::lab::Trouble;
+use crate::record::{End, Stream, Trial, column, trial};
+use crate::socket::SocketOptions;
+use crate::{path, receive, units};
+
+/// Runs the trial and prints its figures.
+///
+/// # Errors
+/// When the flags are wrong, the lab cannot be made, or the trial broke.
+pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
+    let usage = |what: String| anyhow::Error::from(UsageError(what));
+    let send_path = path::find(&arguments.path).map_err(usage)?.name.to_owned();
+    let receive_path = receive::find(&arguments.receive_path).map_err(usage)?.name.to_owned();
+    let options = options(arguments);
+    let mut lab = lab(&arguments.lab, None, &LinkOptions::default())?;
+    let cell = Cell {
+        wire: lab.wires()[0],
+        send_path,
+        receive_path,
+        payload: arguments.payload,
+        message_bytes: arguments.size,
+        threads: arguments.threads,
+        working_set: arguments.working_set.0,
+    };
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    let mut row = Trial::new("measure", &cell, 1, 1, 1, now);
+    let streams = match lab.run(&cell, &options) {
+        Ok(measured) => measured.fill(&mut row),
+        Err(Trouble::Trial(Failure::Unsupported(why))) => anyhow::bail!("unsupported here: {why}"),
+        Err(trouble) => return Err(trouble.into()),
+    };
+    print(&match arguments.format {
+        Format::Table => table(&row),
+        Format::Csv => csv(&row)?,
+        Format::Json => format!("{:#}\n", column::to_json(&trial::columns(), &row)),
+        Format::Summary => streams.iter().map(summary).collect(),
+    })?;
+    Ok(Exit::Well)
+}
+
+fn options(arguments: &MeasureArgs) -> TrialOptions {
+    let congestion = match arguments.congestion.as_deref() {
+        None => grid::default_congestion(),
+        Some("default") => None,
+        Some(name) => Some(name.to_owned()),
+    };
+    TrialOptions {
+        bound: arguments.messages.map_or(Bound::Duration(arguments.duration), Bound::Messages),
+        warmup: arguments.warmup,
+        pin: arguments.pin.clone(),
+        socket: SocketOptions {
+            congestion,
+            insist_on_congestion: arguments.congestion.is_some(),
+            nodelay: arguments.nodelay,
+            send_buffer: None,
+            receive_buffer: None,
+        },
+        read_size: arguments.read_size,
+        verify: arguments.verify,
+    }
+}
+
+/// The line of one stream that scripts of the published studies read.
+fn summary(stream: &Stream) -> String {
+    let seconds = stream.receiver.window_s.unwrap_or_default();
+    format!(
+        "SUMMARY bytes={} seconds={seconds:.6} gbps={:.6} msgs={} avg_oneway_us={:.3}\n",
+        stream.receiver.bytes.unwrap_or_default(),
+        stream.throughput_gbps.unwrap_or_default(),
+        stream.receiver.messages.unwrap_or_default(),
+        stream.mean_recv_us.unwrap_or_default()
+    )
+}
+
+fn csv(row: &Trial) -> anyhow::Result<String> {
+    let columns = trial::columns();
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(columns.iter().map(|column| column.name))?;
+    writer.write_record(columns.iter().map(|column| (column.print)(row)))?;
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+/// One end's figure as text; none when it was not measured.
+type Figure = fn(&End) -> Option<String>;
+
+/// The figures for reading. What was not measured is left out.
+fn table(row: &Trial) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    let mut line = |name: &str, sender: Option<String>, receiver: Option<String>| {
+        if sender.is_some() || receiver.is_some() {
+            table.add_row([name.to_owned(), sender.unwrap_or_default(), receiver.unwrap_or_default()]);
+        }
+    };
+    let both = |of: Figure| (of(&row.sender), of(&row.receiver));
+    let rows: [(&str, Figure); 13] = [
+        ("window, s", |end| end.window_s.map(|s| format!("{s:.4}"))),
+        ("bytes", |end| end.bytes.map(|n| n.to_string())),
+        ("messages", |end| end.messages.map(|n| n.to_string())),
+        ("calls", |end| end.calls.map(|n| n.to_string())),
+        ("user CPU, s", |end| end.user_s.map(|s| format!("{s:.3}"))),
+        ("system CPU, s", |end| end.system_s.map(|s| format!("{s:.3}"))),
+        ("context switches", |end| end.context_switches.map(|n| n.to_string())),
+        ("CPU migrations", |end| end.cpu_migrations.map(|n| n.to_string())),
+        ("page faults", |end| end.page_faults.map(|n| n.to_string())),
+        ("cycles", |end| end.cycles.map(|n| n.to_string())),
+        ("instructions", |end| end.instructions.map(|n| n.to_string())),
+        ("L1d load misses", |end| end.l1d_load_misses.map(|n| n.to_string())),
+        ("LLC load misses", |end| end.llc_load_misses.map(|n| n.to_string())),
+    ];
+    line("", Some("sender".to_owned()), Some("receiver".to_owned()));
+    for (name, of) in rows {
+        let (sender, receiver) = both(of);
+        line(name, sender, receiver);
+    }
+    for index in [1, 2] {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let mut text = format!(
+        "{}\n{:.3} Gb/s; {:.3} us a message and stream on average (no delay)\n",
+        row.cell,
+        row.throughput_gbps.unwrap_or_default(),
+        row.mean_recv_us.unwrap_or_default()
+    );
+    if let (Some(sends), Some(completions), Some(copied)) = (row.zc.sends, row.zc.completions, row.zc.copied)
+    {
+        text += &format!("zero-copy: {sends} calls, {completions} completions, {copied} of them COPIED");
+        text += match row.zc.copied_share() {
+            Some(share) if share >= 1.0 => ": a deferred copy, nothing was avoided\n",
+            _ => "\n",
+        };
+    }
+    let facts = [
+        row.congestion.as_ref().map(|name| format!("congestion control {name}")),
+        row.nodelay.filter(|&set| set).map(|_| "TCP_NODELAY".to_owned()),
+        row.retransmits.map(|count| format!("{count} segments sent again")),
+        row.host_steal_s
+            .filter(|&steal| steal > 0.0)
+            .map(|steal| format!("{steal:.2} s stolen by the hypervisor")),
+        row.working_set_bytes.map(|bytes| format!("working set {}", units::size(bytes))),
+        row.verified.as_ref().filter(|what| *what == "bytes").map(|_| "every byte verified".to_owned()),
+    ];
+    let facts: Vec<String> = facts.into_iter().flatten().collect();
+    format!("{text}{}\n\n{}\n", facts.join(", "), table.trim_fmt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_line_has_its_decimals() {
+        let receiver = End { bytes: Some(1000), messages: Some(10), window_s: Some(0.5), ..End::default() };
+        let stream = Stream {
+            receiver,
+            throughput_gbps: Some(0.000_016),
+            mean_recv_us: Some(50_000.0),
+            ..Stream::default()
+        };
+        assert_eq!(
+            summary(&stream),
+            "SUMMARY bytes=1000 seconds=0.500000 gbps=0.000016 msgs=10 avg_oneway_us=50000.000\n"
+        );
+    }
+
+    #[test]
+    fn what_was_not_measured_has_no_line() {
+        let mut row = Trial::default();
+        row.sender.context_switches = Some(3);
+        let text = table(&row);
+        assert!(text.contains("context switches") && !text.contains("cycles"), "{text}");
+    }
+}

@@ -1,0 +1,260 @@
+//! `copycost sweep`: from a grid file to a run directory.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, ensure};
+
+use super::xray::conclude as conclude_xray;
+use super::{Exit, UsageError, lab, print};
+use crate::cell::{Cell, Wire};
+use crate::cli::{LabArgs, SweepArgs};
+use crate::grid::{Grid, LabKind, builtin};
+use crate::lab::Lab;
+use crate::output::say;
+use crate::record::{Manifest, Status, Trial};
+use crate::report;
+use crate::sweep::passes::Passes;
+use crate::sweep::plan::Plan;
+use crate::sweep::progress::Progress;
+use crate::sweep::run_dir::RunDir;
+use crate::sweep::{Ended, manifest, run as sweep, table};
+use crate::tables::Run;
+use crate::units;
+
+/// Largest grid file, bytes: hundreds of times what a person writes.
+const LARGEST_GRID: u64 = 1 << 20;
+/// Largest manifest that is taken from a file or a pipe: it lists every cell of a grid.
+const LARGEST_MANIFEST: u64 = 32 << 20;
+
+/// Runs the sweep.
+///
+/// # Errors
+/// When the grid is wrong, the lab cannot be made, or rows cannot be written.
+pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
+    let stop = stop_flag()?;
+    let resumed = match &arguments.resume {
+        Some(path) => Some(RunDir::resume(path)?),
+        None => None,
+    };
+    let grid = match (&resumed, &arguments.reproduce) {
+        (Some((run, _)), _) => grid_of(&run.manifest, run.path())?,
+        (None, Some(path)) => {
+            let manifest = read_manifest(path)?;
+            Grid { seed: Some(manifest.seed), ..grid_of(&manifest, path)? }
+        }
+        (None, None) => read_grid(arguments.grid.as_deref())?,
+    };
+    if arguments.dry_run {
+        return dry_run(&grid, &arguments.lab);
+    }
+    // A run is gone on with in the lab that it began in, whatever flag that was chosen by.
+    let began_in = resumed.as_ref().and_then(|(run, _)| run.manifest.lab.parse::<LabKind>().ok());
+    let mut lab = lab(&arguments.lab, began_in.or(grid.lab), &grid.link)?;
+    let wire = lab.wires()[0];
+    let cells = grid.cells(wire);
+    let times: Vec<u32> = cells.iter().map(|cell| grid.times_per_block(cell)).collect();
+
+    let (mut run, mut rows) = match resumed {
+        Some((run, rows)) => {
+            check_same_lab(&run, &lab, &cells)?;
+            (run, rows)
+        }
+        None => {
+            let seed = match arguments.seed.or(grid.seed) {
+                Some(seed) => seed,
+                None => u64::from(getrandom::u32().map_err(|error| anyhow::anyhow!("getrandom: {error}"))?),
+            };
+            let streams: u64 = cells
+                .iter()
+                .zip(&times)
+                .map(|(cell, times)| u64::from(cell.threads + 1) * u64::from(*times))
+                .sum();
+            let manifest = manifest(&grid, &grid.trial, seed, &lab);
+            (
+                RunDir::create(&arguments.results, manifest, streams * u64::from(grid.repetitions.max))?,
+                Vec::new(),
+            )
+        }
+    };
+    let mut plan = Plan::new(cells, times, grid.repetitions, run.manifest.seed);
+    rows.iter().for_each(|row| plan.note(row));
+
+    let mut progress = Progress::new(plan.remaining(), arguments.quiet);
+    let ended = sweep(&mut lab, &mut plan, &grid.trial, &mut run, &mut rows, &mut progress, &stop);
+    progress.finish();
+    let mut ended = ended?;
+    if grid.xray && ended == Ended::Complete {
+        ended = examine(&mut lab, plan.cells(), &grid, &run, arguments.quiet, &stop)?;
+    }
+    drop(lab);
+    run.manifest.finished_at = Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    run.manifest.outcome = Some(ended.word().to_owned());
+    run.write_manifest()?;
+    conclude(&ended, &plan, &run, &rows, arguments)
+}
+
+/// The attribution passes that follow the timing trials.
+fn examine(
+    lab: &mut Lab,
+    cells: &[Cell],
+    grid: &Grid,
+    run: &RunDir,
+    quiet: bool,
+    stop: &AtomicBool,
+) -> anyhow::Result<Ended> {
+    let mut passes = Passes::open(run.path())?;
+    let whole = passes.run(lab, cells, &grid.trial, quiet, stop)?;
+    print(&format!("{}\n", conclude_xray(cells, &passes)))?;
+    Ok(if whole { Ended::Complete } else { Ended::Interrupted })
+}
+
+/// The table, what is to be said about the end, and the run's directory as the last line.
+fn conclude(
+    ended: &Ended,
+    plan: &Plan,
+    run: &RunDir,
+    rows: &[Trial],
+    arguments: &SweepArgs,
+) -> anyhow::Result<Exit> {
+    let path = run.path().display();
+    print(&format!("{}\n\n", table::of(plan.cells(), rows)))?;
+    if !arguments.no_report && rows.iter().any(|row| row.status == Status::Ok) {
+        match make_report(run) {
+            Ok(verdict) => print(&verdict)?,
+            // The trials are safe: what is made from them can be made again.
+            Err(error) => {
+                say(format_args!("copycost: {error:#}; `copycost report {path}` makes the report again"))
+            }
+        }
+    }
+    let go_on = match &arguments.lab.sender {
+        Some(sender) => format!("copycost sweep --resume {path} --sender {sender} …"),
+        None => format!("copycost sweep --resume {path}"),
+    };
+    let failed = rows.iter().filter(|row| row.status == Status::Failed).count();
+    let exit = match ended {
+        Ended::Complete if failed > 0 => {
+            say(format_args!(
+                "copycost: {failed} of {} trials failed; their reasons are in {path}/trials.csv",
+                rows.len()
+            ));
+            Exit::FailedTrials
+        }
+        Ended::Complete => Exit::Well,
+        Ended::Interrupted => {
+            say(format_args!("copycost: interrupted after {} trials; go on with `{go_on}`", rows.len()));
+            Exit::Unable
+        }
+        Ended::Broken(why) => {
+            let cell = rows.last().map(|row| format!("{} #{}", row.cell, row.rep)).unwrap_or_default();
+            say(format_args!(
+                "copycost: {why}, during {cell}; that trial is recorded as failed: go on with `{go_on}`"
+            ));
+            Exit::Unable
+        }
+    };
+    print(&format!("{path}\n"))?;
+    Ok(exit)
+}
+
+/// Writes the report of the run; its verdict, for the terminal.
+fn make_report(run: &RunDir) -> anyhow::Result<String> {
+    let written = report::write(&Run::load(run.path())?)?;
+    Ok(written.verdict.iter().map(|line| format!("{line}\n")).collect::<String>() + "\n")
+}
+
+/// A flag that Ctrl-C and SIGTERM set; the second signal ends the program at once.
+pub(super) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, Exit::Unable as i32, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+/// Reads a grid from a file, or a built-in one by its name.
+pub(super) fn read_grid(path: Option<&Path>) -> anyhow::Result<Grid> {
+    let path = path.unwrap_or(Path::new(builtin::DEFAULT));
+    let text = match (read_text(path, LARGEST_GRID), path.to_str().and_then(builtin::find)) {
+        (Ok(text), _) => text,
+        (Err(_), Some(text)) => text.to_owned(),
+        (Err(error), None) => {
+            return Err(UsageError(format!(
+                "grid {}: {error}; give a YAML file, or one of the built-in grids {}",
+                path.display(),
+                builtin::names()
+            ))
+            .into());
+        }
+    };
+    Grid::parse(&text).map_err(|error| UsageError(format!("grid {}: {error}", path.display())).into())
+}
+
+/// The manifest of a run, named by its directory or by the manifest itself.
+fn read_manifest(run: &Path) -> anyhow::Result<Manifest> {
+    let path = if run.is_dir() { run.join("manifest.json") } else { run.to_owned() };
+    let refuse = |why: String| UsageError(format!("{}: {why}; give a run's directory", path.display()));
+    let text = read_text(&path, LARGEST_MANIFEST).map_err(|error| refuse(error.to_string()))?;
+    Ok(Manifest::parse(&text).map_err(refuse)?)
+}
+
+/// The grid that a run was made from.
+fn grid_of(manifest: &Manifest, run: &Path) -> anyhow::Result<Grid> {
+    Grid::parse(&manifest.grid)
+        .map_err(|error| anyhow::anyhow!("{}: the grid in its manifest: {error}", run.display()))
+}
+
+/// Reads a file whole, or standard input where `-` is named, unless it is larger than it can be.
+fn read_text(path: &Path, largest: u64) -> std::io::Result<String> {
+    let mut text = String::new();
+    let input: Box<dyn Read> = match path.to_str() {
+        Some("-") => Box::new(std::io::stdin()),
+        _ => Box::new(std::fs::File::open(path)?),
+    };
+    let read = input.take(largest + 1).read_to_string(&mut text)?;
+    if read as u64 > largest {
+        return Err(std::io::Error::other(format!("it has more than {}", units::size(largest))));
+    }
+    Ok(text)
+}
+
+/// What would be run.
+fn dry_run(grid: &Grid, lab: &LabArgs) -> anyhow::Result<Exit> {
+    let wire = match (lab.wires.first(), lab.lab.or(grid.lab)) {
+        (Some(&(wire, _)), _) => wire,
+        (None, Some(LabKind::Loopback)) => Wire::Loopback,
+        (None, _) => Wire::Veth,
+    };
+    let cells = grid.cells(wire);
+    let lines: String = cells.iter().map(|cell| format!("{cell}\n")).collect();
+    let (min, max) = (grid.repetitions.min, grid.repetitions.max);
+    let times = if min == max { format!("{max}") } else { format!("{min} to {max}") };
+    let time = match grid.expected_time() {
+        Some((least, most)) if least == most => format!("about {}", round(most)),
+        Some((least, most)) => format!("{} to {}", round(least), round(most)),
+        None => "unknown, because trials are bounded by messages".to_owned(),
+    };
+    print(&format!("{lines}\n{} cells, {times} trials each; expected time: {time}\n", cells.len()))?;
+    Ok(Exit::Well)
+}
+
+fn round(duration: std::time::Duration) -> String {
+    units::duration(std::time::Duration::from_secs(duration.as_secs_f64().ceil() as u64))
+}
+
+/// A run is gone on with in the lab that it began in, or its rows would not compare.
+fn check_same_lab(run: &RunDir, lab: &Lab, cells: &[Cell]) -> anyhow::Result<()> {
+    let keys: Vec<String> = cells.iter().map(Cell::key).collect();
+    ensure!(
+        run.manifest.lab == lab.kind() && run.manifest.cells == keys,
+        "{} began in a {} lab on {}; go on with it there, with the same flags",
+        run.path().display(),
+        run.manifest.lab,
+        run.manifest.wires.keys().map(String::as_str).collect::<Vec<_>>().join(" and ")
+    );
+    run.write_manifest().context("resuming")
+}

@@ -1,0 +1,183 @@
+//! `copycost xray`: where the bytes were copied and the CPU time went, without timing trials.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::sweep::{read_grid, stop_flag};
+use super::{Exit, UsageError, lab, print};
+use crate::cell::{Cell, Side};
+use crate::cli::XrayArgs;
+use crate::grid::Grid;
+use crate::path;
+use crate::record::category::Category;
+use crate::record::copies::{Evidence, Place, Verdict};
+use crate::record::roofline::Level;
+use crate::record::{Attribution, Copies, Roofline};
+use crate::sweep::manifest;
+use crate::sweep::passes::Passes;
+use crate::sweep::run_dir::RunDir;
+use crate::units;
+use crate::xray::verdict::headline;
+
+/// Examines every cell and prints what was found.
+///
+/// # Errors
+/// When the grid is wrong, the lab cannot be made, or rows cannot be written.
+pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
+    let stop: Arc<AtomicBool> = stop_flag()?;
+    let grid = match &arguments.grid {
+        Some(path) => read_grid(Some(path))?,
+        None => Grid::parse(&grid_text(arguments)).map_err(|error| UsageError(error.what))?,
+    };
+    let mut lab = lab(&arguments.lab, grid.lab, &grid.link)?;
+    let cells = grid.cells(lab.wires()[0]);
+    let seed = grid.seed.unwrap_or_default();
+    let rows = cells.len() as u64 * (Category::ALL.len() as u64 * 2 + 4);
+    let mut run = RunDir::create(&arguments.results, manifest(&grid, &grid.trial, seed, &lab), rows)?;
+    let mut passes = Passes::open(run.path())?;
+    let whole = passes.run(&mut lab, &cells, &grid.trial, arguments.quiet, &stop)?;
+    drop(lab);
+    run.manifest.finished_at = Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    run.manifest.outcome = Some(if whole { "complete" } else { "interrupted" }.to_owned());
+    run.write_manifest()?;
+    print(&format!("{}\n{}\n", conclude(&cells, &passes), run.path().display()))?;
+    Ok(if whole { Exit::Well } else { Exit::Unable })
+}
+
+/// The grid that the flags stand for, as a file would have it.
+fn grid_text(arguments: &XrayArgs) -> String {
+    let paths: Vec<&str> = match arguments.path.is_empty() {
+        true => path::REGISTRY.iter().map(|entry| entry.name).collect(),
+        false => arguments.path.iter().map(String::as_str).collect(),
+    };
+    let list = |values: Vec<String>| values.join(", ");
+    format!(
+        "name: xray\npaths: [{}]\nreceive_paths: [{}]\npayload: [{}]\nmessage_sizes: [{}]\nthreads: [{}]\n\
+         working_set: [{}]\nrepetitions: 1\nxray: true\n",
+        paths.join(", "),
+        arguments.receive_path.join(", "),
+        arguments.payload,
+        list(arguments.size.iter().map(u64::to_string).collect()),
+        list(arguments.threads.iter().map(u32::to_string).collect()),
+        list(
+            arguments
+                .working_set
+                .iter()
+                .map(|set| set.0.map_or("hot".to_owned(), |bytes| bytes.to_string()))
+                .collect()
+        ),
+    )
+}
+
+/// Everything that was found, refutations first.
+pub(super) fn conclude(cells: &[Cell], passes: &Passes) -> String {
+    let of = |cell: &Cell| -> Vec<Copies> {
+        passes.rows.iter().filter(|row| row.cell == cell.key()).cloned().collect()
+    };
+    let examined: Vec<(&Cell, Vec<Copies>)> =
+        cells.iter().map(|cell| (cell, of(cell))).filter(|(_, rows)| !rows.is_empty()).collect();
+    let mut verdicts: Vec<(Verdict, String)> = examined
+        .iter()
+        .map(|(cell, rows)| {
+            let (verdict, sentence) = headline(rows);
+            (verdict, format!("{verdict}: {sentence} ({})", dimensions(cell)))
+        })
+        .collect();
+    verdicts.sort_by_key(|(verdict, _)| *verdict);
+    let verdicts: String = verdicts.into_iter().map(|(_, line)| line + "\n").collect();
+    format!(
+        "\n{verdicts}\n{}\n\n{}\n\n{}",
+        copies_table(&examined),
+        costs_table(&examined, &passes.costs),
+        bounds(&passes.bounds)
+    )
+}
+
+fn dimensions(cell: &Cell) -> String {
+    let set =
+        cell.working_set.map(|bytes| format!(", working set {}", units::size(bytes))).unwrap_or_default();
+    format!("{}, {}, t{}{set}", cell.receive_path, units::size(cell.message_bytes), cell.threads)
+}
+
+fn new_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table
+}
+
+/// Bytes copied per payload byte, with the evidence.
+fn copies_table(examined: &[(&Cell, Vec<Copies>)]) -> String {
+    let mut table = new_table();
+    table.set_header(["copies per byte", "", "user space", "into the kernel", "deferred", "to the receiver"]);
+    for (cell, rows) in examined {
+        let of = |place| rows.iter().find(|row| row.place == place).map(figure).unwrap_or_default();
+        table.add_row([
+            cell.send_path.clone(),
+            dimensions(cell),
+            of(Place::User),
+            of(Place::Kernel),
+            of(Place::Deferred),
+            of(Place::Receive),
+        ]);
+    }
+    table.trim_fmt()
+}
+
+fn figure(row: &Copies) -> String {
+    match (row.copied_per_byte, row.evidence) {
+        (Some(count), evidence) => format!("{count:.3} {evidence}"),
+        (None, Evidence::NotMeasurable) => Evidence::NotMeasurable.to_string(),
+        (None, evidence) => format!("present, {evidence}"),
+    }
+}
+
+/// CPU time per KiB by category: a column a cell and side.
+fn costs_table(examined: &[(&Cell, Vec<Copies>)], costs: &[Attribution]) -> String {
+    let mut table = new_table();
+    let mut header = vec!["CPU ns per KiB".to_owned()];
+    for (cell, _) in examined {
+        header.push(format!("{}\n{}\nsender", cell.send_path, dimensions(cell)));
+        header.push("\n\nreceiver".to_owned());
+    }
+    table.set_header(header);
+    for category in Category::ALL {
+        let mut line = vec![category.to_string()];
+        for (cell, _) in examined {
+            for side in [Side::Sender, Side::Receiver] {
+                let row = costs
+                    .iter()
+                    .find(|row| row.cell == cell.key() && row.side == side && row.category == category);
+                line.push(
+                    row.and_then(|row| row.ns_per_kib)
+                        .map_or_else(|| "–".to_owned(), |ns| format!("{ns:.1}")),
+                );
+            }
+        }
+        table.add_row(line);
+    }
+    for index in 1..=examined.len() * 2 {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.trim_fmt()
+}
+
+/// The roofline and the floors, a line each.
+fn bounds(bounds: &[Roofline]) -> String {
+    let line = |bound: &Roofline| {
+        let cost = bound.ns_per_kib.map(|ns| format!(", {ns:.1} ns per KiB")).unwrap_or_default();
+        let what = match bound.level {
+            Level::Floor => format!(
+                "floor, splice to trunc, {}, t{}",
+                bound.message_bytes.map(units::size).unwrap_or_default(),
+                bound.threads.unwrap_or_default()
+            ),
+            level => format!("one copy in {level}"),
+        };
+        format!("{what}: {:.1} Gb/s{cost}\n", bound.throughput_gbps)
+    };
+    bounds.iter().map(line).collect()
+}

@@ -1,0 +1,109 @@
+//! Two runs, held against each other.
+
+use std::collections::HashMap;
+
+use super::change::{CellChange, Group, GroupChange, Judgement};
+use super::environment::{self, Difference};
+use super::measure::Measure;
+use crate::tables::{Run, Sample, samples};
+
+/// Two runs, held against each other.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// Name of the base run.
+    pub base: String,
+    /// Name of the new run.
+    pub new: String,
+    /// The figure compared.
+    pub measure: Measure,
+    /// The regression allowed, a share.
+    pub limit: Option<f64>,
+    /// Every cell that one of the runs knows, in the order of the new run's grid.
+    pub cells: Vec<CellChange>,
+    /// All cells together, then those of each path.
+    pub groups: Vec<GroupChange>,
+    /// What differs between the environments.
+    pub environment: Vec<Difference>,
+    /// What was left out of either run, a sentence each.
+    pub left_out: Vec<String>,
+}
+
+impl Comparison {
+    /// Compares a run with a base run.
+    #[must_use]
+    pub fn of(base: &Run, new: &Run, measure: Measure, limit: Option<f64>) -> Self {
+        let (base_samples, new_samples) = (samples(base), samples(new));
+        let by_key = |samples: &[Sample]| -> HashMap<String, usize> {
+            samples.iter().enumerate().map(|(place, sample)| (sample.cell.key(), place)).collect()
+        };
+        let (in_base, in_new) = (by_key(&base_samples), by_key(&new_samples));
+        let mut cells = Vec::new();
+        let mut pairs: Vec<(&Sample, &Sample)> = Vec::new();
+        for sample in &new_samples {
+            let key = sample.cell.key();
+            let other = in_base.get(&key).map(|&place| &base_samples[place]);
+            let change = CellChange::of(&key, other, Some(sample), measure, limit);
+            if change.is_compared() {
+                pairs.extend(other.map(|other| (other, sample)));
+            }
+            cells.push(change);
+        }
+        for sample in &base_samples {
+            let key = sample.cell.key();
+            if !in_new.contains_key(&key) {
+                cells.push(CellChange::of(&key, Some(sample), None, measure, limit));
+            }
+        }
+        let left_out = base.left_out.iter().chain(&new.left_out).cloned().collect();
+        Self {
+            base: name(base),
+            new: name(new),
+            measure,
+            limit,
+            cells,
+            groups: groups(&pairs, measure, limit),
+            environment: environment::differences(&base.manifest, &new.manifest),
+            left_out,
+        }
+    }
+
+    /// How many cells a judgement was made of.
+    #[must_use]
+    pub fn count(&self, judgement: Judgement) -> usize {
+        self.cells.iter().filter(|cell| cell.judgement == judgement).count()
+    }
+
+    /// The names of the cells and paths whose interval lies beyond the limit.
+    #[must_use]
+    pub fn regressions(&self) -> Vec<String> {
+        let cells = self.cells.iter().filter(|cell| cell.beyond_limit).map(|cell| cell.cell.clone());
+        let groups =
+            self.groups.iter().filter(|group| group.beyond_limit).map(|group| group.group.to_string());
+        cells.chain(groups).collect()
+    }
+}
+
+/// All cells together, then each path with two cells or more.
+fn groups(pairs: &[(&Sample, &Sample)], measure: Measure, limit: Option<f64>) -> Vec<GroupChange> {
+    let mut paths: Vec<&str> = Vec::new();
+    for (_, new) in pairs {
+        if !paths.contains(&new.cell.send_path.as_str()) {
+            paths.push(&new.cell.send_path);
+        }
+    }
+    let of_path = |path: &str| -> Vec<(&Sample, &Sample)> {
+        pairs.iter().copied().filter(|(_, new)| new.cell.send_path == path).collect()
+    };
+    let all = (pairs.len() > 1).then(|| GroupChange::of(Group::All, pairs, measure, limit)).flatten();
+    let by_path = paths.into_iter().filter_map(|path| {
+        let cells = of_path(path);
+        (cells.len() > 1)
+            .then(|| GroupChange::of(Group::Path(path.to_owned()), &cells, measure, limit))
+            .flatten()
+    });
+    all.into_iter().chain(by_path).collect()
+}
+
+fn name(run: &Run) -> String {
+    if run.manifest.run_id.is_empty() { run.dir.display().to_string() } else { run.manifest.run_id.clone() }
+}

@@ -1,0 +1,94 @@
+//! `copycost compare BASE NEW`: whether two runs differ, cell by cell and path by path.
+//!
+//! Cells are paired by their key. What is compared is one figure of each trial, throughput unless another is
+//! asked for; the ratio of the two medians carries an interval that the noise of both runs makes (see
+//! [`crate::stats::unpaired`]). A threshold alone would call noise a regression; here the whole interval has to
+//! lie beyond it.
+
+mod change;
+mod comparison;
+mod environment;
+mod export;
+mod measure;
+mod text;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use clap::{Args, ValueEnum};
+
+pub use change::{CellChange, Group, GroupChange, Judgement};
+pub use comparison::Comparison;
+pub use environment::{Difference, differences};
+pub use measure::Measure;
+
+use crate::tables::{Better, Run};
+use crate::units;
+
+/// The arguments of `copycost compare`.
+#[derive(Args, Clone, Debug)]
+pub struct CompareArgs {
+    /// Directory of the run to compare with
+    pub base: PathBuf,
+    /// Directory of the run to judge
+    pub new: PathBuf,
+    /// Exit with 3 when the interval of a cell or a path lies wholly beyond this, such as 5%
+    #[arg(long, value_name = "PERCENT", value_parser = units::parse_percent)]
+    pub max_regression: Option<f64>,
+    /// Figure to judge by: throughput_gbps, or a column of derived.csv that has a better side
+    #[arg(long, value_name = "COLUMN", default_value = "throughput_gbps", value_parser = Measure::named)]
+    pub measure: Measure,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// What `copycost compare` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table for a terminal
+    Table,
+    /// The same as Markdown, for a pull request
+    Markdown,
+    /// Everything, for programs
+    Json,
+    /// The new run in Bencher's metric format
+    Bencher,
+    /// The new run's figures that should fall, for github-action-benchmark (customSmallerIsBetter)
+    GhaSmaller,
+    /// The new run's figures that should rise, for github-action-benchmark (customBiggerIsBetter)
+    GhaBigger,
+}
+
+impl CompareArgs {
+    /// Compares the two runs and prints what differs. False when an interval lies beyond the limit.
+    ///
+    /// # Errors
+    /// A run that cannot be read, two runs without a common cell, or an output that cannot be written.
+    pub fn run(&self, out: &mut impl Write) -> anyhow::Result<bool> {
+        let base = Run::load(&self.base).context("the base run")?;
+        let new = Run::load(&self.new).context("the new run")?;
+        let comparison = Comparison::of(&base, &new, self.measure, self.max_regression);
+        ensure!(
+            comparison.cells.iter().any(CellChange::is_in_both),
+            "{} and {} have no cell in common; compare runs of the same grid",
+            base.dir.display(),
+            new.dir.display()
+        );
+        let printed = match self.format {
+            Format::Table => text::table(&comparison),
+            Format::Markdown => text::markdown(&comparison),
+            Format::Json => export::json(&comparison),
+            Format::Bencher => export::bencher(&new),
+            Format::GhaSmaller => export::github_action(&new, Better::Lower),
+            Format::GhaBigger => export::github_action(&new, Better::Higher),
+        };
+        writeln!(out, "{}", printed.trim_end())?;
+        let regressions = comparison.regressions();
+        for regression in &regressions {
+            eprintln!("regression: {regression}");
+        }
+        Ok(regressions.is_empty())
+    }
+}

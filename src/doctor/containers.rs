@@ -1,0 +1,153 @@
+//! Docker and Compose, which the container lab needs and nothing else does.
+
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::Finding;
+
+/// A daemon that has not answered by then hangs.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What came of running a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Ran {
+    /// There is no such program.
+    Absent,
+    /// It ended well and printed this.
+    Well(String),
+    /// It ended badly and complained so.
+    Badly(String),
+    /// It was still running when the patience ended.
+    Hung,
+}
+
+pub(super) fn check() -> Vec<Finding> {
+    let client = run("docker", &["--version"]);
+    let daemon = match client {
+        Ran::Well(_) => run("docker", &["version", "--format", "{{.Server.Version}}"]),
+        _ => Ran::Absent,
+    };
+    let plugin = run("docker", &["compose", "version", "--short"]);
+    let standalone = match plugin {
+        Ran::Well(_) => Ran::Absent,
+        _ => run("docker-compose", &["version", "--short"]),
+    };
+    vec![judge_docker(&client, &daemon), judge_compose(&plugin, &standalone)]
+}
+
+fn judge_docker(client: &Ran, daemon: &Ran) -> Finding {
+    let check = "Docker";
+    let client = match client {
+        Ran::Well(version) => version,
+        Ran::Absent => {
+            return Finding::note(check, "not installed; only the container lab needs it")
+                .with_remedy("install Docker Engine, on Debian and Ubuntu `apt-get install docker.io`");
+        }
+        Ran::Badly(complaint) => return Finding::note(check, format!("`docker --version`: {complaint}")),
+        Ran::Hung => return Finding::note(check, "`docker --version` hangs"),
+    };
+    match daemon {
+        Ran::Well(version) => Finding::ok(check, format!("{client}; daemon {version} answers")),
+        Ran::Badly(complaint) if complaint.contains("permission denied") => Finding::shortfall(
+            check,
+            "the daemon's socket may not be used by this user",
+            "sudo usermod -aG docker $USER, then log in again (that group is as powerful as root)",
+        ),
+        Ran::Hung => {
+            Finding::shortfall(check, "the daemon does not answer", "systemctl restart docker, as root")
+        }
+        Ran::Absent | Ran::Badly(_) => {
+            Finding::shortfall(check, "the daemon cannot be reached", "systemctl start docker, as root")
+        }
+    }
+}
+
+fn judge_compose(plugin: &Ran, standalone: &Ran) -> Finding {
+    let check = "Compose";
+    match (plugin, standalone) {
+        (Ran::Well(version), _) => Finding::ok(check, format!("docker compose {version}")),
+        (_, Ran::Well(version)) => Finding::ok(check, format!("docker-compose {version}")),
+        _ => Finding::note(check, "not installed; only the container lab needs it")
+            .with_remedy("install the Compose plugin, on Debian and Ubuntu `apt-get install docker-compose`"),
+    }
+}
+
+fn run(program: &str, arguments: &[&str]) -> Ran {
+    let child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    match child {
+        Ok(child) => wait(child),
+        Err(_) => Ran::Absent,
+    }
+}
+
+/// What the child printed is read after its end: a version and a complaint fit into a pipe.
+fn wait(mut child: Child) -> Ran {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => {
+                let mut text = String::new();
+                // Where what was printed is not text, the version is simply not shown.
+                let _ = if status.success() {
+                    child.stdout.take().map(|mut out| out.read_to_string(&mut text))
+                } else {
+                    child.stderr.take().map(|mut out| out.read_to_string(&mut text))
+                };
+                let line =
+                    text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim().to_owned();
+                return if status.success() { Ran::Well(line) } else { Ran::Badly(line) };
+            }
+            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
+            _ => {
+                // It may have ended a moment ago; either way it is reaped.
+                let _ = child.kill();
+                let _ = child.wait();
+                return Ran::Hung;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Verdict;
+
+    fn well(text: &str) -> Ran {
+        Ran::Well(text.to_owned())
+    }
+
+    #[test]
+    fn docker_is_judged_by_client_daemon_and_rights() {
+        let client = well("Docker version 28.2.2");
+        assert_eq!(judge_docker(&client, &well("28.2.2")).verdict, Verdict::Ok);
+        assert_eq!(judge_docker(&Ran::Absent, &Ran::Absent).verdict, Verdict::Note);
+        let denied =
+            Ran::Badly("permission denied while trying to connect to the Docker daemon socket".into());
+        assert!(judge_docker(&client, &denied).remedy.unwrap().contains("usermod -aG docker"));
+        let down = Ran::Badly("Cannot connect to the Docker daemon".into());
+        assert!(judge_docker(&client, &down).remedy.unwrap().contains("systemctl start docker"));
+        assert_eq!(judge_docker(&client, &Ran::Hung).verdict, Verdict::Shortfall);
+    }
+
+    #[test]
+    fn either_compose_will_do() {
+        let none = Ran::Badly("unknown command".into());
+        assert_eq!(judge_compose(&well("2.30.1"), &Ran::Absent).found, "docker compose 2.30.1");
+        assert_eq!(judge_compose(&none, &well("1.29.2")).found, "docker-compose 1.29.2");
+        assert_eq!(judge_compose(&none, &Ran::Absent).verdict, Verdict::Note);
+    }
+
+    #[test]
+    fn programs_end_well_or_badly_or_are_not_there() {
+        assert_eq!(run("sh", &["-c", "echo; echo 1.2"]), well("1.2"));
+        assert_eq!(run("sh", &["-c", "echo no >&2; exit 3"]), Ran::Badly("no".into()));
+        assert_eq!(run("copycost-no-such-program", &[]), Ran::Absent);
+    }
+}

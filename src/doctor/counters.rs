@@ -1,0 +1,49 @@
+//! Each perf event, opened once.
+
+use std::io;
+
+use super::Finding;
+use crate::counters::events::{Event, reason};
+
+pub(super) fn check() -> Vec<Finding> {
+    Event::ALL.into_iter().map(|event| judge(event, event.open().map(drop))).collect()
+}
+
+fn judge(event: Event, opened: io::Result<()>) -> Finding {
+    let check = format!("perf {event}");
+    let Err(error) = opened else { return Finding::ok(&check, "counts, kernel included") };
+    let remedy = match error.raw_os_error() {
+        Some(libc::EACCES) => "sysctl -w kernel.perf_event_paranoid=1, as root, or grant CAP_PERFMON",
+        Some(libc::EPERM) => {
+            "run as root; in a container add `--cap-add PERFMON --security-opt seccomp=unconfined` (engines that \
+             do not know PERFMON: SYS_ADMIN)"
+        }
+        Some(libc::EMFILE) => "ulimit -n 16384",
+        // No command gives a machine a PMU.
+        _ => {
+            let note = Finding::note(&check, reason(&error));
+            return if event.is_hardware() {
+                note.with_remedy("bare metal, or a guest with a virtual PMU")
+            } else {
+                note
+            };
+        }
+    };
+    Finding::shortfall(&check, reason(&error), remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Verdict;
+
+    #[test]
+    fn what_can_be_granted_is_a_shortfall_and_a_missing_pmu_is_not() {
+        let of = |errno| judge(Event::Cycles, Err(io::Error::from_raw_os_error(errno)));
+        assert!(of(libc::EACCES).remedy.unwrap().contains("kernel.perf_event_paranoid=1"));
+        assert!(of(libc::EPERM).remedy.unwrap().contains("seccomp=unconfined"));
+        assert_eq!(of(libc::EPERM).verdict, Verdict::Shortfall);
+        assert_eq!(of(libc::ENOENT).verdict, Verdict::Note);
+        assert_eq!(judge(Event::TaskClock, Ok(())).verdict, Verdict::Ok);
+    }
+}

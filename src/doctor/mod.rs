@@ -1,0 +1,145 @@
+//! `copycost doctor`: what this host can do, and what to do about what it cannot.
+//!
+//! Each check has a probe, which asks the machine, and a judgement, which is a pure function of the probe's
+//! answer and is tested with invented ones.
+
+mod containers;
+mod counters;
+mod host;
+mod lab;
+mod print;
+mod xray;
+mod zero_copy;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+/// How well a check went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As it should be.
+    Ok,
+    /// Worth knowing when figures are read; nothing is missing that could be mended from here.
+    Note,
+    /// Something that copycost could do cannot be done here, and can be mended.
+    Shortfall,
+}
+
+/// One check and what it found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was checked.
+    pub check: String,
+    /// How well it went.
+    pub verdict: Verdict,
+    /// What was found.
+    pub found: String,
+    /// The command that mends it, or what else to do.
+    pub remedy: Option<String>,
+}
+
+impl Finding {
+    fn ok(check: &str, found: impl Into<String>) -> Self {
+        Self { check: check.to_owned(), verdict: Verdict::Ok, found: found.into(), remedy: None }
+    }
+
+    fn note(check: &str, found: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Note, ..Self::ok(check, found) }
+    }
+
+    fn shortfall(check: &str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Shortfall, remedy: Some(remedy.into()), ..Self::ok(check, found) }
+    }
+
+    fn with_remedy(self, remedy: impl Into<String>) -> Self {
+        Self { remedy: Some(remedy.into()), ..self }
+    }
+}
+
+/// All checks together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Diagnosis {
+    /// Whether the netns lab, the default, can run.
+    pub default_lab: bool,
+    /// Each check, in the order in which a person would ask.
+    pub findings: Vec<Finding>,
+}
+
+/// Checks what this host can do.
+#[derive(Clone, Debug, Args)]
+pub struct DoctorArgs {
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Where results would go
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
+}
+
+/// How the diagnosis is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Lines for people.
+    Table,
+    /// One object.
+    Json,
+}
+
+impl DoctorArgs {
+    /// Runs every check and prints the diagnosis. Whether the default lab can run decides the exit code.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn run(&self, out: &mut impl Write) -> std::io::Result<bool> {
+        let diagnosis = diagnose(&self.results);
+        match self.format {
+            Format::Table => print::table(&diagnosis, out)?,
+            Format::Json => print::json(&diagnosis, out)?,
+        }
+        Ok(diagnosis.default_lab)
+    }
+}
+
+/// Runs every check; `results` is where results would go.
+///
+/// Some probes fork, so it is best called while the process has one thread.
+#[must_use]
+pub fn diagnose(results: &Path) -> Diagnosis {
+    let lab = lab::check();
+    let default_lab = lab.verdict == Verdict::Ok;
+    let facts = crate::host::read();
+    let mut findings = vec![host::judge_kernel(&facts.kernel), lab];
+    findings.extend(counters::check());
+    findings.extend(xray::check());
+    findings.extend(zero_copy::check());
+    findings.extend(host::check(&facts, results));
+    findings.extend(containers::check());
+    Diagnosis { default_lab, findings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shortfall_of_this_host_has_a_remedy_and_no_check_is_made_twice() {
+        let results = tempfile::tempdir().unwrap();
+        let diagnosis = diagnose(results.path());
+        for finding in &diagnosis.findings {
+            assert!(!finding.found.is_empty(), "{finding:?}");
+            if finding.verdict == Verdict::Shortfall {
+                assert!(finding.remedy.is_some(), "{finding:?}");
+            }
+        }
+        let mut names: Vec<_> = diagnosis.findings.iter().map(|finding| &finding.check).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+        assert!(all >= 25, "{all} checks");
+    }
+}

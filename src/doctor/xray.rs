@@ -1,0 +1,97 @@
+//! What the x-ray rests on, asked of the x-ray itself: sampling, names of kernel functions, and each place
+//! where copied bytes can be counted.
+
+use super::Finding;
+use crate::record::category::{Clock, Scope};
+use crate::record::copies::Place;
+use crate::xray::probe;
+use crate::xray::sampler::Sampler;
+use crate::xray::symbols::kernel_names;
+
+const RIGHTS: &str = "run as root, or grant CAP_PERFMON (on older kernels and engines CAP_SYS_ADMIN)";
+
+pub(super) fn check() -> Vec<Finding> {
+    let cpus: Vec<usize> = crate::host::read().cpus_allowed.into_iter().take(1).collect();
+    let thread = nix::unistd::gettid().as_raw() as u32;
+    let sampler = Sampler::open(&cpus, &[thread]);
+    let mut findings =
+        vec![judge_sampling(sampler.map(|it| (it.scope(), it.clock(), it.limits().join("; "))))];
+    findings.push(judge_symbols(kernel_names()));
+    for place in [Place::User, Place::Kernel, Place::Receive] {
+        findings.push(judge_counting(place, probe::can_count(place)));
+    }
+    findings
+}
+
+fn judge_sampling(opened: Result<(Scope, Clock, String), String>) -> Finding {
+    let check = "x-ray: sampling";
+    match opened {
+        Ok((Scope::Cpus, clock, _)) => Finding::ok(check, format!("whole CPUs with call chains, by {clock}")),
+        Ok((_, _, limits)) => Finding::shortfall(check, limits, RIGHTS),
+        Err(why) => Finding::shortfall(check, why, RIGHTS),
+    }
+}
+
+fn judge_symbols(names: Result<(), String>) -> Finding {
+    let check = "x-ray: kernel symbols";
+    match names {
+        Ok(()) => Finding::ok(check, "addresses are shown in /proc/kallsyms"),
+        Err(why) if why.contains("KALLSYMS") => Finding::note(check, why),
+        Err(why) => Finding::shortfall(
+            check,
+            why,
+            "run as root or grant CAP_SYSLOG; where that is not enough, sysctl -w kernel.kptr_restrict=1",
+        ),
+    }
+}
+
+fn judge_counting(place: Place, counted: Result<(), String>) -> Finding {
+    let (what, otherwise) = match place {
+        Place::User => ("copies in user space", "they are known by construction and by samples"),
+        Place::Kernel => ("copies into the kernel", "samples show only whether they are made"),
+        Place::Deferred => ("deferred copies", "completions flag them"),
+        Place::Receive => ("copies to the receiver", "samples show only whether they are made"),
+    };
+    let check = format!("x-ray: {what}");
+    match counted {
+        Ok(()) => Finding::ok(&check, "counted to the byte"),
+        // What was left out when the kernel was built is nobody's to mend from here.
+        Err(why) if why.contains("CONFIG_") || why.contains("no tracepoint") => {
+            Finding::note(&check, format!("{why}; {otherwise}"))
+        }
+        Err(why) => Finding::shortfall(&check, format!("{why}; {otherwise}"), RIGHTS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Verdict;
+
+    #[test]
+    fn a_missing_right_has_a_remedy_and_a_missing_option_of_the_kernel_has_none() {
+        let refused = judge_counting(Place::User, Err("EACCES: CAP_PERFMON is missing".into()));
+        assert_eq!(refused.verdict, Verdict::Shortfall);
+        assert!(refused.remedy.unwrap().contains("CAP_PERFMON"));
+        let without =
+            judge_counting(Place::Kernel, Err("the kernel was built without CONFIG_KPROBES".into()));
+        assert_eq!((without.verdict, without.remedy), (Verdict::Note, None));
+        assert_eq!(judge_counting(Place::Receive, Ok(())).verdict, Verdict::Ok);
+    }
+
+    #[test]
+    fn less_than_whole_cpus_is_a_shortfall() {
+        let of = |scope| judge_sampling(Ok((scope, Clock::CpuClock, "EACCES".into()))).verdict;
+        assert_eq!(of(Scope::Cpus), Verdict::Ok);
+        assert_eq!((of(Scope::Threads), of(Scope::UserSpace)), (Verdict::Shortfall, Verdict::Shortfall));
+        assert_eq!(judge_sampling(Err("EPERM".into())).verdict, Verdict::Shortfall);
+    }
+
+    #[test]
+    fn zeroed_addresses_are_told_from_real_ones() {
+        assert_eq!(judge_symbols(Ok(())).verdict, Verdict::Ok);
+        assert_eq!(judge_symbols(Err("zeros: CAP_SYSLOG is missing".into())).verdict, Verdict::Shortfall);
+        let without = judge_symbols(Err("empty: the kernel was built without KALLSYMS".into()));
+        assert_eq!(without.verdict, Verdict::Note);
+    }
+}

@@ -1,0 +1,39 @@
+//! Why a trial did not end well: data that travels between the processes and ends as a row.
+
+use std::fmt;
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a trial did not end well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", content = "reason", rename_all = "lowercase")]
+pub enum Failure {
+    /// This machine cannot run the cell.
+    Unsupported(String),
+    /// The trial broke.
+    Failed(String),
+}
+
+impl Failure {
+    /// A failed trial, from what was being done and what the kernel said.
+    pub fn io(doing: &str) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |error| Self::Failed(format!("{doing}: {error}"))
+    }
+
+    /// The reason alone.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Unsupported(reason) | Self::Failed(reason) => reason,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.reason())
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -1,0 +1,233 @@
+//! The grid: what a sweep runs, as validated values, and the cells that it expands to.
+
+pub mod builtin;
+mod raw;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cell::{Cell, Payload, Wire, words};
+use crate::link::Offload;
+use crate::socket::SocketOptions;
+
+pub use raw::GridError;
+pub(crate) use raw::{
+    default_congestion, parse_message_size, parse_read_size, parse_threads, parse_warmup, parse_window,
+    parse_working_set,
+};
+
+/// Most cells of a grid; far beyond what one sweep can run in a day.
+pub const MOST_CELLS: usize = 100_000;
+
+/// A grid, validated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grid {
+    /// Name, a part of the run's directory.
+    pub name: String,
+    /// Send paths, by their registry names.
+    pub paths: Vec<String>,
+    /// Receive paths, by their registry names.
+    pub receive_paths: Vec<String>,
+    /// Payloads.
+    pub payloads: Vec<Payload>,
+    /// Message sizes, bytes.
+    pub message_sizes: Vec<u64>,
+    /// Working sets, bytes; absent: hot.
+    pub working_sets: Vec<Option<u64>>,
+    /// Numbers of streams.
+    pub threads: Vec<u32>,
+    /// Wires; empty: the first that the lab has.
+    pub wires: Vec<Wire>,
+    /// What each trial is and how it is measured.
+    pub trial: TrialOptions,
+    /// How often each cell is run.
+    pub repetitions: Repetitions,
+    /// A path whose cells run twice in every block: the A/A control that shows the noise floor.
+    pub control: Option<String>,
+    /// Seed of the order of trials; absent: a random one, which the manifest records.
+    pub seed: Option<u64>,
+    /// The lab that the grid asks for; a flag may choose another.
+    pub lab: Option<LabKind>,
+    /// MTU and offloads of a link that the lab makes.
+    pub link: LinkOptions,
+    /// Whether attribution passes follow the timing blocks.
+    pub xray: bool,
+    /// The file, verbatim.
+    pub text: String,
+}
+
+/// What every trial of a grid has in common.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrialOptions {
+    /// What bounds the window.
+    pub bound: Bound,
+    /// How long bytes flow before the window.
+    pub warmup: Duration,
+    /// Where workers run.
+    pub pin: Pin,
+    /// Options of the sockets.
+    pub socket: SocketOptions,
+    /// Bytes asked for in a receive call.
+    pub read_size: ReadSize,
+    /// Compare every received byte.
+    pub verify: bool,
+}
+
+/// What bounds the window of a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Time.
+    Duration(Duration),
+    /// Messages of each stream.
+    Messages(u64),
+}
+
+/// Where workers run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// The two ends on different cores, taken in turn.
+    Auto,
+    /// Wherever the scheduler puts them.
+    None,
+    /// On these CPUs, taken in turn.
+    Explicit {
+        /// The sender's.
+        sender: Vec<usize>,
+        /// The receiver's.
+        receiver: Vec<usize>,
+    },
+}
+
+/// Reads `auto`, `none`, or the CPUs of the two ends as `0,2:1,3`.
+pub(crate) fn parse_pin(text: &str) -> Result<Pin, String> {
+    let list = |text: &str| {
+        text.split(',').map(|cpu| cpu.trim().parse::<usize>().ok().filter(|&cpu| cpu < 1024)).collect()
+    };
+    match (text, text.split_once(':')) {
+        ("auto", _) => Ok(Pin::Auto),
+        ("none", _) => Ok(Pin::None),
+        (_, Some((sender, receiver))) => match (list(sender), list(receiver)) {
+            (Some(sender), Some(receiver)) => Ok(Pin::Explicit { sender, receiver }),
+            _ => Err(format!(
+                "`{text}` lists no CPUs; write 0,2:1,3 (the sender's, then the receiver's; 0 to 1023)"
+            )),
+        },
+        _ => Err(format!("`{text}` is none of auto, none, 0,2:1,3")),
+    }
+}
+
+/// Bytes asked for in a receive call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadSize {
+    /// 128 KiB or the message, the larger: what a program that reads streams would do.
+    Auto,
+    /// One message.
+    Message,
+    /// This many bytes.
+    Bytes(u64),
+}
+
+impl ReadSize {
+    /// The bytes for messages of this size.
+    #[must_use]
+    pub fn bytes(self, message_bytes: u64) -> u64 {
+        match self {
+            Self::Auto => message_bytes.max(128 << 10),
+            Self::Message => message_bytes,
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+/// How often each cell is run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Repetitions {
+    /// At least.
+    pub min: u32,
+    /// At most.
+    pub max: u32,
+    /// Half the width of the 95 % interval of the median throughput, as a share of it, at which a cell
+    /// stops before `max`.
+    pub until: Option<f64>,
+}
+
+/// Where the agents live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LabKind {
+    /// Two network namespaces joined by a veth pair.
+    Netns,
+    /// Two processes on 127.0.0.1.
+    Loopback,
+}
+
+words!(LabKind: Netns = "netns", Loopback = "loopback");
+
+/// What a lab that makes its own link makes of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkOptions {
+    /// MTU of both ends, bytes; absent: the kernel's default.
+    pub mtu: Option<u32>,
+    /// Offloads of both ends, on or off; the others stay as the kernel has them.
+    pub offloads: BTreeMap<Offload, bool>,
+}
+
+impl Grid {
+    /// Reads and validates a grid from YAML.
+    ///
+    /// # Errors
+    /// One sentence with the line and what is allowed.
+    pub fn parse(text: &str) -> Result<Self, GridError> {
+        raw::parse(text)
+    }
+
+    /// The cells on a lab whose first wire is `default`, in the order in which a table shows them.
+    #[must_use]
+    pub fn cells(&self, default: Wire) -> Vec<Cell> {
+        let wires = if self.wires.is_empty() { &[default][..] } else { &self.wires };
+        let mut cells = Vec::new();
+        for &wire in wires {
+            for receive_path in &self.receive_paths {
+                for &payload in &self.payloads {
+                    for &working_set in &self.working_sets {
+                        for &threads in &self.threads {
+                            for &message_bytes in &self.message_sizes {
+                                cells.extend(self.paths.iter().map(|send_path| Cell {
+                                    wire,
+                                    send_path: send_path.clone(),
+                                    receive_path: receive_path.clone(),
+                                    payload,
+                                    message_bytes,
+                                    threads,
+                                    working_set,
+                                }));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        cells
+    }
+
+    /// How often a cell runs in each block.
+    #[must_use]
+    pub fn times_per_block(&self, cell: &Cell) -> u32 {
+        if self.control.as_ref() == Some(&cell.send_path) { 2 } else { 1 }
+    }
+
+    /// What the timing blocks take at least and at most; absent when windows are bounded by messages.
+    #[must_use]
+    pub fn expected_time(&self) -> Option<(Duration, Duration)> {
+        /// Connecting, starting threads, draining.
+        const OVERHEAD: Duration = Duration::from_millis(30);
+        let Bound::Duration(window) = self.trial.bound else { return None };
+        let block: u32 = self.cells(Wire::Veth).iter().map(|cell| self.times_per_block(cell)).sum();
+        let trial = self.trial.warmup + window + OVERHEAD;
+        let least =
+            if self.repetitions.until.is_some() { self.repetitions.min } else { self.repetitions.max };
+        Some((trial * block * least, trial * block * self.repetitions.max))
+    }
+}

@@ -1,0 +1,44 @@
+//! copycost measures what every copy in the network send path costs, and proves whether the copy happened.
+//!
+//! The map of the modules; arrows point down only.
+//!
+//! - [`cli`], [`command`]: the command line and its verbs.
+//! - [`sweep`]: a grid's trials in blocks, and the run's directory.
+//! - [`lab`]: where the two agents live, and how the coordinator takes them through a trial.
+//! - [`agent`]: one end: control frames, states, worker threads.
+//! - [`path`], [`receive`], [`counters`]: what the workers do, and what is counted beside it.
+//! - [`report`]: figures, the page and the Markdown, from a run's files alone.
+//! - [`grid`], [`record`]: the file that goes in, and the files that come out.
+//! - [`tables`], [`compare`], [`validate`], [`stats`]: what a run's files say, whether two runs differ, whether a
+//!   run is whole; they know no socket. [`simulate`] draws runs to try them on.
+//! - [`link`], [`host`], [`doctor`]: network namespaces and their veth pair; what the machine is, and can do.
+//! - [`message`], [`pattern`], [`socket`], [`cell`], [`units`], [`failure`], [`exit`], [`output`]: the nouns.
+
+pub mod agent;
+pub mod cell;
+pub mod cli;
+pub mod command;
+pub mod compare;
+pub mod counters;
+pub mod doctor;
+pub mod exit;
+pub mod failure;
+pub mod grid;
+pub mod host;
+pub mod lab;
+pub mod link;
+pub mod message;
+pub mod output;
+pub mod path;
+pub mod pattern;
+pub mod receive;
+pub mod record;
+pub mod report;
+pub mod simulate;
+pub mod socket;
+pub mod stats;
+pub mod sweep;
+pub mod tables;
+pub mod units;
+pub mod validate;
+pub mod xray;

@@ -1,0 +1,29 @@
+//! The link between the two agents: network namespaces, the veth pair that joins them, and what the kernel
+//! says of an interface.
+//!
+//! - [`namespace`]: an agent process enters a network namespace of its own, as root or without.
+//! - [`pair`]: a short-lived process joins two namespaces by one veth pair.
+//! - [`wire`]: an agent reads back what its traffic goes through.
+//! - [`offload`]: the offloads of an interface, read and set.
+//! - [`args`]: the command `copycost link`.
+//!
+//! Everything goes through netlink and ioctls; no `ip`, `ethtool` or `nsenter` is needed.
+
+pub mod args;
+pub mod child;
+pub mod namespace;
+pub mod offload;
+pub mod pair;
+mod refusal;
+mod rtnl;
+pub mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use args::LinkArgs;
+pub use namespace::{Entered, NsRef, enter_new_netns, join_user_ns_then_new_netns};
+pub use offload::Offload;
+pub use pair::{LinkSpec, Made, create, delete};
+pub use refusal::Refusal;
+pub use wire::{describe, interface_of, interface_towards};

@@ -1,0 +1,70 @@
+//! copycost: parse, dispatch, exit code.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use copycost::agent::handshake::Token;
+use copycost::agent::serve;
+use copycost::cli::{AgentArgs, Cli, Command};
+use copycost::command::{Exit, UsageError, health, measure, paths, print, sweep, xray};
+use copycost::output::{Out, say};
+use copycost::{link, report};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let exit = match dispatch(&cli.command) {
+        Ok(exit) => exit,
+        Err(error) => {
+            say(format_args!("copycost: {error:#}"));
+            if error.is::<UsageError>() { Exit::Usage } else { Exit::Unable }
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+fn dispatch(command: &Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Sweep(arguments) => sweep::run(arguments),
+        Command::Measure(arguments) => measure::run(arguments),
+        Command::Report(arguments) => report::run(arguments).map(|()| Exit::Well),
+        Command::Compare(arguments) => Ok(if arguments.run(&mut Out)? { Exit::Well } else { Exit::Found }),
+        Command::Validate(arguments) => Ok(if arguments.run(&mut Out)? { Exit::Well } else { Exit::Found }),
+        Command::Xray(arguments) => xray::run(arguments),
+        Command::Paths => paths::run(),
+        Command::Agent(arguments) => agent(arguments),
+        Command::Health(arguments) => health::run(arguments),
+        Command::Doctor(arguments) => Ok(if arguments.run(&mut Out)? { Exit::Well } else { Exit::Unable }),
+        Command::Link(arguments) => arguments.run(&mut Out).map(|()| Exit::Well),
+        Command::Completions { shell } => {
+            // By way of memory: the generator panics where it cannot write.
+            let mut text = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "copycost", &mut text);
+            print(&String::from_utf8(text)?).map(|()| Exit::Well)
+        }
+        Command::Man => {
+            let mut text = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut text)?;
+            print(&String::from_utf8(text)?).map(|()| Exit::Well)
+        }
+    }
+}
+
+fn agent(arguments: &AgentArgs) -> anyhow::Result<Exit> {
+    // Namespaces first: the kernel lets only a process with one thread enter a user namespace.
+    match (arguments.netns, arguments.beside) {
+        (false, _) => {}
+        (true, None) => drop(link::enter_new_netns()?),
+        (true, Some(first)) => drop(link::join_user_ns_then_new_netns(first)?),
+    }
+    if arguments.inherited {
+        serve::inherited()?;
+    } else {
+        let token = match &arguments.token_file {
+            Some(path) => Token::read(path).map_err(UsageError)?,
+            None => Token::default(),
+        };
+        serve::allowed(arguments.listen, &token).map_err(UsageError)?;
+        serve::listen(arguments.listen, &token)?;
+    }
+    Ok(Exit::Well)
+}

@@ -1,0 +1,86 @@
+//! The message: eight separately heap-allocated fields, as a real program's record would be.
+
+use crate::pattern;
+
+/// Number of fields of a message.
+pub const FIELDS: usize = 8;
+/// Smallest message, bytes.
+pub const SMALLEST: u64 = 64;
+/// Largest message, bytes: far beyond any figure of interest, and small enough to allocate.
+pub const LARGEST: u64 = 256 << 20;
+
+/// What a send path keeps its payload in, and how it is (re)written.
+pub trait Body: Send {
+    /// Allocates room for a message of this many bytes.
+    fn new(bytes: usize) -> Self;
+    /// Writes the message with this key into it.
+    fn fill(&mut self, key: u64);
+}
+
+/// Eight heap allocations; each holds an eighth of the bytes, the last one the remainder too.
+#[derive(Debug)]
+pub struct Message {
+    fields: [Box<[u8]>; FIELDS],
+}
+
+impl Message {
+    /// The fields, in the order in which they are sent.
+    #[must_use]
+    pub fn fields(&self) -> &[Box<[u8]>; FIELDS] {
+        &self.fields
+    }
+}
+
+impl Body for Message {
+    fn new(bytes: usize) -> Self {
+        let field = bytes / FIELDS;
+        let last = bytes - field * (FIELDS - 1);
+        Self {
+            fields: std::array::from_fn(|index| {
+                vec![0; if index + 1 < FIELDS { field } else { last }].into_boxed_slice()
+            }),
+        }
+    }
+
+    fn fill(&mut self, key: u64) {
+        let mut offset = 0;
+        for field in &mut self.fields {
+            pattern::fill(key, offset, field);
+            offset += field.len();
+        }
+    }
+}
+
+/// The same bytes in one allocation, for the path that has nothing to gather.
+#[derive(Debug)]
+pub struct Contiguous(pub Box<[u8]>);
+
+impl Body for Contiguous {
+    fn new(bytes: usize) -> Self {
+        Self(vec![0; bytes].into_boxed_slice())
+    }
+
+    fn fill(&mut self, key: u64) {
+        pattern::fill(key, 0, &mut self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_field_holds_the_remainder() {
+        let message = Message::new(100);
+        let lengths: Vec<_> = message.fields().iter().map(|field| field.len()).collect();
+        assert_eq!(lengths, [12, 12, 12, 12, 12, 12, 12, 16]);
+    }
+
+    #[test]
+    fn fields_in_order_are_the_contiguous_message() {
+        let (mut message, mut whole) = (Message::new(75), Contiguous::new(75));
+        message.fill(5);
+        whole.fill(5);
+        assert_eq!(message.fields().concat(), whole.0.to_vec());
+    }
+}

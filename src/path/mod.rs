@@ -1,0 +1,161 @@
+//! Send paths: how a message gets into the socket.
+//!
+//! A path is one file with a type that implements [`SendPath`], and one line in [`REGISTRY`]. The path is
+//! chosen before the loop starts: [`SendPath::run`] is compiled once for each, and inside it there is the
+//! send call, two additions and one relaxed load.
+
+mod completions;
+mod one_copy;
+mod plain_send;
+mod planted;
+mod sendfile;
+mod splice;
+mod supply;
+mod two_copy;
+mod zero_copy;
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Instant;
+
+use socket2::Socket;
+
+use crate::cell::Payload;
+use crate::failure::Failure;
+use crate::pattern::Pattern;
+use crate::record::stream::ZeroCopy;
+pub use supply::{Fresh, Rewrite, Static, Supply};
+
+/// What a stream's path is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// Size of a message, bytes.
+    pub message_bytes: usize,
+    /// Bytes of distinct messages to cycle through; absent: as few as the path needs.
+    pub working_set: Option<u64>,
+    /// Number of streams of the trial, which share the memory for messages in flight.
+    pub streams: u32,
+    /// The bytes to send.
+    pub pattern: Pattern,
+}
+
+/// What a stream has sent since its tally was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Whole messages.
+    pub messages: u64,
+    /// Send calls that took bytes.
+    pub calls: u64,
+}
+
+/// One stream's way of sending.
+pub trait SendPath: Send {
+    /// Sends one whole message, however many calls that takes, and counts the calls.
+    ///
+    /// # Errors
+    /// `Unsupported` when this machine cannot send this way, `Failed` when the connection broke.
+    fn send_message(&mut self, socket: &Socket, tally: &mut Tally) -> Result<(), Failure>;
+
+    /// Sends messages until the phase is no longer `phase`, or the tally has `limit` messages.
+    ///
+    /// # Errors
+    /// As [`SendPath::send_message`].
+    fn run(
+        &mut self,
+        socket: &Socket,
+        now: &AtomicU8,
+        phase: u8,
+        limit: u64,
+        tally: &mut Tally,
+    ) -> Result<(), Failure> {
+        while now.load(Ordering::Relaxed) == phase && tally.messages < limit {
+            self.send_message(socket, tally)?;
+            tally.messages += 1;
+        }
+        Ok(())
+    }
+
+    /// Waits until the kernel has let go of every buffer, or the deadline has passed.
+    ///
+    /// # Errors
+    /// When the error queue cannot be read.
+    fn drain(&mut self, _socket: &Socket, _deadline: Instant) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// What the completions said; absent on paths that have none.
+    fn zero_copy(&self) -> ZeroCopy {
+        ZeroCopy::default()
+    }
+}
+
+/// Makes a stream's path on a connected socket.
+pub type Open = fn(&Setup, Payload, &Socket) -> Result<Box<dyn SendPath>, Failure>;
+
+/// What a path copies on the sender's side, as bytes copied by the CPU per payload byte: the label that
+/// a measurement must confirm or refute.
+#[derive(Clone, Copy, Debug)]
+pub struct Copies {
+    /// In user space.
+    pub user: &'static str,
+    /// Into the kernel, when the skb is delivered on the same host (veth, bridge, loopback).
+    pub local: &'static str,
+    /// Into the kernel, when it leaves by a NIC with scatter-gather.
+    pub nic: &'static str,
+}
+
+/// One send path, as users name it.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Its name in grids, flags and rows.
+    pub name: &'static str,
+    /// Another accepted name, from the published studies.
+    pub alias: Option<&'static str>,
+    /// One line: what it does.
+    pub about: &'static str,
+    /// What it copies.
+    pub copies: Copies,
+    /// Makes a stream's path.
+    pub open: Open,
+}
+
+/// Every send path: a new one is a new file and one line here.
+pub const REGISTRY: &[Entry] =
+    &[plain_send::ENTRY, two_copy::ENTRY, one_copy::ENTRY, zero_copy::ENTRY, sendfile::ENTRY, splice::ENTRY];
+
+/// Paths that calibrate the instrument: found by name, and in no list of what there is to choose from.
+pub const CALIBRATION: &[Entry] = &planted::ENTRIES;
+
+/// The path of this name or alias.
+///
+/// # Errors
+/// One sentence that lists the names there are.
+pub fn find(name: &str) -> Result<&'static Entry, String> {
+    let mut all = REGISTRY.iter().chain(CALIBRATION);
+    all.find(|entry| entry.name == name || entry.alias == Some(name)).ok_or_else(|| {
+        let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
+        format!("`{name}` is no send path; there are {} (or A1, A2, A3)", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_aliases_are_unique() {
+        let mut names: Vec<_> =
+            REGISTRY.iter().chain(CALIBRATION).flat_map(|e| [Some(e.name), e.alias]).flatten().collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+
+    #[test]
+    fn published_names_are_accepted() {
+        assert_eq!(find("A1").unwrap().name, "two-copy");
+        assert_eq!(find("A2").unwrap().name, "one-copy");
+        assert_eq!(find("A3").unwrap().name, "zero-copy");
+        assert!(find("A4").unwrap_err().contains("plain-send, two-copy"));
+    }
+}

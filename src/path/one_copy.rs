@@ -1,0 +1,51 @@
+//! one-copy (A2): `sendmsg()` with an eight-entry iovec; the kernel gathers the fields, and copies once.
+
+use std::io::IoSlice;
+
+use socket2::Socket;
+
+use super::supply::open_by_payload;
+use super::{Copies, Entry, Rewrite, SendPath, Setup, Supply, Tally};
+use crate::failure::Failure;
+use crate::message::{FIELDS, Message};
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "one-copy",
+    alias: Some("A2"),
+    about: "sendmsg() with an 8-entry iovec",
+    copies: Copies { user: "0", local: "1", nic: "1" },
+    open: open_by_payload!(OneCopy),
+};
+
+struct OneCopy<R> {
+    supply: Supply<Message, R>,
+}
+
+impl<R: Rewrite> OneCopy<R> {
+    fn open(setup: &Setup, _: &Socket) -> Result<Self, Failure> {
+        Ok(Self { supply: Supply::new(setup, 1) })
+    }
+}
+
+impl<R: Rewrite> SendPath for OneCopy<R> {
+    fn send_message(&mut self, socket: &Socket, tally: &mut Tally) -> Result<(), Failure> {
+        let mut fields = iovec(self.supply.take());
+        let mut left = &mut fields[..];
+        while !left.is_empty() {
+            match socket.send_vectored(left) {
+                Ok(sent) => {
+                    IoSlice::advance_slices(&mut left, sent);
+                    tally.calls += 1;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Failure::Failed(format!("sendmsg: {error}"))),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The message's fields as an iovec.
+pub(super) fn iovec(message: &Message) -> [IoSlice<'_>; FIELDS] {
+    std::array::from_fn(|index| IoSlice::new(&message.fields()[index]))
+}

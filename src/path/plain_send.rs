@@ -1,0 +1,47 @@
+//! plain-send: the message is contiguous already; one `send()` hands it to the kernel, which copies it once.
+
+use socket2::Socket;
+
+use super::supply::open_by_payload;
+use super::{Copies, Entry, Rewrite, SendPath, Setup, Supply, Tally};
+use crate::failure::Failure;
+use crate::message::Contiguous;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "plain-send",
+    alias: None,
+    about: "one contiguous buffer, send()",
+    copies: Copies { user: "0", local: "1", nic: "1" },
+    open: open_by_payload!(PlainSend),
+};
+
+struct PlainSend<R> {
+    supply: Supply<Contiguous, R>,
+}
+
+impl<R: Rewrite> PlainSend<R> {
+    fn open(setup: &Setup, _: &Socket) -> Result<Self, Failure> {
+        Ok(Self { supply: Supply::new(setup, 1) })
+    }
+}
+
+impl<R: Rewrite> SendPath for PlainSend<R> {
+    fn send_message(&mut self, socket: &Socket, tally: &mut Tally) -> Result<(), Failure> {
+        send_all(socket, &self.supply.take().0, tally)
+    }
+}
+
+/// Sends a contiguous buffer whole.
+pub(super) fn send_all(socket: &Socket, mut bytes: &[u8], tally: &mut Tally) -> Result<(), Failure> {
+    while !bytes.is_empty() {
+        match socket.send(bytes) {
+            Ok(sent) => {
+                bytes = &bytes[sent..];
+                tally.calls += 1;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Failure::Failed(format!("send: {error}"))),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! planted: plain-send with a known number of extra copies in user space, to calibrate the instrument: the
+//! x-ray must find exactly so many more, and the cost of a KiB must grow by so many copies.
+
+use socket2::Socket;
+
+use super::plain_send::send_all;
+use super::{Copies, Entry, Fresh, Rewrite, SendPath, Setup, Static, Supply, Tally};
+use crate::cell::Payload;
+use crate::failure::Failure;
+use crate::message::Contiguous;
+
+/// One path for each number of copies.
+pub(super) const ENTRIES: [Entry; 3] = [
+    entry("planted-1", "1", |setup, payload, _| open(1, setup, payload)),
+    entry("planted-2", "2", |setup, payload, _| open(2, setup, payload)),
+    entry("planted-4", "4", |setup, payload, _| open(4, setup, payload)),
+];
+
+const fn entry(name: &'static str, user: &'static str, open: super::Open) -> Entry {
+    Entry {
+        name,
+        alias: None,
+        about: "plain-send after extra copies in user space, to calibrate the x-ray",
+        copies: Copies { user, local: "1", nic: "1" },
+        open,
+    }
+}
+
+fn open(copies: usize, setup: &Setup, payload: Payload) -> Result<Box<dyn SendPath>, Failure> {
+    Ok(match payload {
+        Payload::Static => Box::new(Planted::<Static>::new(copies, setup)),
+        Payload::Fresh => Box::new(Planted::<Fresh>::new(copies, setup)),
+    })
+}
+
+struct Planted<R> {
+    supply: Supply<Contiguous, R>,
+    /// Where the message is copied to, one after another.
+    stages: Vec<Box<[u8]>>,
+}
+
+impl<R: Rewrite> Planted<R> {
+    fn new(copies: usize, setup: &Setup) -> Self {
+        let stage = || vec![0; setup.message_bytes].into_boxed_slice();
+        Self { supply: Supply::new(setup, 1), stages: (0..copies).map(|_| stage()).collect() }
+    }
+}
+
+impl<R: Rewrite> SendPath for Planted<R> {
+    fn send_message(&mut self, socket: &Socket, tally: &mut Tally) -> Result<(), Failure> {
+        let mut bytes: &[u8] = &self.supply.take().0;
+        for stage in &mut self.stages {
+            stage.copy_from_slice(bytes);
+            bytes = stage;
+        }
+        send_all(socket, bytes, tally)
+    }
+}

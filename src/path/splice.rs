@@ -1,0 +1,301 @@
+//! splice: `vmsplice()` puts the fields' pages into a pipe by reference, `splice()` moves them on into the
+//! socket: no payload byte is copied on the sender's side, not even for a receiver on the same host.
+//!
+//! As with sendfile there is no completion, so fresh payload is refused. The fields lie in an anonymous
+//! mapping that is written once and never again; unmapping it while the kernel still holds its pages is
+//! harmless, where freed heap memory would be written to by its next owner.
+
+use std::io::{self, IoSlice, PipeReader, PipeWriter};
+
+use memmap2::{Mmap, MmapMut};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, SpliceFFlags, fcntl, splice, vmsplice};
+use socket2::Socket;
+
+use super::{Copies, Entry, SendPath, Setup, Tally};
+use crate::cell::Payload;
+use crate::failure::Failure;
+use crate::message::FIELDS;
+use crate::pattern;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "splice",
+    alias: None,
+    about: "vmsplice() of 8 fields into a pipe, splice() into the socket; static payload only",
+    copies: Copies { user: "0", local: "0", nic: "0" },
+    open: |setup, payload, _| {
+        refuse_fresh("splice", payload)?;
+        Ok(Box::new(
+            Splice::open(setup)
+                .map_err(|error| Failure::Unsupported(format!("a pipe for splice: {error}")))?,
+        ))
+    },
+};
+
+/// Refuses payload that changes, on a path that is never told when the kernel has let go of a page.
+pub(super) fn refuse_fresh(path: &str, payload: Payload) -> Result<(), Failure> {
+    match payload {
+        Payload::Static => Ok(()),
+        Payload::Fresh => Err(Failure::Unsupported(format!(
+            "{path} sends pages by reference and has no completion: even after the peer's ACK a rewritten \
+             page can reach the reader changed; use payload: static"
+        ))),
+    }
+}
+
+const PAGE: usize = 4096;
+const CACHE_LINE: usize = 64;
+
+/// Messages of eight separate fields each, in one mapping; fields of a page and more begin on a page, so
+/// that no page is handed over twice.
+struct Fields {
+    memory: Mmap,
+    field: usize,
+    last: usize,
+    /// Distance between the beginnings of two fields of a message.
+    stride: usize,
+    messages: usize,
+}
+
+impl Fields {
+    fn new(setup: &Setup) -> io::Result<Self> {
+        let bytes = setup.message_bytes;
+        let field = bytes / FIELDS;
+        let last = bytes - field * (FIELDS - 1);
+        let stride = last.next_multiple_of(if last < PAGE { CACHE_LINE } else { PAGE });
+        let messages = setup.working_set.unwrap_or(0).div_ceil(bytes as u64).max(1) as usize;
+        let mut memory = MmapMut::map_anon(messages * FIELDS * stride)?;
+        for (place, memory) in memory.chunks_exact_mut(stride).enumerate() {
+            let index = place % FIELDS;
+            let length = if index + 1 < FIELDS { field } else { last };
+            pattern::fill(setup.pattern.key(0), index * field, &mut memory[..length]);
+        }
+        Ok(Self { memory: memory.make_read_only()?, field, last, stride, messages })
+    }
+
+    fn iovec(&self, message: usize) -> [IoSlice<'_>; FIELDS] {
+        std::array::from_fn(|index| {
+            let from = (message * FIELDS + index) * self.stride;
+            let length = if index + 1 < FIELDS { self.field } else { self.last };
+            IoSlice::new(&self.memory[from..from + length])
+        })
+    }
+
+    /// Pipe slots that one message takes: one a page that it touches.
+    fn slots(&self) -> usize {
+        (FIELDS - 1) * self.field.div_ceil(PAGE) + self.last.div_ceil(PAGE)
+    }
+}
+
+struct Splice {
+    fields: Fields,
+    next: usize,
+    reader: PipeReader,
+    writer: PipeWriter,
+}
+
+impl Splice {
+    fn open(setup: &Setup) -> io::Result<Self> {
+        let fields = Fields::new(setup)?;
+        let (reader, writer) = io::pipe()?;
+        // Room for the whole message saves turns. Beyond fs.pipe-max-size it takes CAP_SYS_RESOURCE, and a
+        // smaller pipe does as well: so a refusal only means to ask for less.
+        let mut bytes = fields.slots().next_power_of_two() * PAGE;
+        while let Err(errno) = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(bytes.min(1 << 30) as i32)) {
+            if bytes <= 16 * PAGE {
+                break;
+            }
+            if !matches!(errno, Errno::EPERM | Errno::ENOMEM | Errno::EBUSY) {
+                return Err(errno.into());
+            }
+            bytes /= 2;
+        }
+        Ok(Self { fields, next: 0, reader, writer })
+    }
+}
+
+impl SendPath for Splice {
+    fn send_message(&mut self, socket: &Socket, tally: &mut Tally) -> Result<(), Failure> {
+        let mut fields = self.fields.iovec(self.next);
+        self.next = if self.next + 1 == self.fields.messages { 0 } else { self.next + 1 };
+        let mut left = &mut fields[..];
+        while !left.is_empty() {
+            // The pipe is empty here, so that it never blocks the one thread that also empties it.
+            let mut taken = match vmsplice(&self.writer, left, SpliceFFlags::SPLICE_F_NONBLOCK) {
+                Ok(taken) => taken,
+                Err(Errno::EINTR) => continue,
+                Err(errno @ (Errno::ENOSYS | Errno::EPERM)) => {
+                    return Err(Failure::Unsupported(format!(
+                        "vmsplice: {errno}; a seccomp filter forbids it"
+                    )));
+                }
+                Err(errno) => return Err(Failure::Failed(format!("vmsplice: {errno}"))),
+            };
+            IoSlice::advance_slices(&mut left, taken);
+            while taken > 0 {
+                match splice(&self.reader, None, socket, None, taken, SpliceFFlags::empty()) {
+                    Ok(sent) => {
+                        taken -= sent;
+                        tally.calls += 1;
+                    }
+                    Err(Errno::EINTR) => {}
+                    Err(errno) => return Err(Failure::Failed(format!("splice: {errno}"))),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io::{Read, Write};
+    use std::net::Shutdown;
+    use std::os::fd::AsRawFd;
+    use std::time::{Duration, Instant};
+
+    use nix::sys::memfd::{MFdFlags, memfd_create};
+    use socket2::{Domain, Type};
+
+    use super::*;
+    use crate::pattern::{Pattern, Verifier};
+
+    /// Two ends of a TCP connection over loopback: whoever sends first, and its peer.
+    pub(in crate::path) fn connected() -> (Socket, Socket) {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(1).unwrap();
+        let peer = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        peer.connect(&listener.local_addr().unwrap()).unwrap();
+        (listener.accept().unwrap().0, peer)
+    }
+
+    /// Lets `send` send static messages and compares every byte of as many as it says.
+    pub(in crate::path) fn receive_while(setup: &Setup, send: impl FnOnce(&Socket) -> u64) {
+        let (socket, mut peer) = connected();
+        let bytes = setup.message_bytes as u64;
+        let mut verifier = Verifier::new(setup.pattern, bytes, false);
+        let receiver = std::thread::spawn(move || {
+            let (mut buffer, mut total) = (vec![0; 128 << 10], 0);
+            loop {
+                match peer.read(&mut buffer).unwrap() {
+                    0 => return total,
+                    read => {
+                        verifier.check(&buffer[..read]).unwrap();
+                        total += read as u64;
+                    }
+                }
+            }
+        });
+        let messages = send(&socket);
+        socket.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(receiver.join().unwrap(), messages * bytes);
+    }
+
+    #[test]
+    fn the_messages_arrive_whole_and_in_order() {
+        for (bytes, working_set) in
+            [(64, None), (75, Some(1000)), (65_536, None), (3_000_001, Some(5_000_000))]
+        {
+            let pattern = Pattern::new(4, 1);
+            let setup = Setup { message_bytes: bytes, working_set, streams: 1, pattern };
+            let mut path = Splice::open(&setup).unwrap();
+            receive_while(&setup, |socket| {
+                let mut tally = Tally::default();
+                (0..20).for_each(|_| path.send_message(socket, &mut tally).unwrap());
+                assert!(tally.calls >= 20);
+                20
+            });
+        }
+    }
+
+    #[test]
+    fn fields_are_separate_and_a_page_is_handed_over_once() {
+        let setup = |message_bytes| Setup {
+            message_bytes,
+            working_set: Some(100_000),
+            streams: 1,
+            pattern: Pattern::new(0, 0),
+        };
+        let small = Fields::new(&setup(64)).unwrap();
+        assert_eq!((small.messages, small.stride, small.slots()), (1563, 64, 8));
+        let large = Fields::new(&setup(65_537)).unwrap();
+        assert_eq!((large.messages, large.stride, large.slots()), (2, 3 * PAGE, 17));
+        let lengths: Vec<_> = large.iovec(1).iter().map(|field| field.len()).collect();
+        assert_eq!(lengths, [8192, 8192, 8192, 8192, 8192, 8192, 8192, 8193]);
+    }
+
+    /// Waits until the peer's kernel has acknowledged every byte.
+    fn wait_for_acks(socket: &Socket) {
+        nix::ioctl_read_bad!(unacknowledged, libc::TIOCOUTQ, libc::c_int);
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            let mut bytes = 0;
+            // SAFETY: SIOCOUTQ (the same number as TIOCOUTQ) writes one int, and `bytes` is one.
+            unsafe { unacknowledged(socket.as_raw_fd(), &raw mut bytes) }.unwrap();
+            if bytes == 0 {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{bytes} bytes were never acknowledged");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn read_all(mut peer: Socket, bytes: usize) -> Vec<u8> {
+        let mut got = vec![0; bytes];
+        peer.read_exact(&mut got).unwrap();
+        got
+    }
+
+    const HAZARD_BYTES: usize = 65_536;
+
+    #[test]
+    fn what_is_overwritten_after_the_ack_reaches_the_reader_changed_with_splice() {
+        let (socket, peer) = connected();
+        let (reader, writer) = io::pipe().unwrap();
+        fcntl(&writer, FcntlArg::F_SETPIPE_SZ(HAZARD_BYTES as i32)).unwrap();
+        let mut memory = MmapMut::map_anon(HAZARD_BYTES).unwrap();
+        memory.fill(1);
+        let mut left = vmsplice(&writer, &[IoSlice::new(&memory)], SpliceFFlags::empty()).unwrap();
+        assert_eq!(left, HAZARD_BYTES);
+        while left > 0 {
+            left -= splice(&reader, None, &socket, None, left, SpliceFFlags::empty()).unwrap();
+        }
+        wait_for_acks(&socket);
+        memory.fill(2);
+        let changed = read_all(peer, HAZARD_BYTES).iter().filter(|&&byte| byte == 2).count();
+        assert_eq!(
+            changed, HAZARD_BYTES,
+            "the ACK came from the same host, so the reader sees the page itself"
+        );
+    }
+
+    #[test]
+    fn what_is_overwritten_after_the_ack_reaches_the_reader_changed_with_sendfile() {
+        let (socket, peer) = connected();
+        let mut file = std::fs::File::from(memfd_create("hazard", MFdFlags::MFD_CLOEXEC).unwrap());
+        file.write_all(&vec![1; HAZARD_BYTES]).unwrap();
+        let mut sent = 0;
+        while sent < HAZARD_BYTES {
+            sent += socket.sendfile(&file, sent, std::num::NonZeroUsize::new(HAZARD_BYTES - sent)).unwrap();
+        }
+        wait_for_acks(&socket);
+        std::os::unix::fs::FileExt::write_all_at(&file, &vec![2; HAZARD_BYTES], 0).unwrap();
+        let changed = read_all(peer, HAZARD_BYTES).iter().filter(|&&byte| byte == 2).count();
+        assert_eq!(
+            changed, HAZARD_BYTES,
+            "the ACK came from the same host, so the reader sees the page itself"
+        );
+    }
+
+    #[test]
+    fn what_is_overwritten_after_the_ack_arrives_unchanged_where_the_kernel_copied() {
+        let (mut socket, peer) = connected();
+        let mut memory = vec![1; HAZARD_BYTES];
+        socket.write_all(&memory).unwrap();
+        wait_for_acks(&socket);
+        memory.fill(2);
+        std::hint::black_box(&memory);
+        assert_eq!(read_all(peer, HAZARD_BYTES).iter().filter(|&&byte| byte == 1).count(), HAZARD_BYTES);
+    }
+}

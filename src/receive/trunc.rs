@@ -1,0 +1,39 @@
+//! trunc: `recv()` with MSG_TRUNC, which for TCP takes bytes off the queue without copying them.
+//!
+//! The call's result counts discarded bytes: it says nothing about what the buffer holds.
+
+use std::os::fd::AsRawFd;
+
+use nix::sys::socket::{MsgFlags, recv};
+use socket2::Socket;
+
+use super::{Entry, ReceivePath, nothing_or_failure};
+use crate::failure::Failure;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "trunc",
+    about: "recv() with MSG_TRUNC: bytes are discarded in the kernel",
+    copies: "0",
+    open: |read_size, verifier| {
+        match verifier {
+        None => Ok(Box::new(Trunc { buffer: vec![0; read_size].into_boxed_slice() })),
+        Some(_) => Err(Failure::Unsupported(
+            "trunc discards the bytes in the kernel, so that none can be verified; use recv, or verify: false"
+                .to_owned(),
+        )),
+    }
+    },
+};
+
+struct Trunc {
+    buffer: Box<[u8]>,
+}
+
+impl ReceivePath for Trunc {
+    fn receive(&mut self, socket: &Socket) -> Result<Option<usize>, Failure> {
+        match recv(socket.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_TRUNC) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(errno) => nothing_or_failure(&errno.into()),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! `manifest.json`: everything that an expert asks about a run before believing its figures.
+//!
+//! Only what was read is written: a fact that the host does not tell is null or left out of its map.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::SCHEMA_VERSION;
+
+/// The manifest of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the run's files, semver.
+    pub schema_version: String,
+    /// The run's directory name.
+    pub run_id: String,
+    /// The program that made the run.
+    pub tool: Tool,
+    /// The command line, as given.
+    pub command_line: Vec<String>,
+    /// When the sweep started, UTC, RFC 3339.
+    pub started_at: String,
+    /// When it ended; absent while it runs or when it was killed.
+    pub finished_at: Option<String>,
+    /// How it ended: `complete`, `interrupted`, `broken` or absent.
+    pub outcome: Option<String>,
+    /// How often a killed or interrupted sweep was resumed.
+    pub resumed: u32,
+    /// The grid's name.
+    pub grid_name: String,
+    /// The grid file, verbatim.
+    pub grid: String,
+    /// SHA-256 of it, hexadecimal.
+    pub grid_sha256: String,
+    /// Keys of all cells that the grid expands to.
+    pub cells: Vec<String>,
+    /// Seed of the order of trials.
+    pub seed: u64,
+    /// The lab: `netns`, `loopback` or `remote`.
+    pub lab: String,
+    /// What joined the agents, by the word that the rows have for it.
+    pub wires: BTreeMap<String, Link>,
+    /// Where the sender ran.
+    pub sender: Agent,
+    /// Where the receiver ran.
+    pub receiver: Agent,
+}
+
+/// The program that made the run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tool {
+    /// Version of copycost.
+    pub version: String,
+    /// Git revision that it was built from, `-dirty` appended when the tree was changed; absent outside git.
+    pub git_revision: Option<String>,
+    /// SHA-256 of the binary, hexadecimal.
+    pub binary_sha256: Option<String>,
+}
+
+/// A wire, as read from the sender's interface on it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// Word of [`crate::cell::Wire`] for what the interface itself shows.
+    pub kind: String,
+    /// Interface on the sender's side.
+    pub interface: Option<String>,
+    /// Its MTU, bytes.
+    pub mtu: Option<u32>,
+    /// Its offloads (`tso`, `gso`, `gro`, `tx-checksum`, …): on or off.
+    pub offloads: BTreeMap<String, bool>,
+}
+
+/// One agent and its host.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    /// How the coordinator reached it: `child` or an address.
+    pub address: String,
+    /// Its binary's SHA-256; differs from the coordinator's when versions were mixed.
+    pub binary_sha256: Option<String>,
+    /// Its host.
+    pub host: Host,
+    /// Each counter: `available`, or why not.
+    pub counters: BTreeMap<String, String>,
+    /// CPUs that workers were pinned to, in order; empty: not pinned.
+    pub pinned: Vec<usize>,
+}
+
+/// A host, as far as it tells.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    /// `uname -r`.
+    pub kernel: String,
+    /// `uname -v`.
+    pub kernel_build: String,
+    /// `uname -m`.
+    pub architecture: String,
+    /// Boot id: two agents with the same one share a machine.
+    pub boot_id: Option<String>,
+    /// CPU model.
+    pub cpu_model: Option<String>,
+    /// CPUs online.
+    pub cpus_online: Option<u64>,
+    /// CPUs that the process may run on.
+    pub cpus_allowed: Vec<usize>,
+    /// Memory, bytes.
+    pub memory_bytes: Option<u64>,
+    /// Cache sizes as sysfs tells them: `L1d` → `32K`.
+    pub caches: BTreeMap<String, String>,
+    /// cpufreq governor of CPU 0.
+    pub governor: Option<String>,
+    /// Virtualisation: `kvm`, `none`, or another hypervisor's name.
+    pub virtualisation: Option<String>,
+    /// `/sys/devices/system/cpu/vulnerabilities/*`.
+    pub mitigations: BTreeMap<String, String>,
+    /// The sysctls that matter, by name.
+    pub sysctls: BTreeMap<String, String>,
+    /// `RLIMIT_MEMLOCK` and others, soft limits; `unlimited` where there is none.
+    pub limits: BTreeMap<String, String>,
+    /// Effective capabilities, by name, in the process's own user namespace.
+    pub capabilities: Vec<String>,
+    /// Seccomp mode: `disabled`, `strict`, `filter`.
+    pub seccomp: Option<String>,
+    /// The container's image id, where the lab passed one in `COPYCOST_IMAGE_ID`.
+    pub container_image: Option<String>,
+}
+
+/// Why a manifest could not be used, as one sentence without its file's name.
+pub type ManifestError = String;
+
+impl Manifest {
+    /// Reads a run's manifest.
+    ///
+    /// # Errors
+    /// One sentence that names the file.
+    pub fn read(path: &Path) -> Result<Self, ManifestError> {
+        let refuse = |what: String| format!("{}: {what}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+        Self::parse(&text).map_err(refuse)
+    }
+
+    /// Reads a manifest's text, and refuses one of a newer major version before anything else of it is looked at.
+    ///
+    /// # Errors
+    /// One sentence without the file's name.
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        let value: serde_json::Value =
+            serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
+        let version = value["schema_version"].as_str().unwrap_or_default().to_owned();
+        let major = |text: &str| text.split('.').next().and_then(|part| part.parse::<u64>().ok());
+        match (major(&version), major(SCHEMA_VERSION)) {
+            (Some(theirs), Some(ours)) if theirs > ours => Err(format!(
+                "schema version {version} is newer than this copycost reads ({SCHEMA_VERSION}); use a newer copycost"
+            )),
+            (Some(_), _) => serde_json::from_value(value).map_err(|error| error.to_string()),
+            (None, _) => Err("schema_version is missing or is no version".to_owned()),
+        }
+    }
+
+    /// Writes the manifest beside the old one and puts it in its place, so that a reader sees one or the other.
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    pub fn write(&self, path: &Path) -> std::io::Result<()> {
+        let mut text =
+            serde_json::to_vec_pretty(self).expect("a manifest has no map with keys that are no text");
+        text.push(b'\n');
+        let beside = path.with_extension("json.new");
+        std::fs::write(&beside, text)?;
+        std::fs::rename(beside, path)
+    }
+}

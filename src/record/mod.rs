@@ -1,0 +1,29 @@
+//! The rows of a run and their schema: one table of columns is the CSV header, the JSON keys, the
+//! reader's checks and the documentation.
+//!
+//! [`trial::columns`] describes `trials.csv` and [`stream::columns`] `streams.csv`. A reader accepts
+//! columns that it does not know (a later minor version) and refuses a file that lacks one it needs.
+
+pub mod attribution;
+pub mod category;
+pub mod column;
+pub mod copies;
+pub mod csv_file;
+pub mod end;
+pub mod manifest;
+pub mod roofline;
+pub mod stream;
+pub mod trial;
+
+pub use attribution::Attribution;
+pub use column::Column;
+pub use copies::Copies;
+pub use csv_file::{ReadError, read};
+pub use end::End;
+pub use manifest::Manifest;
+pub use roofline::Roofline;
+pub use stream::Stream;
+pub use trial::{Status, Trial};
+
+/// Version of the files of a run (semver): a rename or a change of meaning is a new major version.
+pub const SCHEMA_VERSION: &str = "1.0.0";

@@ -1,0 +1,196 @@
+//! Where the run was made: what an expert asks before believing a figure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::block::{Block, Table};
+use super::subject::Subject;
+use super::words;
+use crate::record::Manifest;
+use crate::record::manifest::{Agent, Link};
+use crate::units;
+
+/// The section on the environment.
+#[must_use]
+pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
+    let manifest = &subject.run.manifest;
+    let mut run = Table::new("The run", &["what", "value"]);
+    let mut say = |what: &str, value: Option<String>| {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            run.push(vec![what.into(), value.into()]);
+        }
+    };
+    say("program", Some(program(manifest)));
+    say("command line", Some(manifest.command_line.join(" ")));
+    say("started", Some(manifest.started_at.clone()));
+    say("finished", manifest.finished_at.clone());
+    say("outcome", manifest.outcome.clone());
+    let hash = Some(short(&manifest.grid_sha256)).filter(|hash| !hash.is_empty());
+    let hash = hash.map(|hash| format!(" (SHA-256 {hash})")).unwrap_or_default();
+    say("grid", Some(format!("{}{hash}", manifest.grid_name)));
+    say("seed of the order", Some(manifest.seed.to_string()));
+    say("lab", Some(manifest.lab.clone()));
+    say("wire", Some(wire(manifest)));
+    say("congestion control, read back", distinct(subject, |trial| trial.congestion.clone()));
+    say("send buffer, read back", distinct(subject, |trial| trial.send_buffer_bytes.map(units::size)));
+    say("receive buffer, read back", distinct(subject, |trial| trial.receive_buffer_bytes.map(units::size)));
+    say("verified", distinct(subject, |trial| trial.verified.clone()));
+
+    let (sender, receiver) = (facts(&manifest.sender), facts(&manifest.receiver));
+    let mut hosts =
+        Table::new("The hosts of sender and receiver; what both share stands once.", &["what", "value"]);
+    let mut seen = BTreeSet::new();
+    for (name, _) in sender.iter().chain(&receiver).filter(|(name, _)| seen.insert(*name)) {
+        let of = |facts: &Facts| facts.iter().find(|(one, _)| one == name).map(|(_, value)| value.clone());
+        match (of(&sender), of(&receiver)) {
+            (Some(one), Some(other)) if one == other => hosts.push(vec![(*name).into(), one.into()]),
+            (one, other) => {
+                for (end, value) in [("sender", one), ("receiver", other)] {
+                    let value = value.unwrap_or_else(|| "–".to_owned());
+                    hosts.push(vec![format!("{name}, {end}").into(), value.into()]);
+                }
+            }
+        }
+    }
+    vec![Block::section("Environment"), Block::Table(run), Block::Table(hosts)]
+}
+
+fn program(manifest: &Manifest) -> String {
+    let tool = &manifest.tool;
+    let mut text = format!("copycost {}", tool.version);
+    if let Some(revision) = &tool.git_revision {
+        text += &format!(", revision {revision}");
+    }
+    if let Some(hash) = &tool.binary_sha256 {
+        text += &format!(", binary SHA-256 {}", short(hash));
+    }
+    text
+}
+
+/// The first digits of a hash: enough to tell two apart by eye. The manifest has all of it.
+fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}
+
+fn wire(manifest: &Manifest) -> String {
+    let wires: Vec<String> = manifest.wires.iter().map(|(wire, link)| interface(wire, link)).collect();
+    wires.join("; and ")
+}
+
+fn interface(wire: &str, link: &Link) -> String {
+    let mut parts = vec![wire.to_owned()];
+    parts.extend((link.kind != wire && !link.kind.is_empty()).then(|| format!("seen as {}", link.kind)));
+    parts.extend(link.interface.as_ref().map(|name| format!("interface {name}")));
+    parts.extend(link.mtu.map(|mtu| format!("MTU {mtu}")));
+    for (state, word) in [(true, "on"), (false, "off")] {
+        let names: Vec<&str> =
+            link.offloads.iter().filter(|(_, on)| **on == state).map(|(name, _)| name.as_str()).collect();
+        if !names.is_empty() {
+            parts.push(format!("{word}: {}", names.join(" ")));
+        }
+    }
+    parts.join("; ")
+}
+
+/// What the trials have of something, most grids one thing.
+fn distinct(subject: &Subject, of: impl Fn(&crate::record::Trial) -> Option<String>) -> Option<String> {
+    let all: BTreeSet<String> = subject.run.trials.iter().filter_map(of).collect();
+    (!all.is_empty()).then(|| words::list(&all.into_iter().collect::<Vec<_>>()))
+}
+
+type Facts = Vec<(&'static str, String)>;
+
+fn facts(agent: &Agent) -> Facts {
+    let host = &agent.host;
+    let mut facts = Vec::new();
+    let mut say = |what, value: Option<String>| {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            facts.push((what, value));
+        }
+    };
+    say("CPU", host.cpu_model.clone());
+    say("CPUs online", host.cpus_online.map(|count| count.to_string()));
+    say("CPUs allowed", Some(numbers(&host.cpus_allowed)));
+    say(
+        "workers pinned to CPUs",
+        Some(numbers(&agent.pinned)).filter(|pinned| !pinned.is_empty()).or(Some("not pinned".to_owned())),
+    );
+    say("memory", host.memory_bytes.map(|bytes| words::computed_bytes(bytes as f64)));
+    say("caches", Some(pairs(&host.caches)));
+    say("governor", host.governor.clone());
+    say("virtualisation", host.virtualisation.clone());
+    say(
+        "kernel",
+        Some(
+            [host.kernel.as_str(), host.architecture.as_str(), host.kernel_build.as_str()]
+                .join(" ")
+                .trim()
+                .to_owned(),
+        ),
+    );
+    say("container image", host.container_image.clone());
+    say("capabilities", (!host.capabilities.is_empty()).then(|| capabilities(&host.capabilities)));
+    say("seccomp", host.seccomp.clone());
+    say("limits", Some(pairs(&host.limits)));
+    say("sysctls", Some(pairs(&host.sysctls)));
+    say("mitigations", Some(mitigations(&host.mitigations)));
+    let (available, absent): (Vec<_>, Vec<_>) =
+        agent.counters.iter().partition(|(_, state)| *state == "available");
+    say(
+        "counters available",
+        Some(available.into_iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ")),
+    );
+    say("counters absent", Some(reasons(absent)));
+    facts
+}
+
+/// Those that decide what a lab may do, and how many others.
+fn capabilities(all: &[String]) -> String {
+    const MATTER: [&str; 7] = [
+        "CAP_NET_ADMIN",
+        "CAP_SYS_ADMIN",
+        "CAP_PERFMON",
+        "CAP_BPF",
+        "CAP_SYSLOG",
+        "CAP_IPC_LOCK",
+        "CAP_SYS_NICE",
+    ];
+    let (matter, others): (Vec<&str>, Vec<&str>) =
+        all.iter().map(String::as_str).partition(|name| MATTER.contains(name));
+    let lacking: Vec<&str> = MATTER.into_iter().filter(|name| !matter.contains(name)).collect();
+    let mut parts =
+        vec![if matter.is_empty() { "none that matters here".to_owned() } else { matter.join(" ") }];
+    if !lacking.is_empty() {
+        parts.push(format!("without {}", lacking.join(" ")));
+    }
+    parts.push(words::plural(others.len() as u64, "other"));
+    parts.join("; ")
+}
+
+/// Those that are in force; what the CPU is not affected by goes unsaid but for its number.
+fn mitigations(all: &BTreeMap<String, String>) -> String {
+    let affected = all.iter().filter(|(_, state)| *state != "Not affected");
+    let mut parts: Vec<String> = affected.map(|(name, state)| format!("{name}: {state}")).collect();
+    if all.len() > parts.len() {
+        parts.push(format!("not affected by {}", words::plural((all.len() - parts.len()) as u64, "other")));
+    }
+    parts.join("; ")
+}
+
+/// Counters by the reason why they are absent.
+fn reasons<'a>(absent: Vec<(&'a String, &'a String)>) -> String {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, reason) in absent {
+        by_reason.entry(reason).or_default().push(name);
+    }
+    let parts: Vec<String> =
+        by_reason.into_iter().map(|(reason, names)| format!("{}: {reason}", names.join(" "))).collect();
+    parts.join("; ")
+}
+
+fn numbers(list: &[usize]) -> String {
+    list.iter().map(usize::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn pairs(map: &BTreeMap<String, String>) -> String {
+    map.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("; ")
+}

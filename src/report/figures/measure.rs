@@ -1,0 +1,172 @@
+//! What a figure shows of a cell: a measured figure, its unit, and the series that it makes.
+
+use super::panel::{Point, Series};
+use super::style;
+use crate::record::Trial;
+use crate::report::subject::Subject;
+use crate::report::words;
+use crate::tables::{DerivedRow, Estimate, Metric, metric};
+
+/// Single trials that a panel shows at most; of more, every second, third, … is shown.
+pub const MOST_TRIALS: usize = 400;
+
+/// A measured figure of a cell, as a figure shows it.
+#[derive(Clone, Copy)]
+pub struct Measure {
+    /// What it is, for an axis and for a sentence.
+    pub title: &'static str,
+    /// Its unit as it is shown.
+    pub unit: &'static str,
+    /// What the table's value is multiplied by to be in that unit.
+    scale: f64,
+    /// Its metric; absent for throughput, which is a column of its own.
+    metric: Option<&'static Metric>,
+}
+
+impl Measure {
+    /// Throughput.
+    pub const THROUGHPUT: Self = Self { title: "throughput", unit: "Gb/s", scale: 1.0, metric: None };
+
+    /// A column of `derived.csv`.
+    ///
+    /// # Panics
+    /// When there is no such column: the name is written in the code that calls this.
+    #[must_use]
+    pub fn of(name: &str, title: &'static str, unit: &'static str, scale: f64) -> Self {
+        let metric = metric(name);
+        assert!(metric.is_some(), "derived.csv has no column {name}");
+        Self { title, unit, scale, metric }
+    }
+
+    /// The title of an axis.
+    #[must_use]
+    pub fn axis(&self) -> String {
+        format!("{} ({})", self.title, self.unit)
+    }
+
+    /// The figure of a trial.
+    #[must_use]
+    pub fn of_trial(&self, trial: &Trial) -> Option<f64> {
+        let value = self.metric.map_or(trial.throughput_gbps, |metric| (metric.of)(trial));
+        value.map(|value| value * self.scale)
+    }
+
+    /// The figure of a cell.
+    #[must_use]
+    pub fn of_cell(&self, row: &DerivedRow) -> Estimate {
+        let raw = match self.metric {
+            Some(metric) => *(metric.at)(&row.figures),
+            None => Estimate {
+                value: row.cell.throughput_gbps,
+                low: row.cell.throughput_low,
+                high: row.cell.throughput_high,
+            },
+        };
+        let scaled = |value: Option<f64>| value.map(|value| value * self.scale);
+        Estimate { value: scaled(raw.value), low: scaled(raw.low), high: scaled(raw.high) }
+    }
+
+    /// Whether any cell of the run has it.
+    #[must_use]
+    pub fn is_measured(&self, subject: &Subject, condition: usize) -> bool {
+        let condition = &subject.conditions[condition];
+        subject
+            .tables
+            .derived
+            .iter()
+            .any(|row| condition.holds(&row.cell) && self.of_cell(row).value.is_some())
+    }
+
+    /// A cell's point.
+    #[must_use]
+    pub fn point(&self, row: &DerivedRow, x: f64) -> Option<Point> {
+        let estimate = self.of_cell(row);
+        let cell = &row.cell;
+        let says = format!(
+            "{}, {}, {}: {} {}, {}",
+            Subject::name_of(cell),
+            words::bytes(cell.message_bytes),
+            words::threads(cell.threads),
+            words::estimate(&estimate),
+            self.unit,
+            words::plural(cell.trials, "trial"),
+        );
+        Some(Point { x, value: estimate.value?, interval: estimate.interval(), says })
+    }
+
+    /// A series a path, by message size at one number of threads.
+    #[must_use]
+    pub fn by_size(&self, subject: &Subject, condition: usize, threads: u32) -> Vec<Series> {
+        let sizes = &subject.conditions[condition].sizes;
+        self.series(subject, condition, |path| {
+            let row = |&size: &u64| Some((size as f64, subject.measured(condition, path, size, threads)?));
+            sizes.iter().filter_map(row).collect()
+        })
+    }
+
+    /// A series a path, by number of threads at one message size.
+    #[must_use]
+    pub fn by_threads(&self, subject: &Subject, condition: usize, size: u64) -> Vec<Series> {
+        let threads = &subject.conditions[condition].threads;
+        self.series(subject, condition, |path| {
+            let row =
+                |&count: &u32| Some((f64::from(count), subject.measured(condition, path, size, count)?));
+            threads.iter().filter_map(row).collect()
+        })
+    }
+
+    /// A series a path: a path without data keeps its empty place, so that markers stand alike in all panels.
+    fn series<'a>(
+        &self,
+        subject: &Subject<'a>,
+        condition: usize,
+        rows: impl Fn(&str) -> Vec<(f64, &'a DerivedRow)>,
+    ) -> Vec<Series> {
+        let paths = &subject.conditions[condition].paths;
+        let mut all: Vec<Series> = paths
+            .iter()
+            .enumerate()
+            .map(|(place, path)| {
+                let rows = rows(path);
+                let trials = |(x, row): &(f64, &DerivedRow)| -> Vec<(f64, f64)> {
+                    subject.trials(&row.cell).filter_map(|trial| Some((*x, self.of_trial(trial)?))).collect()
+                };
+                Series {
+                    style: style::of_path(path, place),
+                    points: rows.iter().filter_map(|(x, row)| self.point(row, *x)).collect(),
+                    // A single trial is its own median.
+                    trials: rows.iter().filter(|(_, row)| row.cell.trials > 1).flat_map(trials).collect(),
+                    joined: true,
+                }
+            })
+            .collect();
+        thin(&mut all);
+        all
+    }
+}
+
+/// Leaves out trials where a panel would hold more than [`MOST_TRIALS`].
+pub fn thin(series: &mut [Series]) {
+    let all: usize = series.iter().map(|one| one.trials.len()).sum();
+    let every = all.div_ceil(MOST_TRIALS).max(1);
+    for one in series {
+        one.trials = one.trials.iter().copied().step_by(every).collect();
+    }
+}
+
+/// Every value of some series: medians, ends of intervals and trials, for an axis that holds them.
+pub fn extent<'a>(panels: impl IntoIterator<Item = &'a Vec<Series>>) -> Vec<f64> {
+    let mut values = Vec::new();
+    for series in panels.into_iter().flatten() {
+        values.extend(series.trials.iter().map(|&(_, value)| value));
+        for point in &series.points {
+            values.push(point.value);
+            // An interval of few trials may reach far beyond all of them: the axis cuts it there.
+            if let Some(ends) = point.interval {
+                values.push(ends.high.min(point.value * 1.5));
+                values.push(ends.low.max(point.value / 1.5));
+            }
+        }
+    }
+    values
+}

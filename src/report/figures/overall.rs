@@ -1,0 +1,64 @@
+//! All paths at the largest message size, a panel a metric.
+
+use anyhow::Result;
+
+use super::axis::Axis;
+use super::measure::{self, Measure};
+use super::panel::{self, Content};
+use super::{Draft, Outcome, Panels};
+use crate::report::subject::Subject;
+use crate::report::words;
+
+/// Every metric that the run has, at the largest size.
+pub(super) fn comparison(subject: &Subject, condition: usize) -> Result<Outcome> {
+    let draft = Draft {
+        subject,
+        condition,
+        name: "overall-at-largest-size",
+        title: "All metrics at the largest message size",
+    };
+    let shape = &subject.conditions[condition];
+    let size = shape.largest();
+    let mut panels = Panels { columns: 3, ..Panels::default() };
+    for measure in measures() {
+        let mut series = measure.by_threads(subject, condition, size);
+        // Threads are names here: the space between them means nothing, so nothing joins them.
+        let place = |threads: f64| shape.threads.iter().position(|&one| f64::from(one) == threads);
+        for one in &mut series {
+            one.joined = false;
+            one.points.iter_mut().for_each(|point| point.x = place(point.x).unwrap_or_default() as f64);
+            one.trials.iter_mut().for_each(|trial| trial.0 = place(trial.0).unwrap_or_default() as f64);
+        }
+        let names: Vec<String> = shape.threads.iter().map(u32::to_string).collect();
+        let room = panel::WIDTH * 0.8 / names.len() as f64;
+        let y = Axis::values(measure.unit, measure::extent([&series]));
+        panels.push(&Content {
+            dodge: (room * 0.6).min(12.0 * series.len() as f64),
+            series,
+            ..Content::new(measure.title, Axis::names("threads", &names), y)
+        })?;
+    }
+    if panels.drawn.is_empty() {
+        return Ok(draft.absent(format!("no trial of {} went well", words::bytes(size))));
+    }
+    let about = format!("Messages of {}.", words::bytes(size));
+    draft.finish(panels, &about)
+}
+
+fn measures() -> Vec<Measure> {
+    vec![
+        Measure::THROUGHPUT,
+        Measure::of("mean_recv_us", "mean receive time (no delay)", "µs", 1.0),
+        Measure::of("cpu_ns_per_kib", "sender's CPU time a KiB", "ns", 1.0),
+        Measure::of("receiver_cpu_ns_per_kib", "receiver's CPU time a KiB", "ns", 1.0),
+        Measure::of("host_busy_ns_per_kib", "host's busy time a KiB", "ns", 1.0),
+        Measure::of("host_softirq_ns_per_kib", "host's softirq time a KiB", "ns", 1.0),
+        Measure::of("cycles_per_byte", "sender's cycles a byte", "1/B", 1.0),
+        Measure::of("instructions_per_byte", "sender's instructions a byte", "1/B", 1.0),
+        Measure::of("l1d_misses_per_gib", "sender's L1 misses a GiB", "loads", 1.0),
+        Measure::of("llc_misses_per_gib", "sender's LLC misses a GiB", "loads", 1.0),
+        Measure::of("context_switches_per_s", "sender's context switches a second", "1/s", 1.0),
+        Measure::of("receiver_context_switches_per_s", "receiver's context switches a second", "1/s", 1.0),
+        Measure::of("zc_copied_share", "MSG_ZEROCOPY calls copied after all", "%", 100.0),
+    ]
+}

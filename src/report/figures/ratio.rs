@@ -1,0 +1,84 @@
+//! Each path's throughput over the baseline's: where the curves cross 1, one path overtakes the other.
+
+use anyhow::Result;
+
+use super::axis::Axis;
+use super::panel::{Content, Curve, Point, Series};
+use super::{Draft, Outcome, Panels, measure, some_of, style};
+use crate::report::subject::Subject;
+use crate::report::words;
+
+/// Throughput over the baseline's, by message size.
+pub(super) fn over_baseline(subject: &Subject, condition: usize) -> Result<Outcome> {
+    let shape = &subject.conditions[condition];
+    let draft = Draft {
+        subject,
+        condition,
+        name: "ratio-by-size",
+        title: "Throughput over the baseline's, by message size",
+    };
+    let (Some(baseline), [_, ..]) = (subject.baseline(condition), &subject.rivals(condition)[..]) else {
+        return Ok(draft.absent("the run has one send path, so there is nothing to compare"));
+    };
+    let (threads, remark) = some_of(&shape.threads, |&count| words::threads(count));
+    let panels: Vec<(u32, Vec<Series>)> =
+        threads.into_iter().map(|count| (count, series(subject, condition, baseline, count))).collect();
+    let values = measure::extent(panels.iter().map(|(_, series)| series));
+    let y = Axis::values(&format!("throughput over {baseline}'s"), values.into_iter().chain([1.0]));
+    let one = shape.sizes.iter().map(|&size| (size as f64, 1.0)).collect::<Vec<_>>();
+    let mut drawn = Panels::default();
+    drawn.remark(remark);
+    for (count, series) in panels {
+        let axes = Content::new(words::threads(count), Axis::sizes(&shape.sizes), y.clone());
+        let curves = vec![Curve { colour: style::QUIET, dashed: true, points: one.clone() }];
+        drawn.push(&Content { curves, series, ..axes })?;
+    }
+    if drawn.drawn.is_empty() {
+        return Ok(draft.absent(format!("no path and {baseline} went well in the same cell")));
+    }
+    let about = format!(
+        "Median over the blocks of the ratio within a block; dashed: {}, the baseline.",
+        subject.name(condition, baseline)
+    );
+    draft.finish(drawn, &about)
+}
+
+fn series(subject: &Subject, condition: usize, baseline: &str, threads: u32) -> Vec<Series> {
+    let shape = &subject.conditions[condition];
+    let setting = shape.setting(threads);
+    let series = |(place, path): (usize, &String)| {
+        let rows = shape.sizes.iter().filter_map(|&size| {
+            let row = subject.ratio(&setting, size, path, baseline)?;
+            Some((size, row, subject.measured(condition, path, size, threads)?))
+        });
+        let mut points = Vec::new();
+        let mut trials = Vec::new();
+        for (size, row, above) in rows {
+            let says = format!(
+                "{}, {}, {}: {} ({})",
+                Subject::name_of(&above.cell),
+                words::bytes(size),
+                words::threads(threads),
+                words::ratio(&row.ratio),
+                row.difference
+            );
+            let x = size as f64;
+            points.extend(row.ratio.value.map(|value| Point {
+                x,
+                value,
+                interval: row.ratio.interval(),
+                says,
+            }));
+            if let Some(below) =
+                subject.measured(condition, baseline, size, threads).filter(|_| row.blocks > 1)
+            {
+                let pairs = subject.pairs(&above.cell, &below.cell, |trial| trial.throughput_gbps);
+                trials.extend(pairs.into_iter().map(|(above, below)| (x, above / below)));
+            }
+        }
+        Series { style: style::of_path(path, place), points, trials, joined: true }
+    };
+    let mut all: Vec<Series> = shape.paths.iter().enumerate().map(series).collect();
+    measure::thin(&mut all);
+    all
+}

@@ -1,0 +1,215 @@
+//! What people look at: figures, the page and the Markdown, made from a run's files and nothing else.
+//!
+//! ```text
+//! Run, Tables -> Subject -> figures  -> Outcome (panels of SVG) -> sheet: SVG, PNG, PDF
+//!                        -> verdict, environment, validity, tabular, published, answers
+//!                                   -> block::Document -> html, markdown
+//! ```
+
+mod answers;
+pub mod block;
+mod environment;
+pub mod figures;
+pub mod html;
+pub mod markdown;
+mod published;
+pub mod subject;
+mod tabular;
+mod validity;
+mod verdict;
+pub mod words;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+
+use crate::tables::{Run, Tables};
+use block::{Block, Document};
+use figures::{Figure, Outcome, pdf, sheet};
+use subject::Subject;
+
+/// Turns a run's directory into tables, figures, a page and Markdown.
+#[derive(Args, Clone, Debug)]
+pub struct ReportArgs {
+    /// The run's directory, such as results/latest
+    pub run: PathBuf,
+    /// Writes no files into plots/; the page keeps its charts
+    #[arg(long)]
+    pub no_plots: bool,
+    /// Writes only these
+    #[arg(long, value_delimiter = ',', value_name = "PART")]
+    pub only: Vec<Part>,
+}
+
+/// A part of the report that can be written alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// cells.csv, derived.csv and the other tables
+    Tables,
+    /// plots/*.svg, *.png and *.pdf
+    Plots,
+    /// report.html
+    Html,
+    /// report.md
+    Markdown,
+}
+
+/// What a report wrote.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The files, in the order they were written in.
+    pub files: Vec<PathBuf>,
+    /// The verdict, a sentence each, for a terminal.
+    pub verdict: Vec<String>,
+}
+
+/// `copycost report`.
+///
+/// # Errors
+/// A directory that is no run, a run that cannot be read, or a file that cannot be written.
+pub fn run(args: &ReportArgs) -> Result<()> {
+    let run = Run::load(&args.run)?;
+    let parts =
+        |part| (args.only.is_empty() || args.only.contains(&part)) && !(part == Part::Plots && args.no_plots);
+    let written = write_parts(&run, parts)?;
+    for line in &written.verdict {
+        eprintln!("{line}");
+    }
+    let plots = run.dir.join("plots");
+    let (drawn, others): (Vec<_>, Vec<_>) = written.files.iter().partition(|file| file.starts_with(&plots));
+    // A line a figure and format would bury the rest.
+    for file in others.into_iter().chain((!drawn.is_empty()).then_some(&plots)) {
+        println!("{}", file.display());
+    }
+    Ok(())
+}
+
+/// Writes the whole report of a run into its directory.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write(run: &Run) -> Result<Written> {
+    write_parts(run, |_| true)
+}
+
+fn write_parts(run: &Run, wanted: impl Fn(Part) -> bool) -> Result<Written> {
+    let tables = Tables::of(run);
+    let mut written = Written::default();
+    if wanted(Part::Tables) {
+        tables
+            .write(&run.dir)
+            .with_context(|| format!("cannot write the tables into {}", run.dir.display()))?;
+        let names = ["cells", "derived", "ratios", "cost_model", "crossovers", "noise"];
+        written.files.extend(names.map(|name| run.dir.join(name).with_extension("csv")));
+    }
+    let subject = Subject::new(run, &tables);
+    let mut outcomes = Vec::new();
+    for condition in 0..subject.conditions.len() {
+        outcomes.extend(figures::draw(&subject, condition)?);
+    }
+    if wanted(Part::Plots) {
+        written.files.extend(plots(&run.dir.join("plots"), &outcomes)?);
+    }
+    let document = document(&subject, outcomes);
+    if wanted(Part::Html) {
+        written.files.push(put(&run.dir.join("report.html"), html::page(&document).as_bytes())?);
+    }
+    if wanted(Part::Markdown) {
+        let text = markdown::page(&document, wanted(Part::Plots));
+        written.files.push(put(&run.dir.join("report.md"), text.as_bytes())?);
+    }
+    written.verdict = lines(&document.verdict);
+    Ok(written)
+}
+
+/// Paragraphs and points as lines for a terminal.
+fn lines(blocks: &[Block]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for block in blocks {
+        match block {
+            Block::Paragraph(text) => lines.push(text.words()),
+            Block::List(points) => lines.extend(points.iter().map(|point| format!("- {}", point.words()))),
+            _ => {}
+        }
+    }
+    lines
+}
+
+/// The report's parts, in the order they are read in.
+fn document(subject: &Subject, outcomes: Vec<Outcome>) -> Document {
+    let manifest = &subject.run.manifest;
+    let mut blocks = environment::blocks(subject);
+    blocks.extend(validity::blocks(subject, &outcomes));
+    blocks.push(Block::section("Figures"));
+    let drawn = outcomes.into_iter().filter_map(|outcome| match outcome {
+        Outcome::Drawn(figure) => Some(Block::Figure(figure)),
+        Outcome::Absent { .. } => None,
+    });
+    blocks.extend(drawn);
+    blocks.extend(tabular::blocks(subject));
+    let published = published::beside(subject);
+    blocks.extend(published::blocks(&published));
+    blocks.extend(answers::blocks(&answers::Evidence { subject, published: &published }));
+    Document {
+        title: format!("What the copies cost: {}", manifest.grid_name),
+        subtitle: format!(
+            "Run {}, started {}, by copycost {}.",
+            manifest.run_id, manifest.started_at, manifest.tool.version
+        ),
+        verdict: verdict::verdict(subject),
+        blocks,
+    }
+}
+
+/// Writes every figure in three formats, on as many threads as there are CPUs.
+fn plots(dir: &Path, outcomes: &[Outcome]) -> Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let figures: Vec<&Figure> = outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Drawn(figure) => Some(&**figure),
+            Outcome::Absent { .. } => None,
+        })
+        .collect();
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(figures.len().max(1));
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let work = || -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        while let Some(figure) = figures.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
+            files.extend(plot(dir, figure)?);
+        }
+        Ok(files)
+    };
+    let mut files = Vec::new();
+    std::thread::scope(|scope| -> Result<()> {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        for thread in threads {
+            files.extend(thread.join().expect("a drawing thread does not panic")?);
+        }
+        Ok(())
+    })?;
+    files.sort();
+    Ok(files)
+}
+
+fn plot(dir: &Path, figure: &Figure) -> Result<[PathBuf; 3]> {
+    let svg = sheet::svg(figure);
+    let tree = sheet::parse(&svg)?;
+    let file = |extension: &str| dir.join(format!("{}.{extension}", figure.name));
+    Ok([
+        put(&file("svg"), svg.as_bytes())?,
+        put(&file("png"), &sheet::png(&tree)?)?,
+        put(&file("pdf"), &pdf::write(&tree, &figure.title)?)?,
+    ])
+}
+
+/// Writes a file beside the old one and puts it in its place, so that a reader sees one or the other.
+fn put(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
+    let mut name = path.file_name().context("a file has a name")?.to_owned();
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    let put = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
+    put.with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path.to_owned())
+}

@@ -1,0 +1,206 @@
+//! What a reader must know before believing the figures: each warning says how many cells it touches.
+
+use super::block::{Block, Text};
+use super::figures::Outcome;
+use super::subject::Subject;
+use super::words;
+use crate::tables::{CellRow, ENOUGH_TRIALS, Flag, OUTLIER_DISTANCE, STEAL_CPUS, UNSTEADY_SPREAD};
+
+/// The section on validity. `figures` are those that were tried.
+#[must_use]
+pub(super) fn blocks(subject: &Subject, figures: &[Outcome]) -> Vec<Block> {
+    let mut warnings = vec![];
+    warnings.extend(whole(subject));
+    warnings.extend(FLAGS.iter().filter_map(|(flag, label, why)| flagged(subject, *flag, label, why)));
+    warnings.extend(counters(subject));
+    warnings.extend(noise(subject));
+    warnings.extend(subject.run.left_out.iter().map(|what| warning("left out", what.clone())));
+    let mut blocks = vec![Block::section("Validity")];
+    if warnings.is_empty() {
+        blocks.push(Block::says("Nothing that this report checks for calls the figures into question."));
+    } else {
+        blocks.push(Block::List(warnings));
+    }
+    let absent: Vec<Text> = figures
+        .iter()
+        .filter_map(|figure| match figure {
+            Outcome::Absent { title, why } => {
+                Some(Text::default().strong(title.clone()).and(format!(": {why}.")))
+            }
+            Outcome::Drawn(_) => None,
+        })
+        .collect();
+    if !absent.is_empty() {
+        blocks.extend([Block::part("Figures that are not drawn"), Block::List(absent)]);
+    }
+    blocks
+}
+
+fn warning(label: &str, words: String) -> Text {
+    Text::default().strong(label).and(": ").and(words)
+}
+
+/// Each flag of a cell, what to call it, and what it means for the figures.
+const FLAGS: &[(Flag, &str, &str)] = &[
+    (Flag::FailedTrials, "failed trials", "the figures rest on the trials that went well"),
+    (Flag::Unsupported, "unsupported cells", "this machine could not run them"),
+    (Flag::Missing, "missing cells", "the grid names them, and no trial was recorded"),
+    (Flag::OneTrial, "one trial", "without an interval nothing can be told from chance"),
+    (Flag::FewTrials, "few trials", "the interval rests on an assumed shape of the noise and is wide"),
+    (Flag::Unsteady, "unsteady cells", "trials differ so much that a small difference would be missed"),
+    (Flag::Outliers, "trials far off", "they are counted all the same, and the median bears with a few"),
+    (Flag::Steal, "steal", "the hypervisor took CPU time away during the window"),
+    (Flag::Bbr, "paced by BBR", "the sender waits by the clock, which hides what copies cost"),
+    (Flag::Retransmits, "retransmissions", "TCP sent segments again, so more than the path is in the figure"),
+    (
+        Flag::Multiplexed,
+        "counters in turns",
+        "hardware counters shared the PMU, and their counts are scaled up",
+    ),
+    (Flag::Enobufs, "ENOBUFS", "the limit on pinned pages took part in the figure"),
+    (
+        Flag::DeferredCopy,
+        "deferred copies",
+        "MSG_ZEROCOPY was asked for, and the kernel copied every completed call after all",
+    ),
+    (
+        Flag::PartlyCopied,
+        "deferred copies in part",
+        "the kernel copied some of the completed MSG_ZEROCOPY calls after all",
+    ),
+    (
+        Flag::NoCompletions,
+        "no completions",
+        "nothing proves what happened to the bytes of their MSG_ZEROCOPY calls",
+    ),
+];
+
+fn flagged(subject: &Subject, flag: Flag, label: &str, why: &str) -> Option<Text> {
+    let cells: Vec<&CellRow> = subject.tables.cells.iter().filter(|cell| cell.flags.has(flag)).collect();
+    if cells.is_empty() {
+        return None;
+    }
+    let detail = match flag {
+        Flag::Unsteady => format!(
+            " (the middle half of the trials spans more than {} of the median)",
+            words::percent(UNSTEADY_SPREAD)
+        ),
+        Flag::Outliers => format!(" (more than {} from the median)", words::percent(OUTLIER_DISTANCE)),
+        Flag::Steal => format!(" (more than {STEAL_CPUS} of a CPU)"),
+        Flag::FewTrials => format!(" (fewer than {ENOUGH_TRIALS})"),
+        Flag::FailedTrials | Flag::Unsupported => reasons(&cells),
+        _ => String::new(),
+    };
+    let all = subject.tables.cells.len();
+    let whom = if cells.len() == all {
+        format!("all {} cells", words::count(all as u64))
+    } else {
+        let names: Vec<String> = cells.iter().map(|cell| name(cell)).collect();
+        format!(
+            "{} of {} cells ({})",
+            words::count(cells.len() as u64),
+            words::count(all as u64),
+            words::list(&names)
+        )
+    };
+    Some(warning(label, format!("{whom}{detail}; {why}.")))
+}
+
+fn name(cell: &CellRow) -> String {
+    format!("{} {} t{}", Subject::name_of(cell), words::bytes(cell.message_bytes), cell.threads)
+}
+
+/// The first reasons that rows give, each once.
+fn reasons(cells: &[&CellRow]) -> String {
+    let mut reasons: Vec<&str> = Vec::new();
+    for cell in cells {
+        if !cell.reason.is_empty() && !reasons.contains(&cell.reason.as_str()) {
+            reasons.push(&cell.reason);
+        }
+    }
+    if reasons.is_empty() { String::new() } else { format!(": {}", words::list(&reasons)) }
+}
+
+/// Whether the run is whole, and who made it.
+fn whole(subject: &Subject) -> Vec<Text> {
+    let manifest = &subject.run.manifest;
+    let mut warnings = Vec::new();
+    match manifest.outcome.as_deref() {
+        Some("complete") => {}
+        Some(outcome) => {
+            warnings.push(warning("not whole", format!("the sweep was {outcome} before its end.")))
+        }
+        None => warnings.push(warning(
+            "not whole",
+            "the sweep was running when this was read, or was killed.".to_owned(),
+        )),
+    }
+    if manifest.resumed > 0 {
+        let times = words::plural(u64::from(manifest.resumed), "time");
+        warnings.push(warning("resumed", format!("{times}; blocks before and after may differ as a whole.")));
+    }
+    let hashes =
+        [&manifest.tool.binary_sha256, &manifest.sender.binary_sha256, &manifest.receiver.binary_sha256];
+    let known: Vec<&String> = hashes.into_iter().flatten().collect();
+    if known.windows(2).any(|pair| pair[0] != pair[1]) {
+        warnings
+            .push(warning("mixed versions", "coordinator and agents are not the same binary.".to_owned()));
+    }
+    if manifest.tool.git_revision.as_deref().is_some_and(|revision| revision.ends_with("-dirty")) {
+        warnings.push(warning(
+            "changed sources",
+            "the program was built from sources that no commit holds.".to_owned(),
+        ));
+    }
+    if manifest.sender.pinned.is_empty() {
+        let why = "the sender's workers were not pinned; whether both ends share a CPU makes up to a factor of two.";
+        warnings.push(warning("not pinned", why.to_owned()));
+    }
+    let is_off = |name: &&str| manifest.wires.values().any(|link| link.offloads.get(*name) == Some(&false));
+    let off: Vec<&str> = ["tso", "gso"].into_iter().filter(is_off).collect();
+    if !off.is_empty() {
+        let why = format!(
+            "{} off; segments are small, and what they cost outweighs the copies.",
+            words::list(&off)
+        );
+        warnings.push(warning("offloads off", why));
+    }
+    warnings
+}
+
+/// Hardware counters that no trial has.
+fn counters(subject: &Subject) -> Option<Text> {
+    let derived = &subject.tables.derived;
+    let has = |of: fn(&crate::tables::EndFigures) -> Option<f64>| {
+        derived.iter().any(|row| of(&row.figures.sender).is_some())
+    };
+    let mut absent = Vec::new();
+    for (name, present) in [
+        ("cycles", has(|end| end.cycles_per_byte.value)),
+        ("l1d_load_misses", has(|end| end.l1d_misses_per_gib.value)),
+        ("llc_load_misses", has(|end| end.llc_misses_per_gib.value)),
+    ] {
+        if !present {
+            absent.push(name);
+        }
+    }
+    let why = "Questions on caches stay open, and CPU time stands in for cycles.";
+    (!absent.is_empty())
+        .then(|| warning("no hardware counters", format!("{}. {why}", subject.why_no_counter(&absent))))
+}
+
+/// The noise floor of the control cells, or that there is none.
+fn noise(subject: &Subject) -> Option<Text> {
+    let floors = subject.tables.noise.iter().filter_map(|row| Some((row, row.floor?)));
+    let widest = floors.max_by(|(_, one), (_, other)| one.total_cmp(other));
+    let (row, floor) = widest?;
+    let ratio = words::times(&row.ratio);
+    Some(warning(
+        "noise floor",
+        format!(
+            "a cell against itself ({}) came to {ratio}; a difference of less than {} says nothing.",
+            row.cell,
+            words::percent(floor)
+        ),
+    ))
+}

@@ -1,0 +1,153 @@
+//! The verdict: what the run says, in a few plain sentences with their numbers.
+
+use super::block::{Block, Text};
+use super::figures::measure::Measure;
+use super::subject::{Condition, Subject};
+use super::words;
+use crate::tables::{Difference, Flag, RatioRow};
+
+/// What stands first: for each condition a line that says where, and the sentences.
+#[must_use]
+pub(super) fn verdict(subject: &Subject) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for (place, condition) in subject.conditions.iter().enumerate() {
+        let mut rivals = subject.rivals(place);
+        // A label that the evidence contradicts comes first.
+        rivals.sort_by_key(|path| subject.name(place, path) == *path);
+        let told = rivals.into_iter().filter_map(|path| against_baseline(subject, place, path));
+        let lines: Vec<Text> = told.chain(fastest(subject, place)).collect();
+        let at = format!("{}, over {}", machine(subject), condition.words());
+        if !subject.tables.cells.iter().any(|cell| cell.trials > 0 && condition.holds(cell)) {
+            blocks.push(Block::says(format!("{at}, no trial went well, so this run says nothing of it.")));
+            continue;
+        }
+        if lines.is_empty() {
+            blocks.push(Block::says(format!("{at}, {}", alone(subject, place))));
+        } else {
+            blocks.extend([Block::says(format!("{at}:")), Block::List(lines)]);
+        }
+    }
+    blocks
+}
+
+/// What is left to say where nothing can be compared.
+fn alone(subject: &Subject, place: usize) -> String {
+    let condition = &subject.conditions[place];
+    let threads = condition.threads.first().copied().unwrap_or_default();
+    let size = condition.largest();
+    let rows = condition.paths.iter().filter_map(|path| subject.measured(place, path, size, threads));
+    let rates: Vec<String> = rows
+        .map(|row| {
+            let rate = words::estimate(&Measure::THROUGHPUT.of_cell(row));
+            format!("{} had {rate} Gb/s", Subject::name_of(&row.cell))
+        })
+        .collect();
+    if rates.is_empty() {
+        return format!("no trial went well at {} with {}.", words::bytes(size), words::threads(threads));
+    }
+    let at = format!("at {} with {}", words::bytes(size), words::threads(threads));
+    format!("{} {at}; there is no other path to hold it against.", words::list(&rates))
+}
+
+/// `On this machine (Intel …, 2 CPUs, KVM guest)`.
+fn machine(subject: &Subject) -> String {
+    let host = &subject.run.manifest.sender.host;
+    let mut words = Vec::new();
+    words.extend(host.cpu_model.clone());
+    words.extend(host.cpus_online.map(|count| words::plural(count, "CPU")));
+    let hypervisor = host.virtualisation.as_deref().filter(|kind| *kind != "none");
+    words.extend(hypervisor.map(|kind| format!("{} guest", if kind == "kvm" { "KVM" } else { kind })));
+    if !host.kernel.is_empty() {
+        words.push(format!("Linux {}", host.kernel));
+    }
+    if words.is_empty() {
+        "On this machine".to_owned()
+    } else {
+        format!("On this machine ({})", words.join(", "))
+    }
+}
+
+/// A path at the largest size, with the fewest threads and with the most.
+fn against_baseline(subject: &Subject, place: usize, path: &str) -> Option<Text> {
+    let condition = &subject.conditions[place];
+    let baseline = subject.baseline(place)?;
+    let other = subject.name(place, baseline);
+    let size = condition.largest();
+    let row = |threads: u32| -> Option<&RatioRow> {
+        subject.ratio(&condition.setting(threads), size, path, baseline)
+    };
+    let mut told = condition.threads.iter().filter_map(|&threads| Some((threads, row(threads)?)));
+    let mut text = Text::default().strong(subject.name(place, path));
+    let Some((fewest, first)) = told.next() else {
+        let reasons = condition.threads.iter().filter_map(|&threads| subject.row(place, path, size, threads));
+        let reason = reasons.map(|row| row.cell.reason.as_str()).find(|reason| !reason.is_empty());
+        let why = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+        return Some(
+            text.and(format!(" and {other} have no trials at {} to be compared{why}.", words::bytes(size))),
+        );
+    };
+    if let Some(copied) = copied(subject, place, path) {
+        text = text.and(format!(" {copied} and"));
+    }
+    text = text.and(format!(
+        " was {} at {} with {}",
+        words::judged(first, &other),
+        words::bytes(size),
+        words::threads(fewest)
+    ));
+    if let Some((most, last)) = told.next_back() {
+        text = text.and(format!("; with {}, {}", words::threads(most), words::judged(last, &other)));
+    }
+    Some(text.and("."))
+}
+
+/// `copied 100 % of its completed sends after all`, of a path with completions.
+fn copied(subject: &Subject, place: usize, path: &str) -> Option<String> {
+    let Condition { sizes, threads, .. } = &subject.conditions[place];
+    let cells = sizes.iter().flat_map(|&size| threads.iter().map(move |&count| (size, count)));
+    let (mut completions, mut copied, mut silent) = (0, 0, false);
+    for row in cells.filter_map(|(size, count)| subject.measured(place, path, size, count)) {
+        silent |= row.cell.flags.has(Flag::NoCompletions);
+        for trial in subject.trials(&row.cell) {
+            completions += trial.zc.completions.unwrap_or_default();
+            copied += trial.zc.copied.unwrap_or_default();
+        }
+    }
+    match completions {
+        0 if silent => Some("had no completion, which leaves open whether it copied,".to_owned()),
+        0 => None,
+        all => Some(format!(
+            "copied {} of its completed sends after all",
+            words::percent(copied as f64 / all as f64)
+        )),
+    }
+}
+
+/// The fastest path at the largest size, if the run can tell.
+fn fastest(subject: &Subject, place: usize) -> Option<Text> {
+    let condition = &subject.conditions[place];
+    let (size, threads) = (condition.largest(), *condition.threads.first()?);
+    let rows = condition.paths.iter().filter_map(|path| subject.measured(place, path, size, threads));
+    let mut rows: Vec<_> = rows.filter(|row| row.cell.throughput_gbps.is_some()).collect();
+    rows.sort_by(|a, b| b.cell.throughput_gbps.partial_cmp(&a.cell.throughput_gbps).expect("no NaN is read"));
+    let (best, second) = (rows.first()?, rows.get(1)?);
+    let rate = |row: &crate::tables::DerivedRow| words::estimate(&Measure::THROUGHPUT.of_cell(row));
+    let ratio =
+        subject.ratio(&condition.setting(threads), size, &best.cell.send_path, &second.cell.send_path)?;
+    let names = (Subject::name_of(&best.cell), Subject::name_of(&second.cell));
+    let at = format!("at {} with {}", words::bytes(size), words::threads(threads));
+    let text = match ratio.difference {
+        Difference::Faster => Text::from("The fastest path ")
+            .and(at)
+            .and(" was ")
+            .strong(names.0)
+            .and(format!(": {} Gb/s, {}.", rate(best), words::ratio_to(&ratio.ratio, &names.1))),
+        _ => Text::from("The fastest path ").and(at).and(" cannot be told: ").strong(names.0).and(format!(
+            " had {} Gb/s and {} {}, and no difference between the two was detected.",
+            rate(best),
+            names.1,
+            rate(second)
+        )),
+    };
+    Some(text)
+}

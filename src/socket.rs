@@ -1,0 +1,158 @@
+//! Socket options: set alike on every path, and read back, because the kernel adjusts or ignores them.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use nix::sys::socket::{getsockopt, setsockopt, sockopt};
+use nix::{getsockopt_impl, setsockopt_impl, sockopt_impl};
+use serde::{Deserialize, Serialize};
+use socket2::Socket;
+
+use crate::failure::Failure;
+
+sockopt_impl!(
+    /// SO_ZEROCOPY: without it the kernel ignores MSG_ZEROCOPY in silence.
+    ZeroCopy,
+    Both,
+    libc::SOL_SOCKET,
+    libc::SO_ZEROCOPY,
+    bool
+);
+
+sockopt_impl!(
+    /// TCP_INFO, as far as the C library's structure goes.
+    TcpInfo,
+    GetOnly,
+    libc::IPPROTO_TCP,
+    libc::TCP_INFO,
+    libc::tcp_info
+);
+
+/// The options of a trial's sockets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SocketOptions {
+    /// TCP_CONGESTION; absent: the host's default.
+    pub congestion: Option<String>,
+    /// Whether a host that refuses it cannot run the cell. Otherwise its own stays, and the rows show which:
+    /// without CAP_NET_ADMIN only those of net.ipv4.tcp_allowed_congestion_control may be set.
+    pub insist_on_congestion: bool,
+    /// TCP_NODELAY. Off, as the kernel's default is, small messages share segments (Nagle's algorithm).
+    pub nodelay: bool,
+    /// SO_SNDBUF, bytes; absent: the kernel tunes it.
+    pub send_buffer: Option<u64>,
+    /// SO_RCVBUF, bytes; absent: the kernel tunes it.
+    pub receive_buffer: Option<u64>,
+}
+
+/// What the kernel made of the options.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadBack {
+    /// TCP_CONGESTION.
+    pub congestion: Option<String>,
+    /// TCP_NODELAY.
+    pub nodelay: Option<bool>,
+    /// SO_SNDBUF, twice what was asked for; absent when the kernel tunes it.
+    pub send_buffer: Option<u64>,
+    /// SO_RCVBUF, twice what was asked for; absent when the kernel tunes it.
+    pub receive_buffer: Option<u64>,
+}
+
+impl SocketOptions {
+    /// Sets what must stand before the connection is made: buffers decide on the window scale, and an
+    /// accepted socket inherits both from the listener.
+    ///
+    /// # Errors
+    /// When the kernel refuses one, named with its remedy.
+    pub fn apply(&self, socket: &Socket) -> Result<(), Failure> {
+        socket.set_tcp_nodelay(self.nodelay).map_err(Failure::io("TCP_NODELAY"))?;
+        if let Some(name) = &self.congestion
+            && let Err(error) = socket.set_tcp_congestion(name.as_bytes())
+            && self.insist_on_congestion
+        {
+            let why = if error.kind() == io::ErrorKind::NotFound {
+                "the kernel does not have it; `modprobe tcp_NAME`, or name another in the grid's socket.congestion"
+            } else {
+                "not allowed here; see net.ipv4.tcp_allowed_congestion_control"
+            };
+            return Err(Failure::Unsupported(format!("congestion control {name}: {error} ({why})")));
+        }
+        if let Some(bytes) = self.send_buffer {
+            set_buffer(bytes, "SO_SNDBUF", |size| {
+                setsockopt(&socket.as_fd(), sockopt::SndBufForce, &size)
+                    .or_else(|_| setsockopt(&socket.as_fd(), sockopt::SndBuf, &size))?;
+                Ok(socket.send_buffer_size()?)
+            })?;
+        }
+        if let Some(bytes) = self.receive_buffer {
+            set_buffer(bytes, "SO_RCVBUF", |size| {
+                setsockopt(&socket.as_fd(), sockopt::RcvBufForce, &size)
+                    .or_else(|_| setsockopt(&socket.as_fd(), sockopt::RcvBuf, &size))?;
+                Ok(socket.recv_buffer_size()?)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Reads back what the kernel made of the options.
+    #[must_use]
+    pub fn read_back(&self, socket: &Socket) -> ReadBack {
+        let congestion = socket.tcp_congestion().ok().map(|name| {
+            let text: Vec<u8> = name.into_iter().take_while(|&byte| byte != 0).collect();
+            String::from_utf8_lossy(&text).into_owned()
+        });
+        let size =
+            |asked: Option<u64>, read: io::Result<usize>| asked.and(read.ok()).map(|bytes| bytes as u64);
+        ReadBack {
+            congestion,
+            nodelay: socket.tcp_nodelay().ok(),
+            send_buffer: size(self.send_buffer, socket.send_buffer_size()),
+            receive_buffer: size(self.receive_buffer, socket.recv_buffer_size()),
+        }
+    }
+}
+
+/// Sets a buffer and checks that the kernel did not cut it down in silence (net.core.wmem_max, rmem_max).
+fn set_buffer(
+    bytes: u64,
+    name: &str,
+    set: impl FnOnce(usize) -> Result<usize, Box<dyn std::error::Error>>,
+) -> Result<(), Failure> {
+    let size = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let got = set(size).map_err(|error| Failure::Failed(format!("{name} {bytes}: {error}")))?;
+    if got >= size {
+        return Ok(());
+    }
+    let limit = if name == "SO_SNDBUF" { "wmem_max" } else { "rmem_max" };
+    Err(Failure::Unsupported(format!(
+        "{name}: {bytes} bytes asked, {got} given; raise net.core.{limit}, or run with CAP_NET_ADMIN"
+    )))
+}
+
+/// Sets SO_ZEROCOPY and reads it back.
+///
+/// # Errors
+/// `Unsupported` when the kernel refuses it or does not keep it.
+pub fn enable_zero_copy(socket: &Socket) -> Result<(), Failure> {
+    let refused = |why: String| Failure::Unsupported(format!("SO_ZEROCOPY: {why}"));
+    setsockopt(&socket.as_fd(), ZeroCopy, &true).map_err(|error| refused(error.to_string()))?;
+    match getsockopt(&socket.as_fd(), ZeroCopy) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(refused("set, but reads back as off".to_owned())),
+        Err(error) => Err(refused(error.to_string())),
+    }
+}
+
+/// TCP segments sent again so far (`tcpi_total_retrans`).
+#[must_use]
+pub fn retransmits(socket: &Socket) -> Option<u64> {
+    getsockopt(&socket.as_fd(), TcpInfo).ok().map(|info| u64::from(info.tcpi_total_retrans))
+}
+
+/// Congestion controls that the kernel has loaded; absent when it does not tell.
+#[must_use]
+pub fn available_congestion() -> Option<Vec<String>> {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_available_congestion_control").ok()?;
+    Some(text.split_whitespace().map(str::to_owned).collect())
+}

@@ -1,0 +1,107 @@
+//! The sweep: a grid's trials in randomised blocks, every row flushed before the next trial starts.
+
+mod facts;
+pub mod passes;
+pub mod plan;
+pub mod progress;
+pub mod run_dir;
+pub mod table;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::cell::Cell;
+use crate::failure::Failure;
+use crate::grid::TrialOptions;
+use crate::lab::{Lab, Measured, Trouble};
+use crate::record::{Status, Trial};
+pub use facts::manifest;
+use plan::Plan;
+use progress::Progress;
+use run_dir::RunDir;
+
+/// What runs one trial: a lab, or a test's stand-in.
+pub trait Executor {
+    /// Runs one trial of a cell.
+    ///
+    /// # Errors
+    /// Why there are no figures.
+    fn run(&mut self, cell: &Cell, options: &TrialOptions) -> Result<Measured, Trouble>;
+}
+
+impl Executor for Lab {
+    fn run(&mut self, cell: &Cell, options: &TrialOptions) -> Result<Measured, Trouble> {
+        self.run(cell, options)
+    }
+}
+
+/// How a sweep ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every trial has its row.
+    Complete,
+    /// A signal came; the row in hand was finished.
+    Interrupted,
+    /// An agent is gone; why.
+    Broken(String),
+}
+
+impl Ended {
+    /// The word for the manifest.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Interrupted => "interrupted",
+            Self::Broken(_) => "broken",
+        }
+    }
+}
+
+/// Runs what the plan still has, and appends each row to the run.
+///
+/// # Errors
+/// When a row cannot be written; the rows before it are whole.
+pub fn run(
+    executor: &mut dyn Executor,
+    plan: &mut Plan,
+    options: &TrialOptions,
+    run: &mut RunDir,
+    rows: &mut Vec<Trial>,
+    progress: &mut Progress,
+    stop: &AtomicBool,
+) -> anyhow::Result<Ended> {
+    while let Some(next) = plan.next() {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(Ended::Interrupted);
+        }
+        let cell = plan.cells()[next.place].clone();
+        progress.begin(&cell, plan.so_far(next.place), plan.remaining());
+        let started_at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+        let run_id = &run.manifest.run_id;
+        let mut row = Trial::new(run_id, &cell, next.rep, next.order, next.block, started_at);
+        let mut streams = Vec::new();
+        let mut lost = None;
+        match executor.run(&cell, options) {
+            Ok(measured) => streams = measured.fill(&mut row),
+            Err(Trouble::Trial(Failure::Unsupported(why))) => {
+                (row.status, row.reason) = (Status::Unsupported, why);
+            }
+            Err(Trouble::Trial(Failure::Failed(why))) => (row.status, row.reason) = (Status::Failed, why),
+            Err(Trouble::Lost(why)) => {
+                (row.status, row.reason) = (Status::Failed, why.clone());
+                lost = Some(why);
+            }
+        }
+        run.append(&row, &streams)?;
+        plan.note(&row);
+        progress.end(&row, plan.remaining());
+        rows.push(row);
+        if let Some(why) = lost {
+            return Ok(Ended::Broken(why));
+        }
+    }
+    Ok(Ended::Complete)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,295 @@
+//! The x-ray passes of a grid's cells: after its timing trials, and never mixed with them.
+//!
+//! Each cell has two: one that samples the CPUs, and a short one that records every call and copy. Before
+//! them, once: how fast the sender's host copies, and the floor that no copying path can reach.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::cell::{Cell, Payload, Side};
+use crate::failure::Failure;
+use crate::grid::{Bound, TrialOptions};
+use crate::lab::{Examined, Lab, Trouble};
+use crate::output::say;
+use crate::record::column::Column;
+use crate::record::csv_file::{self, Appender};
+use crate::record::roofline::Level;
+use crate::record::{Attribution, Copies, Roofline, Trial, attribution, copies, roofline};
+use crate::xray::costs::attributions;
+use crate::xray::findings::{self, Findings};
+use crate::xray::verdict;
+use crate::xray::watch::{Pass, Seen};
+
+/// The window that is sampled: about 4500 samples a CPU.
+const SAMPLED: Duration = Duration::from_millis(1200);
+/// The window whose every call is recorded: some ten thousand calls, and the rings hold them.
+const RECORDED: Duration = Duration::from_millis(200);
+/// The window of a floor trial.
+const FLOOR: Duration = Duration::from_millis(300);
+const WARMUP: Duration = Duration::from_millis(200);
+
+/// The x-ray's files of a run, and what they hold so far.
+pub struct Passes {
+    attributions: Appender<Attribution>,
+    copies: Appender<Copies>,
+    roofline: Appender<Roofline>,
+    /// Every row of `copies.csv`; a cell that has one is done.
+    pub rows: Vec<Copies>,
+    /// Every row of `xray.csv`.
+    pub costs: Vec<Attribution>,
+    /// Every row of `roofline.csv`.
+    pub bounds: Vec<Roofline>,
+}
+
+impl Passes {
+    /// Makes the files in a run's directory, or opens them to go on with.
+    ///
+    /// # Errors
+    /// When they cannot be written, or hold something else.
+    pub fn open(directory: &Path) -> anyhow::Result<Self> {
+        let (copies, rows) = table(&directory.join("copies.csv"), copies::columns(), |_| true)?;
+        let done: HashSet<String> = rows.iter().map(|row: &Copies| row.cell.clone()).collect();
+        // A cell's rows in copies.csv are its last; what a killed pass left without them is made again.
+        let keep = |row: &Attribution| done.contains(&row.cell);
+        let (attributions, costs) = table(&directory.join("xray.csv"), attribution::columns(), keep)?;
+        let (roofline, bounds) = table(&directory.join("roofline.csv"), roofline::columns(), |_| true)?;
+        Ok(Self { attributions, copies, roofline, rows, costs, bounds })
+    }
+
+    /// Examines every cell that has not been, and says of each what was found. Returns whether it came to
+    /// the end; a signal stops it between two cells.
+    ///
+    /// # Errors
+    /// When an agent is gone or a row cannot be written; the rows before it are whole.
+    pub fn run(
+        &mut self,
+        lab: &mut Lab,
+        cells: &[Cell],
+        options: &TrialOptions,
+        quiet: bool,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<bool> {
+        let tell = |text: &str| {
+            if !quiet {
+                say(text);
+            }
+        };
+        if self.bounds.is_empty() {
+            tell("x-ray: the memory roofline");
+            self.bound(lab, cells, options)?;
+        }
+        let done: HashSet<String> = self.rows.iter().map(|row| row.cell.clone()).collect();
+        for (number, cell) in (1..).zip(cells) {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            if done.contains(&cell.key()) {
+                continue;
+            }
+            let (costs, rows) = self.examine(lab, cell, options)?;
+            let (verdict, sentence) = verdict::headline(&rows);
+            tell(&format!("x-ray [{number}/{}] {cell}: {verdict}: {sentence}", cells.len()));
+            self.attributions.append(&costs).context("appending to xray.csv")?;
+            self.copies.append(&rows).context("appending to copies.csv")?;
+            self.costs.extend(costs);
+            self.rows.extend(rows);
+        }
+        Ok(true)
+    }
+
+    /// Measures what no path can beat.
+    fn bound(&mut self, lab: &mut Lab, cells: &[Cell], options: &TrialOptions) -> anyhow::Result<()> {
+        let mut bounds: Vec<Roofline> = lab
+            .roofline(options)?
+            .into_iter()
+            .map(|level| Roofline {
+                level: level.level,
+                working_set_bytes: Some(level.working_set_bytes),
+                throughput_gbps: level.bytes_per_s * 8.0 / 1e9,
+                ns_per_kib: Some(1024e9 / level.bytes_per_s),
+                ..Roofline::default()
+            })
+            .collect();
+        let floors: BTreeMap<_, _> = cells
+            .iter()
+            .map(|cell| ((cell.wire, cell.message_bytes, cell.threads), floor_of(cell)))
+            .collect();
+        for cell in floors.values() {
+            match lab.run(cell, &windowed(options, FLOOR)) {
+                Ok(measured) => bounds.extend(floor(cell, measured)),
+                // A host without splice has no floor to show, and its other figures stand.
+                Err(Trouble::Trial(_)) => {}
+                Err(lost) => return Err(lost.into()),
+            }
+        }
+        self.roofline.append(&bounds).context("appending to roofline.csv")?;
+        self.bounds = bounds;
+        Ok(())
+    }
+
+    /// Runs the two passes of a cell.
+    fn examine(
+        &self,
+        lab: &mut Lab,
+        cell: &Cell,
+        options: &TrialOptions,
+    ) -> Result<(Vec<Attribution>, Vec<Copies>), Trouble> {
+        let mut pass = |pass, window| {
+            let options = windowed(options, window);
+            // A pass that broke may have been disturbed; what is unsupported stays so.
+            let examined = match lab.examine(cell, &options, pass) {
+                Err(Trouble::Trial(Failure::Failed(_))) => lab.examine(cell, &options, pass),
+                other => other,
+            };
+            match examined {
+                Ok(examined) => Ok(Ok(examined)),
+                Err(Trouble::Trial(failure)) => Ok(Err(failure)),
+                Err(lost) => Err(lost),
+            }
+        };
+        let sampled = match pass(Pass::Samples, SAMPLED)? {
+            Ok(sampled) => Passed::new(cell, sampled),
+            Err(failure) => return Ok((Vec::new(), findings::not_examined(cell, &reason(&failure)))),
+        };
+        let recorded = match pass(Pass::Records, RECORDED)? {
+            Ok(recorded) => Passed::new(cell, recorded),
+            Err(failure) => Passed::without(cell, &reason(&failure)),
+        };
+        let mut costs = Vec::new();
+        for (side, seen, bytes) in [
+            (Side::Sender, &sampled.seen[0], sampled.row.sender.bytes),
+            (Side::Receiver, &sampled.seen[1], sampled.row.receiver.bytes),
+        ] {
+            if let Seen::Samples(seen) = seen {
+                let throughput = sampled.row.throughput_gbps;
+                costs.extend(attributions(cell, 1, side, seen, bytes, throughput));
+            }
+        }
+        let found = Findings {
+            cell,
+            samples: [&sampled.seen[0], &sampled.seen[1]],
+            records: [&recorded.seen[0], &recorded.seen[1]],
+            zero_copy: sampled.row.zc.clone(),
+            bytes: [sampled.row.sender.bytes, sampled.row.receiver.bytes],
+            copy_ns_per_kib: self.fastest_copy(),
+        };
+        Ok((costs, findings::copies(&found)))
+    }
+
+    /// What a copy of a KiB takes at the very least.
+    fn fastest_copy(&self) -> Option<f64> {
+        let copies = self.bounds.iter().filter(|bound| bound.level != Level::Floor);
+        copies.filter_map(|bound| bound.ns_per_kib).reduce(f64::min)
+    }
+}
+
+/// A pass: its figures as a trial's row, and what the two agents saw.
+struct Passed {
+    row: Trial,
+    seen: [Seen; 2],
+}
+
+impl Passed {
+    fn new(cell: &Cell, examined: Examined) -> Self {
+        let nothing = || Seen::Nothing("the agent did not watch; it may be an older copycost".to_owned());
+        let mut row = Trial::new("x-ray", cell, 1, 1, 1, String::new());
+        drop(examined.measured.fill(&mut row));
+        Self { row, seen: [examined.sender, examined.receiver].map(|seen| seen.unwrap_or_else(nothing)) }
+    }
+
+    fn without(cell: &Cell, why: &str) -> Self {
+        let row = Trial::new("x-ray", cell, 1, 1, 1, String::new());
+        Self { row, seen: [Seen::Nothing(why.to_owned()), Seen::Nothing(why.to_owned())] }
+    }
+}
+
+fn reason(failure: &Failure) -> String {
+    match failure {
+        Failure::Unsupported(why) => format!("unsupported here: {why}"),
+        Failure::Failed(why) => format!("the pass failed: {why}"),
+    }
+}
+
+/// The trial's options for a pass of this length. Verification would be in the figures of the receiver.
+fn windowed(options: &TrialOptions, window: Duration) -> TrialOptions {
+    TrialOptions { bound: Bound::Duration(window), warmup: WARMUP, verify: false, ..options.clone() }
+}
+
+/// The cell that moves as many bytes and copies none of them.
+fn floor_of(cell: &Cell) -> Cell {
+    Cell {
+        send_path: "splice".to_owned(),
+        receive_path: "trunc".to_owned(),
+        payload: Payload::Static,
+        working_set: None,
+        ..cell.clone()
+    }
+}
+
+fn floor(cell: &Cell, measured: crate::lab::Measured) -> Option<Roofline> {
+    let mut row = Trial::new("x-ray", cell, 1, 1, 1, String::new());
+    drop(measured.fill(&mut row));
+    let cpu = |end: &crate::record::End| {
+        let used = end.task_clock_s.or_else(|| Some(end.user_s? + end.system_s?))?;
+        Some(used * 1e9 * 1024.0 / end.bytes.filter(|&bytes| bytes > 0)? as f64)
+    };
+    Some(Roofline {
+        level: Level::Floor,
+        message_bytes: Some(cell.message_bytes),
+        threads: Some(cell.threads),
+        throughput_gbps: row.throughput_gbps?,
+        ns_per_kib: cpu(&row.sender).zip(cpu(&row.receiver)).map(|(sender, receiver)| sender + receiver),
+        ..Roofline::default()
+    })
+}
+
+/// Opens a table to append to, with its rows so far; rows that are not to be kept are taken away.
+fn table<R: Default + Clone>(
+    path: &Path,
+    columns: Vec<Column<R>>,
+    keep: impl Fn(&R) -> bool,
+) -> anyhow::Result<(Appender<R>, Vec<R>)> {
+    let place = || path.display().to_string();
+    if !path.exists() {
+        return Ok((Appender::create(path, columns).with_context(place)?, Vec::new()));
+    }
+    let mut rows = csv_file::read(path, &columns)?.rows;
+    let all = rows.len();
+    rows.retain(|row| keep(row));
+    let appender =
+        if rows.len() < all { rewritten(path, columns, &rows) } else { Appender::resume(path, columns) };
+    Ok((appender.with_context(place)?, rows))
+}
+
+fn rewritten<R: Clone>(path: &Path, columns: Vec<Column<R>>, rows: &[R]) -> io::Result<Appender<R>> {
+    let beside = path.with_extension("csv.new");
+    let _ = std::fs::remove_file(&beside);
+    Appender::create(&beside, columns.clone())?.append(rows)?;
+    std::fs::rename(&beside, path)?;
+    Appender::resume(path, columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_that_was_cut_off_is_examined_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut passes = Passes::open(directory.path()).unwrap();
+        let cost = |cell: &str| Attribution { cell: cell.into(), ..Attribution::default() };
+        passes.attributions.append(&[cost("done"), cost("cut off")]).unwrap();
+        passes.copies.append(&[Copies { cell: "done".into(), ..Copies::default() }]).unwrap();
+        drop(passes);
+        let passes = Passes::open(directory.path()).unwrap();
+        assert_eq!((passes.rows.len(), passes.costs.len()), (1, 1));
+        assert_eq!(passes.costs[0].cell, "done");
+        drop(passes);
+        assert_eq!(Passes::open(directory.path()).unwrap().costs.len(), 1);
+    }
+}

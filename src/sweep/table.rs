@@ -1,0 +1,122 @@
+//! The table at the end of a sweep: each cell's median throughput with its interval.
+
+use std::collections::BTreeMap;
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use crate::cell::Cell;
+use crate::record::{Status, Trial};
+use crate::{stats, units};
+
+/// One dimension of a cell as text.
+type Dimension = fn(&Cell) -> String;
+
+/// The table of these cells, in their order.
+#[must_use]
+pub fn of(cells: &[Cell], rows: &[Trial]) -> String {
+    let mut by_cell: BTreeMap<&str, Vec<&Trial>> = BTreeMap::new();
+    for row in rows {
+        by_cell.entry(row.cell.as_str()).or_default().push(row);
+    }
+    let varied = |of: Dimension| cells.iter().any(|cell| of(cell) != of(&cells[0]));
+    let dimensions: Vec<(&str, Dimension)> = [
+        ("wire", (|cell: &Cell| cell.wire.to_string()) as Dimension),
+        ("receive path", |cell: &Cell| cell.receive_path.clone()),
+        ("payload", |cell: &Cell| cell.payload.to_string()),
+        ("working set", |cell: &Cell| cell.working_set.map_or("hot".to_owned(), units::size)),
+    ]
+    .into_iter()
+    .filter(|(_, of)| varied(*of))
+    .collect();
+
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    let mut header: Vec<String> = dimensions.iter().map(|(name, _)| (*name).to_owned()).collect();
+    header.extend(["threads", "size", "path", "Gb/s", "95 % interval", "trials", ""].map(str::to_owned));
+    table.set_header(header);
+    for cell in cells {
+        let trials = by_cell.get(cell.key().as_str()).cloned().unwrap_or_default();
+        let mut line: Vec<String> = dimensions.iter().map(|(_, of)| of(cell)).collect();
+        line.extend([cell.threads.to_string(), units::size(cell.message_bytes), cell.send_path.clone()]);
+        line.extend(figures(&trials));
+        table.add_row(line);
+    }
+    let first = dimensions.len();
+    for numeric in [first, first + 1, first + 3, first + 4, first + 5] {
+        if let Some(column) = table.column_mut(numeric) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.trim_fmt()
+}
+
+/// Throughput, interval, trials and remark of one cell.
+fn figures(trials: &[&Trial]) -> [String; 4] {
+    let ok: Vec<&&Trial> = trials.iter().filter(|trial| trial.status == Status::Ok).collect();
+    let throughput: Vec<f64> = ok.iter().filter_map(|trial| trial.throughput_gbps).collect();
+    let median = stats::median(&throughput).map_or_else(|| "–".to_owned(), |gbps| format!("{gbps:.2}"));
+    let interval = stats::median_interval(&throughput)
+        .map_or_else(String::new, |interval| format!("{:.2}–{:.2}", interval.low, interval.high));
+    [median, interval, throughput.len().to_string(), remark(trials, &ok)]
+}
+
+/// What must be said beside the figure.
+fn remark(trials: &[&Trial], ok: &[&&Trial]) -> String {
+    let mut remarks = Vec::new();
+    let sum = |of: fn(&Trial) -> Option<u64>| ok.iter().filter_map(|trial| of(trial)).sum::<u64>();
+    let (completions, copied) = (sum(|trial| trial.zc.completions), sum(|trial| trial.zc.copied));
+    if completions > 0 && copied == completions {
+        remarks.push("deferred copy: every completion says COPIED".to_owned());
+    } else if completions > 0 {
+        remarks
+            .push(format!("{:.1} % of completions say COPIED", copied as f64 * 100.0 / completions as f64));
+    }
+    if let Some(trial) = trials.iter().find(|trial| trial.status == Status::Unsupported) {
+        remarks.push(format!("unsupported: {}", trial.reason));
+    }
+    let failed: Vec<_> = trials.iter().filter(|trial| trial.status == Status::Failed).collect();
+    if let Some(trial) = failed.first() {
+        remarks.push(format!("{} failed: {}", failed.len(), trial.reason));
+    }
+    remarks.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grid::Grid;
+    use crate::record::stream::ZeroCopy;
+
+    fn cells() -> Vec<Cell> {
+        let grid = Grid::parse("name: x\npaths: [A1, A3]\nmessage_sizes: [64]\nthreads: [1]\n").unwrap();
+        grid.cells(crate::cell::Wire::Veth)
+    }
+
+    fn trial(cell: &Cell, rep: u32, status: Status, gbps: f64, zc: ZeroCopy) -> Trial {
+        let mut row = Trial::new("x", cell, rep, 1, 1, String::new());
+        (row.status, row.zc) = (status, zc);
+        row.throughput_gbps = (status == Status::Ok).then_some(gbps);
+        row
+    }
+
+    #[test]
+    fn a_deferred_copy_is_said_beside_its_figure() {
+        let cells = cells();
+        let copied = ZeroCopy { completions: Some(9), copied: Some(9), ..ZeroCopy::default() };
+        let text = of(&cells, &[trial(&cells[1], 1, Status::Ok, 3.0, copied)]);
+        let line = text.lines().find(|line| line.contains("zero-copy")).unwrap();
+        assert!(line.contains("3.00") && line.contains("deferred copy"), "{text}");
+    }
+
+    #[test]
+    fn cells_without_figures_keep_their_line_and_reason() {
+        let cells = cells();
+        let rows = [
+            trial(&cells[0], 1, Status::Failed, 0.0, ZeroCopy::default()),
+            trial(&cells[1], 1, Status::Unsupported, 0.0, ZeroCopy::default()),
+        ];
+        let text = of(&cells, &rows);
+        assert_eq!(text.lines().count(), 3, "{text}");
+        assert!(text.contains("1 failed") && text.contains("unsupported"), "{text}");
+    }
+}

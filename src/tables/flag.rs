@@ -1,0 +1,167 @@
+//! What a reader must know before believing a cell's figures.
+
+use std::fmt;
+
+use super::figures;
+use super::sample::Sample;
+use crate::cell::words;
+use crate::record::column::{Field, word_field};
+use crate::record::{Status, Trial};
+use crate::stats;
+
+/// A remark on a cell, as `cells.csv` writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Flag {
+    /// The manifest names the cell, and no trial of it was recorded: the sweep did not get there.
+    Missing,
+    /// The machine could not run it.
+    Unsupported,
+    /// At least one trial failed.
+    FailedTrials,
+    /// One trial that went well: no interval can be given.
+    OneTrial,
+    /// Two to four trials that went well: the interval rests on an assumed shape of the noise and is wide.
+    FewTrials,
+    /// The middle half of the trials spans more than [`UNSTEADY_SPREAD`] of the median.
+    Unsteady,
+    /// A trial lies further than [`OUTLIER_DISTANCE`] of the median from it. It is counted all the same.
+    Outliers,
+    /// MSG_ZEROCOPY, and the kernel copied every completed call after all: the label does not hold here.
+    DeferredCopy,
+    /// MSG_ZEROCOPY, and the kernel copied some of the completed calls.
+    PartlyCopied,
+    /// MSG_ZEROCOPY, and no completion was reaped: nothing proves what happened to the bytes.
+    NoCompletions,
+    /// Sends were refused with ENOBUFS and made again: the limit on pinned pages took part in the figure.
+    Enobufs,
+    /// More than one TCP segment a GiB was sent again.
+    Retransmits,
+    /// The hypervisor took more than [`STEAL_CPUS`] of a CPU during the window.
+    Steal,
+    /// BBR paced the sender, which hides what copies cost.
+    Bbr,
+    /// Hardware counters shared the PMU in turns; their counts are scaled up.
+    Multiplexed,
+    /// The cell ran more than once in a block: it is its own control.
+    Control,
+}
+
+words!(Flag:
+    Missing = "missing", Unsupported = "unsupported", FailedTrials = "failed-trials",
+    OneTrial = "one-trial", FewTrials = "few-trials", Unsteady = "unsteady", Outliers = "outliers",
+    DeferredCopy = "deferred-copy", PartlyCopied = "partly-copied", NoCompletions = "no-completions",
+    Enobufs = "enobufs", Retransmits = "retransmits", Steal = "steal", Bbr = "bbr",
+    Multiplexed = "multiplexed", Control = "control",
+);
+word_field!(Flag);
+
+/// Trials that went well from which a cell is not called short of them.
+pub const ENOUGH_TRIALS: usize = 5;
+/// Spread (see [`crate::stats::spread()`]) above which a cell is unsteady: noise of about 7.5 %.
+pub const UNSTEADY_SPREAD: f64 = 0.10;
+/// Distance from the median, as a share of it, from which a trial is pointed out.
+pub const OUTLIER_DISTANCE: f64 = 0.25;
+/// CPUs' worth of stolen time from which it is pointed out.
+pub const STEAL_CPUS: f64 = 0.01;
+/// Share of the window that a counter must have run to count as not multiplexed.
+pub const WHOLE_RUNNING: f64 = 0.99;
+
+/// The remarks on one cell, in the order of [`Flag`]; a space lies between them in the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flags(pub Vec<Flag>);
+
+impl Flags {
+    /// The remarks on a cell.
+    #[must_use]
+    pub fn of(sample: &Sample) -> Self {
+        let mut flags = Vec::new();
+        let mut remark = |flag, holds| {
+            if holds {
+                flags.push(flag)
+            }
+        };
+        let ended = |status| sample.trials.iter().filter(|trial| trial.status == status).count();
+        let any = |holds: fn(&Trial) -> bool| sample.ok().any(holds);
+        let median = |of: fn(&Trial) -> Option<f64>| stats::median(&sample.values(of));
+        let count = |of: fn(&Trial) -> Option<u64>| sample.ok().filter_map(of).sum::<u64>();
+
+        remark(Flag::Missing, sample.trials.is_empty());
+        remark(Flag::Unsupported, ended(Status::Unsupported) > 0);
+        remark(Flag::FailedTrials, ended(Status::Failed) > 0);
+        remark(Flag::OneTrial, ended(Status::Ok) == 1);
+        remark(Flag::FewTrials, (2..ENOUGH_TRIALS).contains(&ended(Status::Ok)));
+
+        let throughput = sample.values(|trial| trial.throughput_gbps);
+        remark(Flag::Unsteady, stats::spread(&throughput).is_some_and(|spread| spread > UNSTEADY_SPREAD));
+        let far = |middle: f64| throughput.iter().any(|one| (one / middle - 1.0).abs() > OUTLIER_DISTANCE);
+        remark(Flag::Outliers, stats::median(&throughput).is_some_and(far));
+
+        let (sends, completions) = (count(|trial| trial.zc.sends), count(|trial| trial.zc.completions));
+        let copied = count(|trial| trial.zc.copied);
+        remark(Flag::DeferredCopy, completions > 0 && copied == completions);
+        remark(Flag::PartlyCopied, copied > 0 && copied < completions);
+        remark(Flag::NoCompletions, sends > 0 && completions == 0);
+        remark(Flag::Enobufs, any(|trial| trial.zc.enobufs.is_some_and(|times| times > 0)));
+
+        let retransmits = figures::metric("retransmits_per_gib").and_then(|metric| median(metric.of));
+        remark(Flag::Retransmits, retransmits.is_some_and(|each| each > 1.0));
+        let steal = figures::metric("host_steal_cpus").and_then(|metric| median(metric.of));
+        remark(Flag::Steal, steal.is_some_and(|cpus| cpus > STEAL_CPUS));
+        remark(
+            Flag::Bbr,
+            any(|trial| trial.congestion.as_deref().is_some_and(|name| name.starts_with("bbr"))),
+        );
+        let shared = |trial: &Trial| {
+            let running = [trial.sender.counter_running, trial.receiver.counter_running];
+            running.into_iter().flatten().any(|share| share < WHOLE_RUNNING)
+        };
+        remark(Flag::Multiplexed, any(shared));
+        let twice = |pair: &[&Trial]| pair[0].block == pair[1].block;
+        remark(Flag::Control, sample.ok().collect::<Vec<_>>().windows(2).any(twice));
+        Self(flags)
+    }
+
+    /// Whether a remark was made.
+    #[must_use]
+    pub fn has(&self, flag: Flag) -> bool {
+        self.0.contains(&flag)
+    }
+}
+
+impl fmt::Display for Flags {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, flag) in self.0.iter().enumerate() {
+            let space = if place == 0 { "" } else { " " };
+            write!(out, "{space}{flag}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Field for Flags {
+    fn print(&self) -> String {
+        self.to_string()
+    }
+
+    fn json(&self) -> serde_json::Value {
+        self.0.iter().map(Flag::to_string).collect()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.split_whitespace().map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_survive_the_file() {
+        let flags = Flags(vec![Flag::FewTrials, Flag::DeferredCopy]);
+        assert_eq!(flags.print(), "few-trials deferred-copy");
+        assert_eq!(Flags::parse(&flags.print()), Ok(flags));
+        assert_eq!(Flags::parse(""), Ok(Flags::default()));
+        assert!(Flags::parse("slow").unwrap_err().contains("`slow` is none of"));
+    }
+}

@@ -1,0 +1,113 @@
+//! The tables that are made from a run's trials: `cells.csv`, `derived.csv`, `ratios.csv`,
+//! `cost_model.csv`, `crossovers.csv` and `noise.csv`.
+//!
+//! [`Run::load`] reads a run's directory, [`Tables::of`] computes, [`Tables::write`] puts the files beside
+//! the trials. Nothing here knows of sockets, so an old run always gives its tables.
+
+mod cell_row;
+mod cost_model;
+mod cost_row;
+mod crossover_row;
+mod derived_row;
+mod estimate;
+mod figures;
+mod flag;
+mod noise_row;
+mod ratio_row;
+mod run;
+mod sample;
+mod setting;
+
+use std::io;
+use std::path::Path;
+
+pub use cell_row::CellRow;
+pub use cost_row::CostRow;
+pub use crossover_row::{CrossoverRow, Verdict};
+pub use derived_row::DerivedRow;
+pub use estimate::Estimate;
+pub use figures::{Better, EndFigures, Figures, METRICS, Metric, metric};
+pub use flag::{ENOUGH_TRIALS, Flag, Flags, OUTLIER_DISTANCE, STEAL_CPUS, UNSTEADY_SPREAD, WHOLE_RUNNING};
+pub use noise_row::NoiseRow;
+pub use ratio_row::{Difference, RatioRow, SIGNIFICANCE};
+pub use run::{Run, RunError, StreamRate};
+pub(crate) use sample::parse_key;
+pub use sample::{Sample, samples};
+pub use setting::Setting;
+
+use crate::record::Column;
+use cost_model::CostModel;
+
+/// Columns of each table, in the order of its file.
+pub mod columns {
+    pub use super::cell_row::columns as cells;
+    pub use super::cost_row::columns as cost_model;
+    pub use super::crossover_row::columns as crossovers;
+    pub use super::derived_row::columns as derived;
+    pub use super::noise_row::columns as noise;
+    pub use super::ratio_row::columns as ratios;
+}
+
+/// What a run's trials say, as rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tables {
+    /// One row a cell, in the order of the grid.
+    pub cells: Vec<CellRow>,
+    /// One row a cell, in the same order.
+    pub derived: Vec<DerivedRow>,
+    /// One row a setting, message size and ordered pair of paths.
+    pub ratios: Vec<RatioRow>,
+    /// One row a setting and path that ran at two sizes or more.
+    pub cost_model: Vec<CostRow>,
+    /// One row a setting and ordered pair of paths.
+    pub crossovers: Vec<CrossoverRow>,
+    /// One row a control cell: what the run calls different when nothing is. Empty without a control.
+    pub noise: Vec<NoiseRow>,
+}
+
+impl Tables {
+    /// Makes the tables of a run.
+    #[must_use]
+    pub fn of(run: &Run) -> Self {
+        let samples = samples(run);
+        let groups = sample::groups(&samples);
+        let noise = samples.iter().filter_map(NoiseRow::of).collect();
+        // What looks at each cell and what looks at pairs of paths take about as long; each takes a core.
+        let (derived, (ratios, cost_model, crossovers)) = std::thread::scope(|scope| {
+            let derived = scope.spawn(|| samples.iter().map(DerivedRow::of).collect::<Vec<_>>());
+            let ratios = ratio_row::ratios(&groups);
+            let models: Vec<Vec<_>> =
+                groups.iter().map(|group| group.series.iter().map(CostModel::of).collect()).collect();
+            let cost_model = cost_row::cost_rows(&groups, &models);
+            let crossovers = crossover_row::crossovers(&groups, &models, &ratios);
+            (derived.join().expect("medians do not panic"), (ratios, cost_model, crossovers))
+        });
+        let cells = derived.iter().map(|row| row.cell.clone()).collect();
+        Self { cells, derived, ratios, cost_model, crossovers, noise }
+    }
+
+    /// Writes each table beside its old file and puts it in its place, so that a reader sees one or the other.
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    pub fn write(&self, dir: &Path) -> io::Result<()> {
+        write(&dir.join("cells.csv"), &columns::cells(), &self.cells)?;
+        write(&dir.join("derived.csv"), &columns::derived(), &self.derived)?;
+        write(&dir.join("ratios.csv"), &columns::ratios(), &self.ratios)?;
+        write(&dir.join("cost_model.csv"), &columns::cost_model(), &self.cost_model)?;
+        write(&dir.join("crossovers.csv"), &columns::crossovers(), &self.crossovers)?;
+        write(&dir.join("noise.csv"), &columns::noise(), &self.noise)
+    }
+}
+
+fn write<R>(path: &Path, columns: &[Column<R>], rows: &[R]) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(columns.iter().map(|column| column.name))?;
+    for row in rows {
+        writer.write_record(columns.iter().map(|column| (column.print)(row)))?;
+    }
+    let text = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    let beside = path.with_extension("csv.new");
+    std::fs::write(&beside, text)?;
+    std::fs::rename(beside, path)
+}

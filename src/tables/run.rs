@@ -1,0 +1,105 @@
+//! A run's directory, read.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::record::column::column;
+use crate::record::{Column, Manifest, Trial, csv_file, trial};
+
+/// What is read of a run. Rows are there only where they are whole.
+#[derive(Debug)]
+pub struct Run {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Every whole row of `trials.csv`.
+    pub trials: Vec<Trial>,
+    /// The throughput of each stream, from `streams.csv`; empty when that file is absent or broken.
+    pub streams: Vec<StreamRate>,
+    /// What was left out of the files, a sentence each, for people.
+    pub left_out: Vec<String>,
+}
+
+/// What a report needs of a stream's row. The whole row is [`crate::record::Stream`]; of a long sweep a
+/// report would hold hundreds of megabytes of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StreamRate {
+    /// Position of the trial in the sweep.
+    pub order: u64,
+    /// Number of the stream, from 0.
+    pub stream: u32,
+    /// Its throughput, 10^9 bits a second.
+    pub throughput_gbps: Option<f64>,
+}
+
+const STREAM_RATE: [Column<StreamRate>; 3] = [
+    column!("order", order, "position of the trial in the sweep, from 1"),
+    column!("stream", stream, "number of the stream, from 0"),
+    column!("throughput_gbps", throughput_gbps, "bytes over window, 10^9 bit/s"),
+];
+
+/// Why a run could not be read: one sentence that names the file and, where one is to blame, line and column.
+#[derive(Debug)]
+pub struct RunError(String);
+
+impl fmt::Display for RunError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl Run {
+    /// Reads a run's directory. A last row that was cut off is left out and said so; so is a broken
+    /// `streams.csv`, which only adds to what `trials.csv` has.
+    ///
+    /// # Errors
+    /// A directory that is no run, a manifest of a newer major version, a trials file that lacks a column,
+    /// holds a field that is not what its column holds, or has no whole row.
+    pub fn load(dir: &Path) -> Result<Self, RunError> {
+        let refuse = |what: String| RunError(what);
+        let manifest_file = dir.join("manifest.json");
+        if !manifest_file.is_file() {
+            return Err(refuse(format!(
+                "{} is no run: it holds no manifest.json; give the directory that `copycost sweep` printed",
+                dir.display()
+            )));
+        }
+        let manifest = Manifest::read(&manifest_file).map_err(refuse)?;
+        let mut left_out = Vec::new();
+
+        let (trials_file, streams_file) = (dir.join("trials.csv"), dir.join("streams.csv"));
+        // The two files of a long sweep are hundreds of megabytes; each takes a core.
+        let (trials, streams) = std::thread::scope(|scope| {
+            let streams = scope.spawn(|| csv_file::read(&streams_file, &STREAM_RATE));
+            let trials = csv_file::read(&trials_file, &trial::columns());
+            (trials, streams.join().expect("the reader does not panic"))
+        });
+        let trials = trials.map_err(|error| refuse(error.to_string()))?;
+        left_out.extend(trials.truncated.map(|line| cut_off(&trials_file, line)));
+        if trials.rows.is_empty() {
+            return Err(refuse(format!(
+                "{}: no whole row; the sweep recorded no trial, so there is nothing to report",
+                trials_file.display()
+            )));
+        }
+
+        let streams = match streams {
+            Ok(streams) => {
+                left_out.extend(streams.truncated.map(|line| cut_off(&streams_file, line)));
+                streams.rows
+            }
+            Err(error) => {
+                left_out.push(format!("{error}; what single streams did is left out"));
+                Vec::new()
+            }
+        };
+        Ok(Self { dir: dir.to_owned(), manifest, trials: trials.rows, streams, left_out })
+    }
+}
+
+fn cut_off(file: &Path, line: u64) -> String {
+    format!("{}, line {line}: the row is cut off in the middle and left out", file.display())
+}

@@ -1,0 +1,138 @@
+//! The trials of one cell, and the cells that are compared with each other.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::run::Run;
+use super::setting::Setting;
+use crate::cell::Cell;
+use crate::record::{Status, Trial};
+
+/// The trials of one cell.
+#[derive(Clone, Debug)]
+pub struct Sample<'run> {
+    /// The cell.
+    pub cell: Cell,
+    /// All of its trials, in the order they ran in.
+    pub trials: Vec<&'run Trial>,
+}
+
+impl<'run> Sample<'run> {
+    /// The trials that went well.
+    pub fn ok(&self) -> impl Iterator<Item = &'run Trial> {
+        self.trials.iter().copied().filter(|trial| trial.status == Status::Ok)
+    }
+
+    /// A figure of each trial that went well and has it.
+    pub fn values(&self, of: impl Fn(&Trial) -> Option<f64>) -> Vec<f64> {
+        self.ok().filter_map(of).collect()
+    }
+
+    /// A figure by block. Of a cell that ran more than once in a block the first counts.
+    pub(crate) fn by_block(&self, of: impl Fn(&Trial) -> Option<f64>) -> BTreeMap<u32, f64> {
+        let mut blocks = BTreeMap::new();
+        for trial in self.ok() {
+            if let Some(value) = of(trial) {
+                blocks.entry(trial.block).or_insert(value);
+            }
+        }
+        blocks
+    }
+}
+
+/// The trials of each cell: first the cells of the manifest in the order of the grid, then any others.
+#[must_use]
+pub fn samples(run: &Run) -> Vec<Sample<'_>> {
+    let mut samples: Vec<Sample> = run
+        .manifest
+        .cells
+        .iter()
+        .filter_map(|key| parse_key(key))
+        .map(|cell| Sample { cell, trials: Vec::new() })
+        .collect();
+    let mut places: HashMap<String, usize> =
+        samples.iter().enumerate().map(|(place, sample)| (sample.cell.key(), place)).collect();
+    for trial in &run.trials {
+        let place = match places.get(&trial.cell) {
+            Some(&place) => place,
+            None => {
+                samples.push(Sample { cell: trial.to_cell(), trials: Vec::new() });
+                places.insert(trial.cell.clone(), samples.len() - 1);
+                samples.len() - 1
+            }
+        };
+        samples[place].trials.push(trial);
+    }
+    for sample in &mut samples {
+        sample.trials.sort_by_key(|trial| trial.order);
+    }
+    samples
+}
+
+/// The cell of a key such as `veth/two-copy/recv/static/1024B/t4`; absent where the key is none.
+pub(crate) fn parse_key(key: &str) -> Option<Cell> {
+    let mut parts = key.split('/');
+    let mut part = || parts.next();
+    let bytes = |text: &str| text.strip_suffix('B')?.parse().ok();
+    let cell = Cell {
+        wire: part()?.parse().ok()?,
+        send_path: part()?.to_owned(),
+        receive_path: part()?.to_owned(),
+        payload: part()?.parse().ok()?,
+        message_bytes: bytes(part()?)?,
+        threads: part()?.strip_prefix('t')?.parse().ok()?,
+        working_set: match part() {
+            Some(text) => Some(bytes(text.strip_prefix("ws")?)?),
+            None => None,
+        },
+    };
+    (cell.key() == key).then_some(cell)
+}
+
+/// One send path in one setting: its cells by message size.
+pub(super) struct Series<'a> {
+    pub(super) path: &'a str,
+    pub(super) sizes: BTreeMap<u64, &'a Sample<'a>>,
+}
+
+/// The send paths that ran in one setting, in the order of the grid.
+pub(super) struct Group<'a> {
+    pub(super) setting: Setting,
+    pub(super) series: Vec<Series<'a>>,
+}
+
+/// All settings of a run, in the order of the grid.
+pub(super) fn groups<'a>(samples: &'a [Sample<'a>]) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group> = Vec::new();
+    for sample in samples {
+        let setting = Setting::of(&sample.cell);
+        let place = groups.iter().position(|group| group.setting == setting).unwrap_or_else(|| {
+            groups.push(Group { setting, series: Vec::new() });
+            groups.len() - 1
+        });
+        let series = &mut groups[place].series;
+        let path = sample.cell.send_path.as_str();
+        let place = series.iter().position(|one| one.path == path).unwrap_or_else(|| {
+            series.push(Series { path, sizes: BTreeMap::new() });
+            series.len() - 1
+        });
+        series[place].sizes.insert(sample.cell.message_bytes, sample);
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_reads_back_and_anything_else_is_none() {
+        for key in ["veth/two-copy/recv/static/1024B/t4", "loopback/splice/trunc/fresh/64B/t1/ws65536B"] {
+            assert_eq!(parse_key(key).unwrap().key(), key);
+        }
+        for bad in
+            ["", "veth", "veth/a/b/static/1024/t4", "veth/a/b/static/1024B/4", "veth/a/b/static/01B/t1"]
+        {
+            assert!(parse_key(bad).is_none(), "{bad} was read");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `copycost validate RUN`: whether a run's directory holds what its schema says.
+//!
+//! Every fault is listed, each as one sentence that names file, line and column: a result that others publish
+//! must be checkable by those who did not measure it.
+
+mod derived;
+mod manifest;
+mod streams;
+mod table;
+mod trials;
+mod violation;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+
+pub use violation::Violation;
+
+use crate::record::{Manifest, Stream, Trial, stream, trial};
+use violation::Findings;
+
+/// The arguments of `copycost validate`.
+#[derive(Args, Clone, Debug)]
+pub struct ValidateArgs {
+    /// Directory of the run
+    pub run: PathBuf,
+}
+
+/// What was found of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Validation {
+    /// Every violation, in the order of the files.
+    pub violations: Vec<Violation>,
+    /// The files that were checked, with the number of whole rows.
+    pub checked: Vec<(&'static str, usize)>,
+}
+
+/// Checks a run's directory.
+///
+/// # Errors
+/// When it cannot be read at all: it is no run, its manifest is not one or is of a newer major version, or a
+/// file of rows cannot be opened.
+pub fn validate(dir: &Path) -> anyhow::Result<Validation> {
+    ensure!(
+        dir.join("manifest.json").is_file(),
+        "{} is no run: it holds no manifest.json; give the directory that `copycost sweep` printed",
+        dir.display()
+    );
+    let manifest = Manifest::read(&dir.join("manifest.json")).map_err(anyhow::Error::msg)?;
+    let mut found = Vec::new();
+    manifest::check(&manifest, &mut Findings { file: "manifest.json", found: &mut found });
+
+    let mut findings = Findings { file: "trials.csv", found: &mut found };
+    let path = dir.join("trials.csv");
+    let trials: Vec<table::Row<Trial>> = table::rows(&path, &trial::columns(), &mut findings)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    trials::check(&trials, &manifest, &mut findings);
+    let mut checked = vec![("manifest.json", 1), ("trials.csv", trials.len())];
+
+    let mut findings = Findings { file: "streams.csv", found: &mut found };
+    match table::rows::<Stream>(&dir.join("streams.csv"), &stream::columns(), &mut findings) {
+        Ok(rows) => {
+            streams::check(&rows, &trials, &mut findings);
+            checked.push(("streams.csv", rows.len()));
+        }
+        Err(error) => findings.file(error.to_string()),
+    }
+    checked.extend(derived::check(dir, &trials, &mut found));
+    Ok(Validation { violations: found, checked })
+}
+
+/// Violations that are printed; a file that is wrong throughout would bury the first ones.
+const PRINTED: usize = 50;
+
+impl ValidateArgs {
+    /// Checks the run and prints what is wrong with it. True when nothing is.
+    ///
+    /// # Errors
+    /// When the run cannot be read at all, or the output cannot be written.
+    pub fn run(&self, out: &mut impl Write) -> anyhow::Result<bool> {
+        let found = validate(&self.run)?;
+        for violation in found.violations.iter().take(PRINTED) {
+            writeln!(out, "{violation}")?;
+        }
+        if found.violations.len() > PRINTED {
+            writeln!(out, "and {} more", found.violations.len() - PRINTED)?;
+        }
+        if found.violations.is_empty() {
+            let files: Vec<String> =
+                found.checked.iter().map(|(file, rows)| format!("{file} ({rows})")).collect();
+            writeln!(out, "valid: {}", files.join(", "))?;
+        }
+        Ok(found.violations.is_empty())
+    }
+}

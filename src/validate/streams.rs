@@ -1,0 +1,113 @@
+//! What must hold of the rows of `streams.csv`, and between them and their trials.
+
+use std::collections::HashMap;
+
+use super::table::Row;
+use super::trials::zero_copy;
+use super::violation::Findings;
+use crate::record::{Status, Stream, Trial};
+use crate::units;
+
+/// How far sums of rounded figures may lie apart, as a share.
+const ROUNDING: f64 = 1e-6;
+
+pub(super) fn check(rows: &[Row<Stream>], trials: &[Row<Trial>], findings: &mut Findings) {
+    let by_order: HashMap<u64, &Row<Trial>> = trials.iter().map(|trial| (trial.row.order, trial)).collect();
+    let mut of_trial: HashMap<u64, Vec<&Stream>> = HashMap::new();
+    for Row { line, row } in rows {
+        let Some(trial) = by_order.get(&row.order) else {
+            findings.at(*line, Some("order"), format!("trials.csv has no trial of order {}", row.order));
+            continue;
+        };
+        belongs(*line, row, &trial.row, findings);
+        let others = of_trial.entry(row.order).or_default();
+        findings.must(others.iter().all(|other| other.stream != row.stream), *line, "stream", || {
+            format!("stream {} of the trial has a row already", row.stream)
+        });
+        others.push(row);
+        throughput(*line, row, findings);
+        zero_copy(*line, &row.zc, trial.row.status, findings);
+    }
+    for Row { line, row } in trials.iter().filter(|trial| trial.row.status == Status::Ok) {
+        let streams = of_trial.get(&row.order).map(Vec::as_slice).unwrap_or_default();
+        if streams.len() == row.threads as usize {
+            sums(*line, row, streams, findings);
+        } else {
+            let (found, expected) = (streams.len(), row.threads);
+            findings.file(format!(
+                "{found} rows for the trial in line {line} of trials.csv, which has {expected} streams"
+            ));
+        }
+    }
+}
+
+fn belongs(line: u64, row: &Stream, trial: &Trial, findings: &mut Findings) {
+    findings.must(row.cell == trial.cell, line, "cell", || {
+        format!("`{}` where the trial of that order is of `{}`", row.cell, trial.cell)
+    });
+    findings
+        .must(row.rep == trial.rep, line, "rep", || format!("{} where the trial has {}", row.rep, trial.rep));
+    findings.must(row.run_id == trial.run_id, line, "run_id", || {
+        format!("`{}` where the trial has `{}`", row.run_id, trial.run_id)
+    });
+    findings.must(row.stream < trial.threads, line, "stream", || {
+        format!("{} where the trial has {} streams, from 0", row.stream, trial.threads)
+    });
+}
+
+/// Throughput is the receiver's bytes over the receiver's window.
+fn throughput(line: u64, row: &Stream, findings: &mut Findings) {
+    if let (Some(gbps), Some(bytes), Some(window)) =
+        (row.throughput_gbps, row.receiver.bytes, row.receiver.window_s)
+    {
+        let expected = units::gbps(bytes, window);
+        findings.must(is_near(gbps, expected), line, "throughput_gbps", || {
+            format!("{gbps} where receiver_bytes over receiver_window_s is {expected:.9}")
+        });
+    }
+}
+
+/// A trial's figures are those of its streams together.
+fn sums(line: u64, trial: &Trial, streams: &[&Stream], findings: &mut Findings) {
+    let count = |of: fn(&Stream) -> Option<u64>| -> Option<f64> {
+        streams.iter().map(|stream| of(stream)).sum::<Option<u64>>().map(|sum| sum as f64)
+    };
+    let number = |value: Option<u64>| value.map(|value| value as f64);
+    // Where messages bound the window, the rates of the streams do not add up: they ran at different times, and
+    // the trial's rate is all bytes over the time of all.
+    let gbps: Option<f64> = streams.iter().map(|stream| stream.throughput_gbps).sum();
+    let of_all = trial.bytes.zip(trial.window_s).map(|(bytes, window)| units::gbps(bytes, window));
+    let rate = [gbps, of_all].into_iter().find(|&rate| agree(trial.throughput_gbps, rate)).unwrap_or(gbps);
+    let sums = [
+        ("throughput_gbps", trial.throughput_gbps, rate),
+        ("bytes", number(trial.bytes), count(|stream| stream.receiver.bytes)),
+        ("messages", number(trial.messages), count(|stream| stream.receiver.messages)),
+        ("sender_bytes", number(trial.sender.bytes), count(|stream| stream.sender.bytes)),
+        ("total_bytes", number(trial.total_bytes), count(|stream| stream.total_bytes)),
+        ("zc_sends", number(trial.zc.sends), count(|stream| stream.zc.sends)),
+        ("zc_completions", number(trial.zc.completions), count(|stream| stream.zc.completions)),
+        ("zc_copied", number(trial.zc.copied), count(|stream| stream.zc.copied)),
+        ("retransmits", number(trial.retransmits), count(|stream| stream.retransmits)),
+    ];
+    for (column, whole, sum) in sums {
+        if !agree(whole, sum) {
+            let said = |value: Option<f64>| value.map_or("absent".to_owned(), |value| value.to_string());
+            findings.file(format!(
+                "{column} adds up to {} over the streams of the trial in line {line} of trials.csv, where it is {}",
+                said(sum),
+                said(whole)
+            ));
+        }
+    }
+}
+
+fn agree(one: Option<f64>, other: Option<f64>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => is_near(one, other),
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
+fn is_near(one: f64, other: f64) -> bool {
+    (one - other).abs() <= ROUNDING * one.abs().max(other.abs())
+}

@@ -1,0 +1,269 @@
+//! Where copied bytes can be counted exactly: a place in the kernel or in this program that every copy of
+//! its kind passes, and the length that it copies.
+//!
+//! | place | probe | length | needs |
+//! |---|---|---|---|
+//! | user space | uprobe on `memcpy` | its third argument | CONFIG_UPROBES |
+//! | into the kernel | kprobe on `_copy_from_iter` | its second argument | CONFIG_KPROBES |
+//! | to the receiver | tracepoint `skb:skb_copy_datagram_iovec` | field `len` | nothing more |
+//!
+//! All of them need CAP_PERFMON. Nothing like them sees a deferred copy's length; completions flag it.
+
+use std::ffi::CString;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use perf_event::data::Sample;
+use perf_event::events::{KProbe, Software};
+use perf_event::{Builder, Counter, SampleFlag};
+
+use super::sampler::build;
+use super::tracefs::{Field, Tracefs, Tracepoint};
+use crate::counters::events::reason;
+use crate::record::copies::Place;
+
+/// A function that is compiled with its copy length in this argument register.
+#[derive(Clone, Copy, Debug)]
+enum Argument {
+    Second,
+    Third,
+}
+
+/// The registers that carry the second and third argument: a mask for perf, and each one's place in it.
+#[cfg(target_arch = "x86_64")]
+const REGISTERS: Option<(u64, [usize; 2])> = Some((1 << 4 | 1 << 3, [1, 0])); // SI, DX
+#[cfg(target_arch = "aarch64")]
+const REGISTERS: Option<(u64, [usize; 2])> = Some((1 << 1 | 1 << 2, [0, 1])); // X1, X2
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const REGISTERS: Option<(u64, [usize; 2])> = None;
+
+/// Where a record has its number of bytes.
+#[derive(Clone, Debug)]
+pub(super) enum Length {
+    Field(Field),
+    Register(usize),
+    /// The result of a system call that is one of these; other calls have none.
+    Result {
+        number: Field,
+        of: &'static [i64],
+        result: Field,
+    },
+}
+
+impl Length {
+    pub(super) fn of(&self, sample: &Sample<'_>) -> Option<i64> {
+        match self {
+            Self::Field(field) => field.read(sample.raw()?),
+            Self::Register(index) => sample.regs_intr()?.regs.get(*index).map(|&value| value as i64),
+            Self::Result { number, of, result } => {
+                let raw = sample.raw()?;
+                of.contains(&number.read(raw)?).then(|| result.read(raw)).flatten()
+            }
+        }
+    }
+}
+
+/// System calls that hand bytes to a socket, and that take them; `splice` moves them on, `vmsplice` does not.
+const SENDING: &[i64] = &[
+    libc::SYS_sendto,
+    libc::SYS_sendmsg,
+    libc::SYS_write,
+    libc::SYS_writev,
+    libc::SYS_splice,
+    libc::SYS_sendfile,
+];
+const RECEIVING: &[i64] = &[libc::SYS_recvfrom, libc::SYS_recvmsg, libc::SYS_read, libc::SYS_readv];
+
+/// An event that records every pass with its length.
+pub(super) struct Probe {
+    builder: Builder<'static>,
+    /// What the builder's attributes point to.
+    _file: Option<CString>,
+    pub(super) length: Length,
+}
+
+impl Probe {
+    fn new(builder: Builder<'static>, length: Length) -> Self {
+        Self { builder, _file: None, length }
+    }
+
+    /// Opens the event for a thread, stopped. All events have the same record layout, so that they can
+    /// share a ring.
+    pub(super) fn open(&self, thread: u32) -> io::Result<Counter> {
+        let mut builder = self.builder.clone();
+        builder
+            .sample_period(1)
+            .sample(SampleFlag::IDENTIFIER | SampleFlag::RAW)
+            .include_kernel()
+            .observe_pid(thread as i32)
+            .any_cpu();
+        if let Some((mask, _)) = REGISTERS {
+            // The builder's own method sets the mask of the user registers (perf-event2 0.7.4).
+            builder.sample(SampleFlag::REGS_INTR).attrs_mut().sample_regs_intr = mask;
+        }
+        build(&mut builder)
+    }
+
+    /// The event that records copies of this place.
+    pub(super) fn of(place: Place, tracefs: Result<&Tracefs, &String>) -> Result<Self, String> {
+        match place {
+            Place::User => user_copy(),
+            Place::Kernel => kernel_copy(),
+            Place::Deferred => Err("no probe sees the length of a deferred copy".to_owned()),
+            Place::Receive => {
+                Self::tracepoint(&tracefs?.tracepoint("skb", "skb_copy_datagram_iovec")?, "len")
+            }
+        }
+    }
+
+    /// The event that records every send call's, or receive call's, bytes: a tracepoint of sockets in Linux
+    /// 6.3 and later, before that the results of system calls.
+    pub(super) fn calls(sending: bool, tracefs: Result<&Tracefs, &String>) -> Result<Self, String> {
+        let tracefs = tracefs?;
+        let name = if sending { "sock_send_length" } else { "sock_recv_length" };
+        tracefs
+            .tracepoint("sock", name)
+            .and_then(|tracepoint| Self::tracepoint(&tracepoint, "ret"))
+            .or_else(|why| Self::system_calls(sending, tracefs).map_err(|also| format!("{why}; {also}")))
+    }
+
+    fn system_calls(sending: bool, tracefs: &Tracefs) -> Result<Self, String> {
+        let tracepoint = tracefs.tracepoint("raw_syscalls", "sys_exit")?;
+        let of = if sending { SENDING } else { RECEIVING };
+        let length = Length::Result { number: tracepoint.field("id")?, of, result: tracepoint.field("ret")? };
+        Ok(Self::new(Builder::new(perf_event::events::Tracepoint::with_id(tracepoint.id)), length))
+    }
+
+    fn tracepoint(tracepoint: &Tracepoint, field: &str) -> Result<Self, String> {
+        let length = Length::Field(tracepoint.field(field)?);
+        let event = perf_event::events::Tracepoint::with_id(tracepoint.id);
+        Ok(Self::new(Builder::new(event), length))
+    }
+}
+
+/// Whether the copies of a place can be counted here, by opening their probe once for this thread.
+///
+/// # Errors
+/// Which right or which feature of the kernel is missing.
+pub fn can_count(place: Place) -> Result<(), String> {
+    let tracefs = Tracefs::open();
+    let thread = nix::unistd::gettid().as_raw() as u32;
+    let open = |probe: Probe| probe.open(thread).map(drop).map_err(|error| reason(&error));
+    Probe::calls(place != Place::Receive, tracefs.as_ref()).and_then(open)?;
+    Probe::of(place, tracefs.as_ref()).and_then(open)
+}
+
+fn argument(argument: Argument) -> Result<Length, String> {
+    let (_, places) =
+        REGISTERS.ok_or("which register holds an argument is not known for this architecture")?;
+    Ok(Length::Register(places[argument as usize]))
+}
+
+fn user_copy() -> Result<Probe, String> {
+    let length = argument(Argument::Third)?;
+    let (file, offset) = memcpy_in_file().map_err(|error| format!("memcpy was not found: {error}"))?;
+    let file = CString::new(file.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
+    let pmu = std::fs::read_to_string("/sys/bus/event_source/devices/uprobe/type")
+        .map_err(|error| lacks("uprobe", "CONFIG_UPROBES", &error))?;
+    // The library's own UProbe is no event that a builder takes (perf-event2 0.7.4).
+    let mut builder = Builder::new(Software::DUMMY);
+    let attributes = builder.attrs_mut();
+    attributes.type_ = pmu.trim().parse().map_err(|error| format!("the uprobe PMU's type: {error}"))?;
+    attributes.config = 0;
+    attributes.uprobe_path = file.as_ptr() as u64;
+    attributes.probe_offset = offset;
+    Ok(Probe { builder, _file: Some(file), length })
+}
+
+fn kernel_copy() -> Result<Probe, String> {
+    let length = argument(Argument::Second)?;
+    let event =
+        KProbe::probe("_copy_from_iter", 0).map_err(|error| lacks("kprobe", "CONFIG_KPROBES", &error))?;
+    Ok(Probe::new(Builder::new(event), length))
+}
+
+fn lacks(pmu: &str, option: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("the kernel was built without {option}"),
+        _ => format!("/sys/bus/event_source/devices/{pmu}: {}", reason(error)),
+    }
+}
+
+/// The file that holds the `memcpy` that this program runs, and its offset there. The C library chooses
+/// among several for the CPU when the program starts; its address tells which.
+fn memcpy_in_file() -> io::Result<(PathBuf, u64)> {
+    let address = libc::memcpy as *const () as u64;
+    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    let (path, offset) =
+        maps.lines().find_map(|line| locate(line, address)).ok_or(io::ErrorKind::NotFound)?;
+    let own = std::fs::read_link("/proc/self/exe")?;
+    // The link works even where the path leads elsewhere: in another mount namespace, or after a rebuild.
+    Ok((if own == path { "/proc/self/exe".into() } else { path }, offset))
+}
+
+/// The file and the offset of an address, when this line of /proc/self/maps covers it.
+fn locate(line: &str, address: u64) -> Option<(PathBuf, u64)> {
+    let mut words = line.splitn(6, ' ');
+    let (from, to) = words.next()?.split_once('-')?;
+    let (from, to) = (u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?);
+    let offset = u64::from_str_radix(words.nth(1)?, 16).ok()?;
+    let path = words.nth(2)?.trim_start();
+    (from..to).contains(&address).then(|| (path.into(), address - from + offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_found_in_its_file() {
+        let line = "7f0000001000-7f0000003000 r-xp 00047000 fe:00 10028776                   /tmp/a b";
+        assert_eq!(locate(line, 0x7f00_0000_1e40), Some(("/tmp/a b".into(), 0x47e40)));
+        assert_eq!(locate(line, 0x7f00_0000_3000), None);
+    }
+
+    #[test]
+    fn kernels_before_6_3_have_the_results_of_system_calls() {
+        let tracefs = match Tracefs::open() {
+            Ok(tracefs) => tracefs,
+            Err(why) => {
+                println!("SKIP kernels_before_6_3_have_the_results_of_system_calls: {why}");
+                return;
+            }
+        };
+        let probe = match Probe::system_calls(true, &tracefs) {
+            Ok(probe) => probe,
+            Err(why) => {
+                println!("SKIP kernels_before_6_3_have_the_results_of_system_calls: {why}");
+                return;
+            }
+        };
+        let thread = nix::unistd::gettid().as_raw() as u32;
+        let mut ring = match probe.open(thread).and_then(|counter| counter.sampled(1 << 16)) {
+            Ok(ring) => ring,
+            Err(error) => {
+                println!("SKIP kernels_before_6_3_have_the_results_of_system_calls: {}", reason(&error));
+                return;
+            }
+        };
+        let (reader, writer) = std::io::pipe().unwrap();
+        ring.as_counter_mut().enable().unwrap();
+        nix::unistd::write(&writer, &[0; 77]).unwrap();
+        nix::unistd::read(&reader, &mut [0; 77]).unwrap();
+        ring.as_counter_mut().disable().unwrap();
+        let mut results = Vec::new();
+        while let Some(record) = ring.next_record() {
+            if let Ok(perf_event::data::Record::Sample(sample)) = record.parse_record() {
+                results.extend(probe.length.of(&sample));
+            }
+        }
+        assert_eq!(results, [77], "the write alone");
+    }
+
+    #[test]
+    fn the_programs_memcpy_lies_in_a_file() {
+        let (file, offset) = memcpy_in_file().unwrap();
+        assert!(file.exists() && offset > 0, "{file:?} {offset}");
+    }
+}

@@ -1,0 +1,267 @@
+//! What an agent watches at its end in an x-ray pass, and what it hands to the coordinator.
+//!
+//! The two passes are apart from the timing trials and from each other: records of every call cost far more
+//! than samples do, and neither may be in the figures of the other.
+
+use serde::{Deserialize, Serialize};
+
+use super::attribute::Ledger;
+use super::records::{Counted, Recorder};
+use super::sampler::Sampler;
+use super::symbols::{Symbols, kernel_names};
+use crate::record::End;
+use crate::record::category::{Category, Owner};
+use crate::record::category::{Clock, Scope};
+
+/// Chains that no rule knows, as many as are handed over.
+const UNKNOWN_CHAINS: usize = 8;
+
+/// What a pass watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pass {
+    /// Samples of the CPUs: where the time goes.
+    Samples,
+    /// Records of every call and copy: where the bytes go.
+    Records,
+}
+
+/// What one agent is to watch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Watch {
+    /// The pass.
+    pub pass: Pass,
+    /// CPUs that the workers may run on.
+    pub cpus: Vec<usize>,
+    /// Those of them whose idle time and network softirqs are on this end's account: two ends on one machine
+    /// do not both claim a CPU.
+    pub own_cpus: Vec<usize>,
+    /// Bytes of a field of the message: what the program copies in smaller pieces is no payload.
+    pub field_bytes: u64,
+}
+
+/// What an agent saw in a pass.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Seen {
+    /// Where the time went.
+    Samples(Sampled),
+    /// Where the bytes went.
+    Records(Counted),
+    /// Nothing, and why: which right or which feature of the kernel is missing.
+    Nothing(String),
+}
+
+/// Samples of one end, by category and owner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sampled {
+    /// What the time between samples was measured by.
+    pub clock: Clock,
+    /// What was sampled.
+    pub scope: Scope,
+    /// What could not be seen, and why.
+    pub limits: Vec<String>,
+    /// Samples on this end's account.
+    pub costs: Vec<Cost>,
+    /// Samples of anyone else on the same CPUs.
+    pub strangers: u64,
+    /// Samples that the rings had no room for.
+    pub lost: u64,
+    /// The most frequent chains that no rule knows, root first, with their samples.
+    pub unknown: Vec<(String, u64)>,
+}
+
+impl Sampled {
+    /// Samples of a category.
+    #[must_use]
+    pub fn samples_in(&self, category: Category) -> u64 {
+        self.costs.iter().filter(|cost| cost.category == category).map(|cost| cost.samples).sum()
+    }
+
+    /// Samples of this end's work, without those of idle CPUs.
+    #[must_use]
+    pub fn busy(&self) -> u64 {
+        self.costs.iter().filter(|cost| cost.owner != Owner::Idle).map(|cost| cost.samples).sum()
+    }
+
+    /// System time of saturated workers, for tests: so many samples, a quarter of a millisecond each.
+    #[cfg(test)]
+    pub(super) fn of(samples: &[(Category, u64)]) -> Self {
+        let cost = |&(category, samples): &(Category, u64)| Cost {
+            category,
+            owner: Owner::System,
+            samples,
+            ns: Some(samples as f64 * 250_000.0),
+        };
+        Self {
+            clock: Clock::CpuClock,
+            scope: Scope::Cpus,
+            limits: vec![],
+            costs: samples.iter().map(cost).collect(),
+            strangers: 0,
+            lost: 0,
+            unknown: vec![],
+        }
+    }
+}
+
+/// The samples of one category and owner.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// What the CPU was doing.
+    pub category: Category,
+    /// On whose account.
+    pub owner: Owner,
+    /// How many samples.
+    pub samples: u64,
+    /// The time that they stand for; absent when hardware cycles cannot be turned into time.
+    pub ns: Option<f64>,
+}
+
+/// The watching of one trial, stopped until [`Watcher::begin`].
+#[derive(Debug)]
+pub struct Watcher {
+    instrument: Result<Instrument, String>,
+    watch: Watch,
+    threads: Vec<u32>,
+    running: bool,
+}
+
+#[derive(Debug)]
+enum Instrument {
+    Sampler(Sampler),
+    Recorder(Recorder),
+}
+
+impl Watcher {
+    /// Opens what the machine allows for these worker threads.
+    #[must_use]
+    pub fn open(watch: &Watch, sending: bool, threads: &[u32]) -> Self {
+        let instrument = match watch.pass {
+            Pass::Samples => Sampler::open(&watch.cpus, threads).map(Instrument::Sampler),
+            Pass::Records => Recorder::open(sending, threads, watch.field_bytes).map(Instrument::Recorder),
+        };
+        Self { instrument, watch: watch.clone(), threads: threads.to_vec(), running: false }
+    }
+
+    /// Begins the window.
+    pub fn begin(&mut self) {
+        let begun = match &mut self.instrument {
+            Ok(Instrument::Sampler(sampler)) => sampler.enable(),
+            Ok(Instrument::Recorder(recorder)) => recorder.enable(),
+            Err(_) => return,
+        };
+        self.running = begun.is_ok();
+        self.note("switching the events on", begun);
+    }
+
+    /// Ends the window; a second time does nothing.
+    pub fn end(&mut self) {
+        if !std::mem::take(&mut self.running) {
+            return;
+        }
+        let ended = match &mut self.instrument {
+            Ok(Instrument::Sampler(sampler)) => sampler.disable(),
+            Ok(Instrument::Recorder(recorder)) => recorder.disable(),
+            Err(_) => return,
+        };
+        self.note("switching the events off", ended);
+    }
+
+    fn note(&mut self, doing: &str, result: std::io::Result<()>) {
+        if let Err(error) = result {
+            self.instrument = Err(format!("{doing}: {error}"));
+        }
+    }
+
+    /// What was seen. `end` has the workers' own counters of the window.
+    #[must_use]
+    pub fn report(mut self, symbols: &mut Symbols, end: &End) -> Seen {
+        self.end();
+        match self.instrument {
+            Ok(Instrument::Recorder(recorder)) => Seen::Records(recorder.collect()),
+            Ok(Instrument::Sampler(sampler)) => {
+                sampled(sampler, symbols, &self.threads, &self.watch.own_cpus, end)
+            }
+            Err(why) => Seen::Nothing(why),
+        }
+    }
+}
+
+fn sampled(
+    mut sampler: Sampler,
+    symbols: &mut Symbols,
+    threads: &[u32],
+    own_cpus: &[usize],
+    end: &End,
+) -> Seen {
+    let mut limits = sampler.limits().to_vec();
+    if sampler.scope() != Scope::UserSpace {
+        limits.extend(kernel_names().err());
+    }
+    let mut ledger = Ledger::new(symbols, threads, own_cpus);
+    let lost = match sampler.collect(|sample| ledger.add(sample)) {
+        Ok(lost) => lost,
+        Err(error) => return Seen::Nothing(format!("reading the samples: {error}")),
+    };
+    let ns_per_weight = match sampler.clock() {
+        Clock::CpuClock => Some(1.0),
+        // The workers' own counters say how long a cycle was on average in this window.
+        Clock::Cycles => {
+            end.task_clock_s.zip(end.cycles.filter(|&n| n > 0)).map(|(s, cycles)| s * 1e9 / cycles as f64)
+        }
+    };
+    let costs = ledger.costs.iter().map(|(&(category, owner), cost)| Cost {
+        category,
+        owner,
+        samples: cost.samples,
+        ns: ns_per_weight.map(|ns| ns * cost.weight),
+    });
+    let costs = costs.collect();
+    let mut unknown: Vec<_> = ledger.unknown.into_iter().collect();
+    unknown.sort_by_key(|&(_, samples)| std::cmp::Reverse(samples));
+    unknown.truncate(UNKNOWN_CHAINS);
+    let (clock, scope, strangers) = (sampler.clock(), sampler.scope(), ledger.strangers.samples);
+    Seen::Samples(Sampled { clock, scope, limits, costs, strangers, lost, unknown })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_thread_is_seen_at_work() {
+        let thread = nix::unistd::gettid().as_raw() as u32;
+        let cpus = crate::host::read().cpus_allowed;
+        let watch = Watch { pass: Pass::Samples, cpus: cpus.clone(), own_cpus: cpus, field_bytes: 0 };
+        let mut watcher = Watcher::open(&watch, true, &[thread]);
+        watcher.begin();
+        let (from, mut to) = (vec![1_u8; 1 << 16], vec![0; 1 << 16]);
+        let until = std::time::Instant::now() + std::time::Duration::from_millis(100);
+        while std::time::Instant::now() < until {
+            to.copy_from_slice(std::hint::black_box(&from));
+            std::hint::black_box(&to);
+        }
+        watcher.end();
+        let sampled = match watcher.report(&mut Symbols::new(), &End::default()) {
+            Seen::Samples(sampled) => sampled,
+            other => {
+                println!("SKIP this_thread_is_seen_at_work: {other:?}");
+                return;
+            }
+        };
+        let of = |category| -> u64 {
+            sampled
+                .costs
+                .iter()
+                .filter(|c| c.category == category && c.owner == Owner::User)
+                .map(|c| c.samples)
+                .sum()
+        };
+        let all: u64 = sampled.costs.iter().filter(|c| c.owner != Owner::Idle).map(|c| c.samples).sum();
+        assert!(of(Category::GatherCopy) * 2 > all, "copying was not most of it: {sampled:?}");
+    }
+}

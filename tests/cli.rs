@@ -1,0 +1,186 @@
+//! The command line as a user meets it: help, wrong flags, completions, closed pipes.
+
+mod support;
+
+use std::process::{Command, Stdio};
+
+use copycost::{path, receive};
+use support::lab::{directory, sweep, tiny_grid, trials};
+use support::process::run;
+use support::{Scratch, copycost};
+
+const VERBS: [&str; 8] = ["sweep", "measure", "paths", "agent", "doctor", "link", "completions", "man"];
+
+#[test]
+fn help_names_every_verb_and_the_exit_codes() {
+    let help = run(copycost(["--help"]));
+    assert_eq!(help.code(), Some(0));
+    for verb in VERBS {
+        assert!(help.stdout.contains(&format!("\n  {verb} ")), "{verb} is missing:\n{}", help.stdout);
+        let own = run(copycost([verb, "--help"]));
+        assert_eq!((own.code(), own.stdout.contains("Usage: copycost")), (Some(0), true), "{verb}");
+    }
+    assert!(help.stdout.contains("Exit codes: 0"), "{}", help.stdout);
+}
+
+#[test]
+fn the_version_is_the_package_s() {
+    for flag in ["--version", "-V"] {
+        let ended = run(copycost([flag]));
+        assert_eq!(ended.stdout, format!("copycost {}\n", env!("CARGO_PKG_VERSION")));
+    }
+}
+
+#[test]
+fn what_is_wrong_on_the_command_line_exits_2_and_is_named() {
+    for (arguments, named) in [
+        (&[][..], "Usage"),
+        (&["nonsense"], "nonsense"),
+        (&["paths", "--loud"], "--loud"),
+        (&["sweep", "--lab", "moon"], "netns, loopback"),
+        (&["sweep", "--seed", "-1"], "-1"),
+        (&["sweep", "--receiver", "127.0.0.1:1"], "--sender"),
+        (&["sweep", "--lab", "loopback", "--sender", "127.0.0.1:1"], "--sender"),
+        (&["sweep", "quick", "--resume", "somewhere"], "--resume"),
+        (&["sweep", "no-such-grid"], "quick"),
+        (&["measure", "--path", "A4"], "plain-send"),
+        (&["measure", "--receive-path", "A4"], "trunc"),
+        (&["measure", "--payload", "cold"], "static, fresh"),
+        (&["measure", "--size", "0"], "64 to 256MiB"),
+        (&["measure", "--size", "10TiB"], "64 to 256MiB"),
+        (&["measure", "--size", "much"], "not a size"),
+        (&["measure", "--threads", "0"], "1 to 1024"),
+        (&["measure", "--threads", "1000000000"], "1 to 1024"),
+        (&["measure", "--duration", "1"], "500ms"),
+        (&["measure", "--duration", "2h"], "1h"),
+        (&["measure", "--duration", "1s", "--messages", "5"], "--messages"),
+        (&["measure", "--messages", "0"], "1..="),
+        (&["measure", "--warmup", "-1s"], "-1"),
+        (&["measure", "--pin", "some"], "auto, none"),
+        (&["measure", "--read-size", "0"], "auto"),
+        (&["measure", "--working-set", "1"], "hot"),
+        (&["measure", "--format", "xml"], "table, csv, json, summary"),
+        (&["measure", "--wire", "veth"], "--sender"),
+        (&["measure", "--sender", "127.0.0.1:1", "--token-file", "/no/such/file"], "/no/such/file"),
+        (&["agent", "--listen", "nowhere"], "nowhere"),
+        (&["agent", "--netns"], "--inherited"),
+        (&["agent", "--token-file", "/no/such/file"], "/no/such/file"),
+        (&["completions", "cmd.exe"], "bash"),
+    ] {
+        let ended = run(copycost(arguments.iter().copied()));
+        assert_eq!(ended.code(), Some(2), "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(named), "{arguments:?} does not name {named}: {}", ended.stderr);
+        assert_eq!(ended.stdout, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn paths_lists_every_path_with_what_it_copies() {
+    let ended = run(copycost(["paths"]));
+    assert_eq!((ended.code(), ended.stderr.as_str()), (Some(0), ""));
+    for entry in path::REGISTRY {
+        let line = ended.stdout.lines().find(|line| line.split_whitespace().next() == Some(entry.name));
+        let line = line.unwrap_or_else(|| panic!("no line for {}:\n{}", entry.name, ended.stdout));
+        for part in [entry.alias.unwrap_or(""), entry.copies.user, entry.copies.local, entry.copies.nic] {
+            assert!(line.contains(part), "{part} is missing: {line}");
+        }
+    }
+    for entry in receive::REGISTRY {
+        assert!(ended.stdout.contains(entry.about), "{}", entry.name);
+    }
+}
+
+#[test]
+fn completions_and_the_man_page_know_the_verbs() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let ended = run(copycost(["completions", shell]));
+        assert_eq!((ended.code(), ended.stderr.as_str()), (Some(0), ""), "{shell}");
+        for word in ["copycost", "sweep", "doctor", "resume"] {
+            assert!(ended.stdout.contains(word), "{shell} does not know {word}");
+        }
+    }
+    let man = run(copycost(["man"]));
+    assert_eq!(man.code(), Some(0));
+    assert!(man.stdout.contains(".TH copycost") && man.stdout.contains("sweep"), "{}", man.stdout);
+}
+
+#[test]
+fn bash_takes_the_completions() {
+    let Ok(bash) = Command::new("bash").arg("--version").output() else {
+        return support::skip("bash_takes_the_completions", "bash");
+    };
+    assert!(bash.status.success());
+    let scratch = Scratch::new();
+    let script = scratch.file("copycost.bash", run(copycost(["completions", "bash"])).stdout);
+    let checked = Command::new("bash").args(["-n", &script]).output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
+
+/// The writing end of a pipe that nobody reads from any more.
+fn closed_pipe() -> Stdio {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer.into()
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_panic() {
+    for arguments in [
+        &["--help"][..],
+        &["paths"],
+        &["completions", "bash"],
+        &["completions", "zsh"],
+        &["man"],
+        &["doctor"],
+        &["sweep", "--dry-run"],
+        &["measure", "--lab", "loopback", "--messages", "5", "--format", "csv"],
+    ] {
+        let output = copycost(arguments.iter().copied()).stdout(closed_pipe()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_sweep_whose_progress_nobody_reads_goes_on_to_its_end() {
+    let scratch = Scratch::new();
+    let grid = scratch.file("grid.yaml", tiny_grid("repetitions: 1\nlab: loopback"));
+    let results = scratch.path("results");
+    let output = sweep(&grid, &results, &[]).stderr(closed_pipe()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let run = String::from_utf8(output.stdout).unwrap();
+    let (rows, _) = trials(run.lines().last().unwrap().as_ref());
+    assert_eq!(rows.len(), 4);
+
+    // What goes wrong is still told by the exit code.
+    let output = copycost(["sweep", "no-such-grid"]).stderr(closed_pipe()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn figures_that_cannot_be_written_are_an_error() {
+    let Ok(full) = std::fs::File::options().write(true).open("/dev/full") else {
+        return support::skip("figures_that_cannot_be_written_are_an_error", "/dev/full");
+    };
+    for arguments in [
+        &["measure", "--lab", "loopback", "--messages", "5", "--format", "json"][..],
+        &["completions", "fish"],
+        &["man"],
+        &["paths"],
+    ] {
+        let output = copycost(arguments.iter().copied()).stdout(full.try_clone().unwrap()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("No space left"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn quiet_says_nothing_but_the_table_and_the_directory() {
+    let scratch = Scratch::new();
+    let grid = scratch.file("grid.yaml", tiny_grid("repetitions: 1\nlab: loopback"));
+    let ended = run(sweep(&grid, &scratch.path("results"), &["--quiet"]));
+    assert_eq!((ended.code(), ended.stderr.as_str()), (Some(0), ""));
+    assert!(directory(&ended).starts_with(scratch.path("results")));
+}

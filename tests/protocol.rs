@@ -1,0 +1,258 @@
+//! Agents that are spoken to directly: strangers on the data port, orders that no coordinator would give, and
+//! deadlines.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use copycost::agent::order::{Order, Role};
+use copycost::agent::protocol::{Reply, Report, Request};
+use copycost::cell::{Cell, Payload, Wire};
+use copycost::failure::Failure;
+use copycost::socket::SocketOptions;
+use support::agent::{Agent, Coordinator, connect};
+use support::until;
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// An order of a verified trial with two streams.
+fn order(trial: u64, role: Role) -> Order {
+    let cell = Cell {
+        wire: Wire::Loopback,
+        send_path: "two-copy".into(),
+        receive_path: "recv".into(),
+        payload: Payload::Fresh,
+        message_bytes: 1000,
+        threads: 2,
+        working_set: None,
+    };
+    Order {
+        trial,
+        cell,
+        role,
+        messages: Some(20),
+        socket: SocketOptions {
+            congestion: None,
+            insist_on_congestion: false,
+            nodelay: true,
+            send_buffer: None,
+            receive_buffer: None,
+        },
+        pin: Vec::new(),
+        read_size: 64 << 10,
+        verify: true,
+        patience_s: 60.0,
+        drain_s: 5.0,
+        watch: None,
+    }
+}
+
+fn prepare(order: Order) -> Request {
+    Request::Prepare(Box::new(order))
+}
+
+/// Has the sender's agent prepare a trial; where it listens, and what a stream must present.
+fn listening(sender: &mut Coordinator, trial: u64) -> (SocketAddr, u64) {
+    sender.tell(&prepare(order(trial, Role::Send { listen: HERE })));
+    match hear(sender, trial) {
+        Reply::Listening { trial: number, address, nonce } if number == trial => (address, nonce),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn broken(reply: Reply, trial: u64) -> Failure {
+    match reply {
+        Reply::Broken { trial: number, failure } if number == trial => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The next reply that belongs to this trial; what an earlier one left behind is skipped.
+fn hear(end: &mut Coordinator, trial: u64) -> Reply {
+    loop {
+        let reply = end.hear();
+        if reply.trial().is_none_or(|number| number >= trial) {
+            return reply;
+        }
+    }
+}
+
+/// Takes two agents through the rest of a trial of twenty messages a stream.
+fn finish(
+    sender: &mut Coordinator,
+    receiver: &mut Coordinator,
+    trial: u64,
+    peer: SocketAddr,
+    nonce: u64,
+) -> [Report; 2] {
+    receiver.tell(&prepare(order(trial, Role::Receive { peer, nonce })));
+    for end in [&mut *receiver, sender] {
+        assert_eq!(hear(end, trial), Reply::Ready { trial });
+        end.tell(&Request::Start { trial });
+    }
+    sender.tell(&Request::Hold { trial, bytes: None });
+    let Reply::Held { bytes, .. } = hear(sender, trial) else { panic!("the sender does not pause") };
+    receiver.tell(&Request::Hold { trial, bytes: Some(bytes.clone()) });
+    assert_eq!(hear(receiver, trial), Reply::Held { trial, bytes });
+    receiver.tell(&Request::Measure { trial });
+    sender.tell(&Request::Measure { trial });
+    [sender, receiver].map(|end| {
+        assert_eq!(hear(end, trial), Reply::Measuring { trial });
+        match hear(end, trial) {
+            Reply::Report { report, .. } => report,
+            other => panic!("{other:?}"),
+        }
+    })
+}
+
+/// A connection to the data port that is told these bytes.
+fn knock(address: SocketAddr, bytes: &[u8]) -> TcpStream {
+    let mut stream = connect(address);
+    // A port that closes in the middle of a long stranger is what is wanted.
+    let _ = stream.write_all(bytes);
+    stream
+}
+
+#[test]
+fn strangers_on_the_data_port_are_turned_away_and_the_trial_is_well() {
+    let agents = [Agent::start(&[]), Agent::start(&[])];
+    let [mut sender, mut receiver] = agents.each_ref().map(|agent| Coordinator::of(agent).unwrap());
+    for trial in 1..=3 {
+        let (address, nonce) = listening(&mut sender, trial);
+        let mut wrong = (nonce ^ 1).to_le_bytes().to_vec();
+        wrong.extend(0_u32.to_le_bytes());
+        let mut beyond = nonce.to_le_bytes().to_vec();
+        beyond.extend(u32::MAX.to_le_bytes());
+        let mut strangers = vec![
+            knock(address, b"GET / HTTP/1.1\r\n\r\n"),
+            knock(address, &wrong),
+            knock(address, &wrong[..5]),
+            knock(address, &nonce.to_le_bytes()),
+            knock(address, &beyond),
+            knock(address, &vec![0xa5; 1 << 20]),
+        ];
+        strangers.extend((0..600).map(|_| knock(address, b"")));
+        let [sent, received] = finish(&mut sender, &mut receiver, trial, address, nonce);
+        assert_eq!((sent.streams.len(), received.streams.len()), (2, 2));
+        for (sent, received) in sent.streams.iter().zip(&received.streams) {
+            assert_eq!((sent.end.bytes, received.end.bytes), (Some(20 * 1000), Some(20 * 1000)));
+            assert!(sent.total_bytes >= 20 * 1000, "{sent:?}");
+            assert_eq!((sent.total_bytes % 1000, received.total_bytes), (0, sent.total_bytes));
+        }
+        for mut stranger in strangers {
+            let mut said = Vec::new();
+            let _ = stranger.read_to_end(&mut said);
+            assert_eq!(said, b"", "a stranger was sent something");
+        }
+    }
+    // The port is open for the trial's streams alone.
+    let (address, nonce) = listening(&mut sender, 4);
+    finish(&mut sender, &mut receiver, 4, address, nonce);
+    assert!(
+        until(Duration::from_secs(20), || TcpStream::connect(address).is_err()),
+        "{address} still listens"
+    );
+}
+
+#[test]
+fn orders_out_of_range_are_refused_before_anything_is_allocated() {
+    let agent = Agent::start(&[]);
+    let mut coordinator = Coordinator::of(&agent).unwrap();
+    let before = agent.peak_kib();
+    let good = |trial| order(trial, Role::Send { listen: HERE });
+    let cell = |change: fn(&mut Cell)| {
+        let mut order = good(1);
+        change(&mut order.cell);
+        order
+    };
+    for (bad, part) in [
+        (cell(|cell| cell.message_bytes = 0), "64 to "),
+        (cell(|cell| cell.message_bytes = u64::MAX), "64 to "),
+        (cell(|cell| cell.threads = 0), "1 to 1024"),
+        (cell(|cell| cell.threads = u32::MAX), "1 to 1024"),
+        (cell(|cell| cell.working_set = Some(u64::MAX)), "8 GiB"),
+        (cell(|cell| cell.send_path = "../two-copy".into()), "no send path"),
+        (cell(|cell| cell.receive_path = String::new()), "no receive path"),
+        (Order { read_size: 0, ..good(1) }, "a read asks"),
+        (Order { read_size: 256 << 20, cell: Cell { threads: 1024, ..good(1).cell }, ..good(1) }, "8 GiB"),
+        (Order { messages: Some(0), ..good(1) }, "at least one message"),
+        (Order { patience_s: 1e300, ..good(1) }, "a wait has"),
+        (Order { drain_s: -1.0, ..good(1) }, "a wait has"),
+    ] {
+        coordinator.tell(&prepare(bad));
+        let failure = broken(coordinator.hear(), 1);
+        assert!(matches!(failure, Failure::Unsupported(_)) && failure.reason().contains(part), "{failure:?}");
+    }
+    // An address that is not this host's.
+    coordinator.tell(&prepare(order(2, Role::Send { listen: "192.0.2.1".parse().unwrap() })));
+    assert!(broken(coordinator.hear(), 2).reason().starts_with("bind: "));
+    let grown = agent.peak_kib() - before;
+    assert!(grown < 4 << 10, "{grown} KiB more");
+}
+
+#[test]
+fn requests_out_of_place_are_ignored_and_bytes_out_of_place_end_the_conversation() {
+    let agent = Agent::start(&[]);
+    let mut coordinator = Coordinator::of(&agent).unwrap();
+    for trial in [0, 1, u64::MAX] {
+        coordinator.tell(&Request::Start { trial });
+        coordinator.tell(&Request::Hold { trial, bytes: Some(vec![u64::MAX; 10_000]) });
+        coordinator.tell(&Request::Measure { trial });
+        coordinator.tell(&Request::Stop { trial });
+        coordinator.tell(&Request::Abort { trial });
+    }
+    coordinator.tell(&Request::Ping);
+    assert_eq!(coordinator.hear(), Reply::Pong);
+    drop(coordinator);
+
+    for bytes in [&[0xff; 8][..], &[0, 0, 0, 2, b'{', b'}'], &[0, 0, 0, 4, 0xff, 0xfe, 0, 1]] {
+        let mut coordinator = Coordinator::of(&agent).unwrap();
+        coordinator.tell_bytes(bytes);
+        assert!(coordinator.is_over(), "{bytes:?}");
+    }
+    // A coordinator that goes away in the middle of a frame, and in the middle of a trial.
+    let mut coordinator = Coordinator::of(&agent).unwrap();
+    listening(&mut coordinator, 1);
+    coordinator.tell_bytes(&[0, 0, 1]);
+    drop(coordinator);
+    assert!(until(Duration::from_secs(20), || agent.threads() == 1), "{} threads", agent.threads());
+    let mut next = Coordinator::of(&agent).unwrap();
+    next.tell(&Request::Ping);
+    assert_eq!(next.hear(), Reply::Pong);
+}
+
+#[test]
+fn a_trial_that_takes_longer_than_ordered_is_given_up() {
+    let agents = [Agent::start(&[]), Agent::start(&[])];
+    let [mut sender, mut receiver] = agents.each_ref().map(|agent| Coordinator::of(agent).unwrap());
+    let since = Instant::now();
+    // Nobody connects.
+    sender.tell(&prepare(Order { patience_s: 0.5, ..order(1, Role::Send { listen: HERE }) }));
+    let Reply::Listening { .. } = sender.hear() else { panic!("it does not listen") };
+    assert!(broken(sender.hear(), 1).reason().contains("more than 0.5 s"));
+    // Everything stands, and nobody says Start.
+    let (peer, nonce) = listening(&mut sender, 2);
+    receiver.tell(&prepare(Order { patience_s: 0.5, ..order(2, Role::Receive { peer, nonce }) }));
+    assert_eq!((receiver.hear(), sender.hear()), (Reply::Ready { trial: 2 }, Reply::Ready { trial: 2 }));
+    assert!(broken(receiver.hear(), 2).reason().contains("more than 0.5 s"));
+    // The sender finds its streams closed as soon as it sends.
+    sender.tell(&Request::Start { trial: 2 });
+    assert!(matches!(broken(sender.hear(), 2), Failure::Failed(_)));
+    assert!(since.elapsed() < Duration::from_secs(30), "{:?}", since.elapsed());
+
+    // Both are as good as new.
+    let (peer, nonce) = listening(&mut sender, 3);
+    finish(&mut sender, &mut receiver, 3, peer, nonce);
+    // And a trial that is replaced by another in the middle is dropped.
+    let (peer, nonce) = listening(&mut sender, 4);
+    receiver.tell(&prepare(order(4, Role::Receive { peer, nonce })));
+    assert_eq!((receiver.hear(), sender.hear()), (Reply::Ready { trial: 4 }, Reply::Ready { trial: 4 }));
+    for end in [&mut receiver, &mut sender] {
+        end.tell(&Request::Start { trial: 4 });
+    }
+    let (peer, nonce) = listening(&mut sender, 5);
+    receiver.tell(&Request::Abort { trial: 4 });
+    finish(&mut sender, &mut receiver, 5, peer, nonce);
+}

@@ -1,0 +1,272 @@
+//! A valid run is called valid, and each fault is named with its file, line and column.
+
+use std::path::{Path, PathBuf};
+
+use copycost::record::{csv_file, trial};
+use copycost::simulate::Simulation;
+use copycost::tables::{Run, Tables};
+use copycost::validate::{ValidateArgs, validate};
+use tempfile::TempDir;
+
+fn written(simulation: &Simulation) -> (TempDir, PathBuf) {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = simulation.write(parent.path()).unwrap();
+    Tables::of(&Run::load(&dir).unwrap()).write(&dir).unwrap();
+    (parent, dir)
+}
+
+fn sentences(dir: &Path) -> Vec<String> {
+    validate(dir).unwrap().violations.iter().map(ToString::to_string).collect()
+}
+
+/// Changes one field of a file; lines count from 1, as in the sentences.
+fn set(dir: &Path, file: &str, line: usize, column: &str, value: &str) {
+    let path = dir.join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let place = lines[0].split(',').position(|name| name == column).unwrap();
+    let mut fields: Vec<&str> = lines[line - 1].split(',').collect();
+    fields[place] = value;
+    lines[line - 1] = fields.join(",");
+    std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+}
+
+#[test]
+fn a_run_is_valid_with_counters_or_without_and_with_rows_that_did_not_end_well() {
+    let plain = Simulation::default();
+    let rich = Simulation {
+        hardware_counters: true,
+        unsupported: vec!["one-copy".into()],
+        failing: 0.1,
+        control: Some("two-copy".into()),
+        zc_copied: 0.5,
+        ..Simulation::default()
+    };
+    for simulation in [plain, rich] {
+        let (_parent, dir) = written(&simulation);
+        assert_eq!(sentences(&dir), Vec::<String>::new());
+        let mut said = Vec::new();
+        assert!(ValidateArgs { run: dir }.run(&mut said).unwrap());
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.starts_with("valid: manifest.json (1), trials.csv (1"), "{said}");
+        assert!(said.contains("cells.csv (24)"), "{said}");
+    }
+}
+
+#[test]
+fn each_fault_is_one_sentence_with_its_place() {
+    let faults: [(&str, usize, &str, &str, &str); 18] = [
+        (
+            "trials.csv",
+            5,
+            "window_s",
+            "fast",
+            "trials.csv, line 5, column window_s: `fast` is not a finite number",
+        ),
+        (
+            "trials.csv",
+            5,
+            "window_s",
+            "",
+            "trials.csv, line 5, column window_s: the trial is ok and the figure is absent",
+        ),
+        (
+            "trials.csv",
+            2,
+            "bytes",
+            "0",
+            "trials.csv, line 2, column bytes: the trial is ok and the figure is 0",
+        ),
+        (
+            "trials.csv",
+            3,
+            "status",
+            "failed",
+            "trials.csv, line 3, column reason: the trial is failed and does not say why",
+        ),
+        (
+            "trials.csv",
+            3,
+            "status",
+            "broken",
+            "trials.csv, line 3, column status: `broken` is none of ok, unsupported, failed",
+        ),
+        (
+            "trials.csv",
+            3,
+            "reason",
+            "slow",
+            "trials.csv, line 3, column reason: the trial is ok and has a reason",
+        ),
+        ("trials.csv", 3, "order", "1", "trials.csv, line 3, column order: 1 is the order of line 2 already"),
+        ("trials.csv", 4, "block", "0", "trials.csv, line 4, column block: it counts from 1"),
+        (
+            "trials.csv",
+            4,
+            "run_id",
+            "other",
+            "trials.csv, line 4, column run_id: `other` where the manifest has `simulated`",
+        ),
+        (
+            "trials.csv",
+            4,
+            "started_at",
+            "noon",
+            "trials.csv, line 4, column started_at: `noon` is no time in RFC 3339",
+        ),
+        (
+            "trials.csv",
+            4,
+            "sender_user_s",
+            "-1",
+            "trials.csv, line 4, column sender_user_s: a time below zero",
+        ),
+        (
+            "trials.csv",
+            4,
+            "sender_counter_running",
+            "1.5",
+            "column sender_counter_running: a share that is not above 0",
+        ),
+        ("trials.csv", 4, "throughput_gbps", "99", "streams.csv: throughput_gbps adds up to "),
+        (
+            "streams.csv",
+            2,
+            "throughput_gbps",
+            "99",
+            "streams.csv, line 2, column throughput_gbps: 99 where receiver_bytes over",
+        ),
+        (
+            "streams.csv",
+            2,
+            "order",
+            "999",
+            "streams.csv, line 2, column order: trials.csv has no trial of order 999",
+        ),
+        ("streams.csv", 2, "stream", "9", "streams.csv, line 2, column stream: 9 where the trial has "),
+        (
+            "cells.csv",
+            2,
+            "throughput_gbps",
+            "99",
+            "cells.csv, line 2, column throughput_gbps: it is not the median of the trials",
+        ),
+        (
+            "derived.csv",
+            2,
+            "mean_recv_us",
+            "x",
+            "derived.csv, line 2, column mean_recv_us: `x` is not a finite number",
+        ),
+    ];
+    for (file, line, column, value, expected) in faults {
+        let (_parent, dir) = written(&Simulation::default());
+        set(&dir, file, line, column, value);
+        let said = sentences(&dir);
+        assert!(said.iter().any(|one| one.contains(expected)), "{column}={value}: {said:#?}");
+        assert!(said.iter().all(|one| !one.contains('\n')), "{said:#?}");
+        assert!(!ValidateArgs { run: dir }.run(&mut Vec::new()).unwrap());
+    }
+}
+
+#[test]
+fn a_count_of_messages_is_timed_over_all_streams() {
+    let (_parent, dir) = written(&Simulation { threads: vec![2], ..Simulation::default() });
+    // The two streams took turns: together twice as long.
+    let trials = csv_file::read(&dir.join("trials.csv"), &trial::columns()).unwrap().rows;
+    let gbps = trials[0].bytes.unwrap() as f64 * 8.0 / 2.0 / 1e9;
+    set(&dir, "trials.csv", 2, "window_s", "2");
+    let of_streams = sentences(&dir);
+    assert_eq!(of_streams, Vec::<String>::new(), "the sum of the streams' rates is a rate as well");
+    set(&dir, "trials.csv", 2, "throughput_gbps", &gbps.to_string());
+    let said = sentences(&dir);
+    // Only the cell's median has moved.
+    assert!(said.iter().all(|one| one.starts_with("cells.csv")), "{said:#?}");
+}
+
+#[test]
+fn a_cell_is_what_its_columns_say() {
+    let (_parent, dir) = written(&Simulation::default());
+    set(&dir, "trials.csv", 2, "message_bytes", "65");
+    let said = sentences(&dir);
+    assert!(said[0].contains("trials.csv, line 2, column cell: ") && said[0].contains("make `"), "{said:#?}");
+}
+
+#[test]
+fn zero_copy_counts_must_make_sense() {
+    let simulation = Simulation { paths: Simulation::default().paths.split_off(2), ..Simulation::default() };
+    let (_parent, dir) = written(&simulation);
+    set(&dir, "trials.csv", 2, "zc_completions", "1");
+    set(&dir, "trials.csv", 3, "zc_copied", "");
+    let said = sentences(&dir);
+    for expected in [
+        "trials.csv, line 2, column zc_copied: more than zc_completions",
+        "trials.csv, line 2, column zc_unreported: 1 completions and 0 unreported do not make",
+        "trials.csv, line 3, column zc_sends: some of zc_sends, zc_completions,",
+        "streams.csv: zc_completions adds up to",
+        "where it is absent",
+    ] {
+        assert!(said.iter().any(|one| one.contains(expected)), "{expected}: {said:#?}");
+    }
+}
+
+#[test]
+fn rows_that_are_missing_or_cut_off_are_told() {
+    let (_parent, dir) = written(&Simulation::default());
+    let streams = std::fs::read_to_string(dir.join("streams.csv")).unwrap();
+    std::fs::write(dir.join("streams.csv"), &streams[..streams.len() - 10]).unwrap();
+    let said = sentences(&dir);
+    assert!(said[0].contains("the row is cut off in the middle"), "{said:#?}");
+    assert!(said[1].contains("rows for the trial in line"), "{said:#?}");
+    std::fs::remove_file(dir.join("streams.csv")).unwrap();
+    assert!(sentences(&dir)[0].starts_with("streams.csv: No such file"), "{:#?}", sentences(&dir));
+}
+
+#[test]
+fn columns_and_the_manifest_are_checked() {
+    let (_parent, dir) = written(&Simulation::default());
+    let trials = std::fs::read_to_string(dir.join("trials.csv")).unwrap();
+    std::fs::write(dir.join("trials.csv"), trials.replacen(",host_busy_s,", ",busy,", 1)).unwrap();
+    let said = sentences(&dir);
+    assert!(
+        said.contains(&"trials.csv, line 1, column host_busy_s: the column is missing".to_owned()),
+        "{said:#?}"
+    );
+    std::fs::write(dir.join("trials.csv"), &trials).unwrap();
+
+    let manifest = std::fs::read_to_string(dir.join("manifest.json")).unwrap();
+    let changed = manifest.replacen("name: simulated", "name: another", 1).replacen(
+        "veth/one-copy",
+        "veth//one-copy",
+        1,
+    );
+    std::fs::write(dir.join("manifest.json"), changed).unwrap();
+    let said = sentences(&dir);
+    assert!(
+        said[0].starts_with("manifest.json, column grid_sha256: it is not the hash of the grid"),
+        "{said:#?}"
+    );
+    assert!(said[1].contains("is no key of a cell"), "{said:#?}");
+    assert!(said[2].contains("is not among the cells of the manifest"), "{said:#?}");
+}
+
+#[test]
+fn what_cannot_be_read_at_all_is_an_error_and_no_violation() {
+    let parent = tempfile::tempdir().unwrap();
+    assert!(validate(parent.path()).unwrap_err().to_string().contains("is no run"));
+    let (_parent, dir) = written(&Simulation::default());
+    let manifest = std::fs::read_to_string(dir.join("manifest.json")).unwrap();
+    std::fs::write(dir.join("manifest.json"), manifest.replacen("\"1.0.0\"", "\"2.0.0\"", 1)).unwrap();
+    assert!(validate(&dir).unwrap_err().to_string().contains("is newer than this copycost reads"));
+    std::fs::write(dir.join("manifest.json"), &manifest).unwrap();
+    std::fs::remove_file(dir.join("trials.csv")).unwrap();
+    assert!(validate(&dir).unwrap_err().to_string().contains("cannot read"));
+}
+
+#[test]
+fn the_sample_run_is_valid() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/sample");
+    assert_eq!(sentences(&sample), Vec::<String>::new());
+    let run = Run::load(&sample).unwrap();
+    assert!(run.left_out.is_empty() && !run.trials.is_empty(), "{:?}", run.left_out);
+}

@@ -1,0 +1,258 @@
+//! The x-ray of whole cells: what each path copies is found, counted where it can be, and never guessed.
+
+mod support;
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use copycost::cell::Side;
+use copycost::record::category::{Category, Scope};
+use copycost::record::copies::{Evidence, Place, Verdict};
+use copycost::record::roofline::Level;
+use copycost::record::{Attribution, Copies, Roofline, attribution, copies, csv_file, roofline};
+use copycost::xray::{sampler::Sampler, symbols::kernel_names, tracefs::Tracefs, verdict::headline};
+use support::lab::{directory, has_netns};
+use support::process::run;
+use support::{BINARY, Scratch, copycost, is_root, skip};
+
+/// A run's rows.
+struct Xray {
+    copies: Vec<Copies>,
+    costs: Vec<Attribution>,
+    bounds: Vec<Roofline>,
+}
+
+impl Xray {
+    fn read(run: &Path) -> Self {
+        Self {
+            copies: csv_file::read(&run.join("copies.csv"), &copies::columns()).expect("copies.csv").rows,
+            costs: csv_file::read(&run.join("xray.csv"), &attribution::columns()).expect("xray.csv").rows,
+            bounds: csv_file::read(&run.join("roofline.csv"), &roofline::columns())
+                .expect("roofline.csv")
+                .rows,
+        }
+    }
+
+    fn copy(&self, path: &str, place: Place) -> &Copies {
+        let of = |row: &&Copies| row.cell.split('/').nth(1) == Some(path) && row.place == place;
+        self.copies.iter().find(of).unwrap_or_else(|| panic!("no row for {path}, {place}"))
+    }
+
+    /// Share of a category in an end's samples, without those of idle CPUs.
+    fn share(&self, path: &str, side: Side, category: Category) -> f64 {
+        let rows =
+            self.costs.iter().filter(|row| row.cell.split('/').nth(1) == Some(path) && row.side == side);
+        let busy =
+            |row: &Attribution| row.ns_per_kib.unwrap_or_default() - row.idle_ns_per_kib.unwrap_or_default();
+        let (mut of, mut all) = (0.0, 0.0);
+        for row in rows {
+            all += busy(row);
+            of += if row.category == category { busy(row) } else { 0.0 };
+        }
+        of / all
+    }
+
+    fn sentence(&self, path: &str) -> (Verdict, String) {
+        let rows: Vec<_> =
+            self.copies.iter().filter(|row| row.cell.split('/').nth(1) == Some(path)).cloned().collect();
+        headline(&rows)
+    }
+}
+
+fn xray(arguments: &[&str]) -> Command {
+    copycost(["xray", "--quiet"].iter().chain(arguments).copied())
+}
+
+fn examine(scratch: &Scratch, arguments: &[&str]) -> Xray {
+    let mut command = xray(arguments);
+    command.args(["--results", &scratch.text_path("results")]);
+    let ended = run(command);
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+    Xray::read(&directory(&ended))
+}
+
+/// Whether everything that the x-ray rests on can be had; the test is skipped where it cannot.
+fn sees_everything(test: &str) -> bool {
+    if !is_root() {
+        skip(test, "root");
+        return false;
+    }
+    if !has_netns(test) {
+        return false;
+    }
+    let this = std::process::id();
+    let sampled = Sampler::open(&[], &[this]).map(drop);
+    let missing = sampled
+        .and_then(|()| kernel_names())
+        .and_then(|()| Tracefs::open()?.tracepoint("sock", "sock_send_length").map(drop));
+    if let Err(missing) = &missing {
+        skip(test, missing);
+    }
+    missing.is_ok()
+}
+
+/// Counted to the byte; a worker copies a few structures of its own beside the payload.
+fn assert_counted(row: &Copies, copies: f64) {
+    let counted = row.copied_per_byte.unwrap_or(f64::NAN);
+    assert!(row.evidence == Evidence::Exact && (counted - copies).abs() < 1e-3, "{row:?}");
+}
+
+#[test]
+fn every_path_is_seen_for_what_it_copies() {
+    if !sees_everything("every_path_is_seen_for_what_it_copies") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let seen = examine(&scratch, &["--size", "64KiB"]);
+
+    for path in ["plain-send", "two-copy", "one-copy", "zero-copy", "sendfile", "splice"] {
+        let user = seen.copy(path, Place::User);
+        assert_counted(user, if path == "two-copy" { 1.0 } else { 0.0 });
+        let receive = seen.copy(path, Place::Receive);
+        assert_eq!((receive.copied_per_byte, receive.evidence), (Some(1.0), Evidence::Exact), "{receive:?}");
+        assert_eq!(receive.copied_bytes, receive.call_bytes, "{receive:?}");
+        for side in [Side::Sender, Side::Receiver] {
+            let unknown = seen.share(path, side, Category::Unattributed);
+            assert!(unknown < 0.1, "{path}, {side}: {unknown:.3} of the samples have no category");
+        }
+    }
+    for path in ["plain-send", "two-copy", "one-copy"] {
+        let kernel = seen.copy(path, Place::Kernel);
+        assert_eq!(kernel.verdict, Verdict::Confirmed, "{kernel:?}");
+        assert!(seen.share(path, Side::Sender, Category::KernelCopy) > 0.1, "{path}");
+    }
+    assert!(seen.share("two-copy", Side::Sender, Category::GatherCopy) > 0.02);
+
+    let deferred = seen.copy("zero-copy", Place::Deferred);
+    assert_eq!((deferred.copied_per_byte, deferred.evidence), (Some(1.0), Evidence::Flagged), "{deferred:?}");
+    assert!(seen.share("zero-copy", Side::Sender, Category::DeferredCopy) > 0.05);
+    assert!(seen.share("zero-copy", Side::Sender, Category::PagePinning) > 0.02);
+    let refuted = (Verdict::Refuted, "zero-copy on veth: 1 deferred copy for each byte".to_owned());
+    assert_eq!(seen.sentence("zero-copy"), refuted);
+
+    for path in ["sendfile", "splice"] {
+        let copies: f64 = [Category::GatherCopy, Category::KernelCopy, Category::DeferredCopy]
+            .map(|copy| seen.share(path, Side::Sender, copy))
+            .iter()
+            .sum();
+        assert!(copies < 0.03, "{path}: {copies:.3} of the sender's samples are in a copy");
+        let confirmed = (Verdict::Confirmed, format!("{path} on veth: no copy on the sender's side"));
+        assert_eq!(seen.sentence(path), confirmed);
+    }
+    let levels: Vec<_> = seen.bounds.iter().map(|bound| bound.level).collect();
+    assert!(levels.contains(&Level::Memory) && levels.contains(&Level::Floor), "{levels:?}");
+}
+
+#[test]
+fn planted_copies_are_counted_one_by_one_and_trunc_copies_nothing() {
+    if !sees_everything("planted_copies_are_counted_one_by_one_and_trunc_copies_nothing") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let paths = ["plain-send", "planted-1", "planted-2", "planted-4"];
+    let arguments = paths.iter().flat_map(|path| ["--path", path]).chain(["--receive-path", "trunc"]);
+    let seen = examine(&scratch, &arguments.collect::<Vec<_>>());
+    for (path, copies) in paths.into_iter().zip([0.0, 1.0, 2.0, 4.0]) {
+        let user = seen.copy(path, Place::User);
+        assert_counted(user, copies);
+        let receive = seen.copy(path, Place::Receive);
+        assert_eq!((receive.copied_per_byte, receive.evidence), (Some(0.0), Evidence::Exact), "{receive:?}");
+    }
+    let cost = |path: &str| {
+        let rows = seen.costs.iter().filter(|row| row.cell.split('/').nth(1) == Some(path));
+        rows.filter(|row| row.category == Category::GatherCopy).filter_map(|row| row.ns_per_kib).sum::<f64>()
+    };
+    assert!(cost("planted-4") > cost("planted-1") * 2.0, "four copies take longer than one");
+}
+
+#[test]
+fn a_grid_with_xray_has_its_passes_after_the_trials_and_apart_from_them() {
+    const TEST: &str = "a_grid_with_xray_has_its_passes_after_the_trials_and_apart_from_them";
+    if !has_netns(TEST) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let grid = scratch.file(
+        "grid.yaml",
+        "name: tiny\npaths: [two-copy]\nmessage_sizes: [16KiB]\nthreads: [1]\nmessages: 50\nwarmup: 5ms\n\
+         working_set: [hot, 1MiB]\nrepetitions: 2\nxray: true\n",
+    );
+    let results = scratch.path("results");
+    let ended = run(support::lab::sweep(&grid, &results, &[]));
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+    let run_directory = directory(&ended);
+    let (trials, _) = support::lab::trials(&run_directory);
+    assert_eq!(trials.len(), 4, "the passes are in no row of trials.csv");
+    let seen = Xray::read(&run_directory);
+    assert_eq!(seen.copies.len(), 2 * 4, "two cells of four places each");
+
+    let again = run(support::lab::resume(&run_directory));
+    assert_eq!(again.code(), Some(0), "{again:?}");
+    assert_eq!(Xray::read(&run_directory).copies, seen.copies, "what was examined is not examined again");
+}
+
+#[test]
+fn without_rights_nothing_is_guessed_and_the_missing_right_is_named() {
+    const TEST: &str = "without_rights_nothing_is_guessed_and_the_missing_right_is_named";
+    if !is_root() {
+        return skip(TEST, "root, to become nobody");
+    }
+    let paranoid = std::fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").unwrap_or_default();
+    if paranoid.trim().parse::<i32>().is_ok_and(|level| level < 2) {
+        return skip(TEST, "kernel.perf_event_paranoid of 2 or more");
+    }
+    let scratch = Scratch::new();
+    let results = scratch.path("results");
+    std::fs::create_dir(&results).unwrap();
+    std::os::unix::fs::chown(&results, Some(65534), Some(65534)).unwrap();
+    let binary = scratch.text_path("copycost");
+    std::fs::copy(BINARY, &binary).unwrap();
+    let grid = scratch.file(
+        "grid.yaml",
+        "name: poor\npaths: [two-copy, splice]\nmessage_sizes: [64KiB]\nthreads: [1]\nlab: loopback\n\
+         socket: {congestion: default}\n",
+    );
+    let mut command = Command::new(binary);
+    command
+        .args(["xray", "--quiet", &grid, "--results"])
+        .arg(&results)
+        .uid(65534)
+        .gid(65534)
+        .current_dir("/");
+    let ended = run(command);
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+    let seen = Xray::read(&directory(&ended));
+    for row in &seen.copies {
+        if matches!(row.place, Place::Kernel | Place::Receive) {
+            assert_eq!((row.copied_per_byte, row.evidence), (None, Evidence::NotMeasurable), "{row:?}");
+            assert!(row.note.contains("CAP_PERFMON") || row.note.contains("CAP_SYS_ADMIN"), "{row:?}");
+        }
+    }
+    assert!(
+        seen.costs.iter().all(|row| row.scope == Scope::UserSpace),
+        "the kernel was sampled without the right"
+    );
+    assert_eq!(seen.sentence("splice").0, Verdict::NotMeasurable);
+}
+
+#[test]
+fn a_cell_that_cannot_run_has_rows_that_say_why() {
+    let scratch = Scratch::new();
+    let arguments = ["--lab", "loopback", "--path", "splice", "--payload", "fresh"];
+    let seen = examine(&scratch, &arguments);
+    assert_eq!(seen.copies.len(), 4);
+    for row in &seen.copies {
+        assert_eq!(row.evidence, Evidence::NotMeasurable);
+        assert!(row.note.contains("no completion"), "{row:?}");
+    }
+    assert!(seen.costs.is_empty());
+}
+
+#[test]
+fn wrong_flags_and_grids_are_the_command_lines_fault() {
+    for wrong in [&["--path", "no-such"][..], &["no-such-grid.yaml"], &["quick", "--path", "splice"]] {
+        let ended = run(xray(wrong));
+        assert_eq!(ended.code(), Some(2), "{ended:?}");
+    }
+}
