@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FIELDS = 8, READ = 128 << 10 };
+enum { FIELDS = 8, READ = 64 << 10 };
 
 static atomic_int phase;
 
@@ -73,6 +73,13 @@ static unsigned long long receive_while(int fd, char *buffer, int current) {
     return bytes;
 }
 
+// Written, since memory that never was is one page of zeros, read from the first cache; and at a cache line.
+static char *filled(size_t bytes) {
+    char *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (!memory) die("aligned_alloc");
+    return memset(memory, 0xA5, bytes);
+}
+
 static void receiver(char **arg) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(arg[0]))};
     int listener = tcp();
@@ -80,7 +87,7 @@ static void receiver(char **arg) {
     pin(atoi(arg[1]));
     int fd = accept(listener, NULL, NULL);
     if (fd < 0) die("accept");
-    char *buffer = malloc(READ);
+    char *buffer = filled(READ);
     signal(SIGALRM, next_phase);
     alarm_in(atol(arg[2]));
     receive_while(fd, buffer, 0);
@@ -108,11 +115,11 @@ static void sender(char **arg) {
     pin(atoi(arg[2]));
     const char *path = arg[3];
     size_t size = atol(arg[4]), field = size / FIELDS;
-    char *fields[FIELDS], *staging = calloc(1, size);
+    char *fields[FIELDS], *staging = filled(size);
     struct iovec iov[FIELDS];
     for (int i = 0; i < FIELDS; i++) {
         size_t length = i < FIELDS - 1 ? field : size - field * (FIELDS - 1);
-        iov[i] = (struct iovec){fields[i] = calloc(1, length), length};
+        iov[i] = (struct iovec){fields[i] = filled(length), length};
     }
     int fd = tcp();
     if (connect(fd, (struct sockaddr *)&address, sizeof address)) die("connect");

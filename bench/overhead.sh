@@ -15,7 +15,7 @@ shift || true
 paths=("$@")
 [ "${#paths[@]}" -gt 0 ] || paths=(plain-send two-copy one-copy)
 read -ra sizes <<<"${SIZES:-64 1024 16384 65536 262144}"
-window=${WINDOW_MS:-400} warmup=100
+window=${WINDOW_MS:-500} warmup=300
 binary=${COPYCOST:-$(find target -path '*/release/copycost' -type f -print -quit)}
 scratch=$(mktemp -d)
 ns_a="copycost-bench-a-$$" ns_b="copycost-bench-b-$$"
@@ -38,6 +38,7 @@ sender_addr=198.19.0.1 receiver_addr=198.19.0.2
 # The coordinator and its receiver are in B; the sender's agent in A, reached over the pair itself.
 head -c 32 /dev/urandom | base64 >"$scratch/token"
 ip netns exec "$ns_a" "$binary" agent --listen "$sender_addr:7010" --token-file "$scratch/token" 2>/dev/null &
+disown
 sleep 0.3
 
 copycost() { # PATH SIZE -> Gb/s
@@ -55,12 +56,12 @@ minimal() { # PATH SIZE -> Gb/s
     cat "$scratch/minimal.out"
 }
 
-iperf() { # SIZE -> Gb/s, over its shortest time, a second
+iperf() { # SIZE -> Gb/s, over a second (its shortest time) after a second that is left out
     timeout 20 ip netns exec "$ns_a" taskset -c 0 iperf3 -s -1 -B "$sender_addr" -p 7030 >/dev/null &
     local server=$!
     sleep 0.1
     timeout 20 ip netns exec "$ns_b" taskset -c 1 iperf3 -c "$sender_addr" -p 7030 -R -C cubic -l "$1" -J \
-        -t 1 2>/dev/null |
+        -O 1 -t 1 2>/dev/null |
         awk -F'[:,]' '/"sum_received"/ { there = 1 } there && /"bits_per_second"/ { print $2 / 1e9; exit }'
     wait "$server" || true
 }

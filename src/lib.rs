@@ -15,6 +15,7 @@
 //! - [`message`], [`pattern`], [`socket`], [`cell`], [`units`], [`failure`], [`exit`], [`output`]: the nouns.
 
 pub mod agent;
+pub mod buffer;
 pub mod cell;
 pub mod cli;
 pub mod command;

@@ -1,5 +1,6 @@
 //! The message: eight separately heap-allocated fields, as a real program's record would be.
 
+use crate::buffer::{Buffer, buffer};
 use crate::pattern;
 
 /// Number of fields of a message.
@@ -20,13 +21,13 @@ pub trait Body: Send {
 /// Eight heap allocations; each holds an eighth of the bytes, the last one the remainder too.
 #[derive(Debug)]
 pub struct Message {
-    fields: [Box<[u8]>; FIELDS],
+    fields: [Buffer; FIELDS],
 }
 
 impl Message {
     /// The fields, in the order in which they are sent.
     #[must_use]
-    pub fn fields(&self) -> &[Box<[u8]>; FIELDS] {
+    pub fn fields(&self) -> &[Buffer; FIELDS] {
         &self.fields
     }
 }
@@ -35,11 +36,7 @@ impl Body for Message {
     fn new(bytes: usize) -> Self {
         let field = bytes / FIELDS;
         let last = bytes - field * (FIELDS - 1);
-        Self {
-            fields: std::array::from_fn(|index| {
-                vec![0; if index + 1 < FIELDS { field } else { last }].into_boxed_slice()
-            }),
-        }
+        Self { fields: std::array::from_fn(|index| buffer(if index + 1 < FIELDS { field } else { last })) }
     }
 
     fn fill(&mut self, key: u64) {
@@ -53,11 +50,11 @@ impl Body for Message {
 
 /// The same bytes in one allocation, for the path that has nothing to gather.
 #[derive(Debug)]
-pub struct Contiguous(pub Box<[u8]>);
+pub struct Contiguous(pub Buffer);
 
 impl Body for Contiguous {
     fn new(bytes: usize) -> Self {
-        Self(vec![0; bytes].into_boxed_slice())
+        Self(buffer(bytes))
     }
 
     fn fill(&mut self, key: u64) {
@@ -81,6 +78,7 @@ mod tests {
         let (mut message, mut whole) = (Message::new(75), Contiguous::new(75));
         message.fill(5);
         whole.fill(5);
-        assert_eq!(message.fields().concat(), whole.0.to_vec());
+        let fields: Vec<&[u8]> = message.fields().iter().map(|field| &**field).collect();
+        assert_eq!(fields.concat(), whole.0.to_vec());
     }
 }

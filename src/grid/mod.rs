@@ -121,7 +121,8 @@ pub(crate) fn parse_pin(text: &str) -> Result<Pin, String> {
 /// Bytes asked for in a receive call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadSize {
-    /// 128 KiB or the message, the larger: what a program that reads streams would do.
+    /// 64 KiB, whatever the message: what a program that reads streams would do. A buffer that does not stay
+    /// in the second cache would make the receiver the slower end.
     Auto,
     /// One message.
     Message,
@@ -134,7 +135,7 @@ impl ReadSize {
     #[must_use]
     pub fn bytes(self, message_bytes: u64) -> u64 {
         match self {
-            Self::Auto => message_bytes.max(128 << 10),
+            Self::Auto => 64 << 10,
             Self::Message => message_bytes,
             Self::Bytes(bytes) => bytes,
         }

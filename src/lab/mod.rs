@@ -33,7 +33,9 @@ const PROMPT: Duration = Duration::from_secs(10);
 /// How long nothing may be heard before the agents are asked whether they are alive, and how long they may
 /// take to answer: a thread of each does nothing else.
 const SILENCE: Duration = Duration::from_secs(2);
-const ANSWER: Duration = Duration::from_secs(8);
+const ANSWER: Duration = Duration::from_secs(6);
+// Else a lost agent would be taken for a trial that broke, and every further trial would break too.
+const _: () = assert!(SILENCE.as_secs() + ANSWER.as_secs() < PROMPT.as_secs());
 /// How long zero-copy completions are waited for after the last send, seconds.
 const DRAIN_S: f64 = 5.0;
 /// How long after a trial broke the coordinator listens for the reason behind it: an agent that died breaks

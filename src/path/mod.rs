@@ -4,6 +4,7 @@
 //! chosen before the loop starts: [`SendPath::run`] is compiled once for each, and inside it there is the
 //! send call, two additions and one relaxed load.
 
+mod call;
 mod completions;
 mod one_copy;
 mod plain_send;

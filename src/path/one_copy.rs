@@ -2,10 +2,11 @@
 
 use std::io::IoSlice;
 
+use rustix::io::Errno;
 use socket2::Socket;
 
 use super::supply::open_by_payload;
-use super::{Copies, Entry, Rewrite, SendPath, Setup, Supply, Tally};
+use super::{Copies, Entry, Rewrite, SendPath, Setup, Supply, Tally, call};
 use crate::failure::Failure;
 use crate::message::{FIELDS, Message};
 
@@ -32,12 +33,12 @@ impl<R: Rewrite> SendPath for OneCopy<R> {
         let mut fields = iovec(self.supply.take());
         let mut left = &mut fields[..];
         while !left.is_empty() {
-            match socket.send_vectored(left) {
+            match call::sendmsg(socket, left, 0) {
                 Ok(sent) => {
                     IoSlice::advance_slices(&mut left, sent);
                     tally.calls += 1;
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(Errno::INTR) => {}
                 Err(error) => return Err(Failure::Failed(format!("sendmsg: {error}"))),
             }
         }

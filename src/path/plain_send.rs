@@ -1,9 +1,10 @@
 //! plain-send: the message is contiguous already; one `send()` hands it to the kernel, which copies it once.
 
+use rustix::io::Errno;
 use socket2::Socket;
 
 use super::supply::open_by_payload;
-use super::{Copies, Entry, Rewrite, SendPath, Setup, Supply, Tally};
+use super::{Copies, Entry, Rewrite, SendPath, Setup, Supply, Tally, call};
 use crate::failure::Failure;
 use crate::message::Contiguous;
 
@@ -34,12 +35,12 @@ impl<R: Rewrite> SendPath for PlainSend<R> {
 /// Sends a contiguous buffer whole.
 pub(super) fn send_all(socket: &Socket, mut bytes: &[u8], tally: &mut Tally) -> Result<(), Failure> {
     while !bytes.is_empty() {
-        match socket.send(bytes) {
+        match call::send(socket, bytes) {
             Ok(sent) => {
                 bytes = &bytes[sent..];
                 tally.calls += 1;
             }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(Errno::INTR) => {}
             Err(error) => return Err(Failure::Failed(format!("send: {error}"))),
         }
     }

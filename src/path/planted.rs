@@ -5,6 +5,7 @@ use socket2::Socket;
 
 use super::plain_send::send_all;
 use super::{Copies, Entry, Fresh, Rewrite, SendPath, Setup, Static, Supply, Tally};
+use crate::buffer::{Buffer, buffer};
 use crate::cell::Payload;
 use crate::failure::Failure;
 use crate::message::Contiguous;
@@ -36,12 +37,12 @@ fn open(copies: usize, setup: &Setup, payload: Payload) -> Result<Box<dyn SendPa
 struct Planted<R> {
     supply: Supply<Contiguous, R>,
     /// Where the message is copied to, one after another.
-    stages: Vec<Box<[u8]>>,
+    stages: Vec<Buffer>,
 }
 
 impl<R: Rewrite> Planted<R> {
     fn new(copies: usize, setup: &Setup) -> Self {
-        let stage = || vec![0; setup.message_bytes].into_boxed_slice();
+        let stage = || buffer(setup.message_bytes);
         Self { supply: Supply::new(setup, 1), stages: (0..copies).map(|_| stage()).collect() }
     }
 }

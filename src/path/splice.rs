@@ -8,11 +8,10 @@
 use std::io::{self, IoSlice, PipeReader, PipeWriter};
 
 use memmap2::{Mmap, MmapMut};
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, SpliceFFlags, fcntl, splice, vmsplice};
+use rustix::io::Errno;
 use socket2::Socket;
 
-use super::{Copies, Entry, SendPath, Setup, Tally};
+use super::{Copies, Entry, SendPath, Setup, Tally, call};
 use crate::cell::Payload;
 use crate::failure::Failure;
 use crate::message::FIELDS;
@@ -101,11 +100,11 @@ impl Splice {
         // Room for the whole message saves turns. Beyond fs.pipe-max-size it takes CAP_SYS_RESOURCE, and a
         // smaller pipe does as well: so a refusal only means to ask for less.
         let mut bytes = fields.slots().next_power_of_two() * PAGE;
-        while let Err(errno) = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(bytes.min(1 << 30) as i32)) {
+        while let Err(errno) = rustix::pipe::fcntl_setpipe_size(&writer, bytes.min(1 << 30)) {
             if bytes <= 16 * PAGE {
                 break;
             }
-            if !matches!(errno, Errno::EPERM | Errno::ENOMEM | Errno::EBUSY) {
+            if !matches!(errno, Errno::PERM | Errno::NOMEM | Errno::BUSY) {
                 return Err(errno.into());
             }
             bytes /= 2;
@@ -121,10 +120,10 @@ impl SendPath for Splice {
         let mut left = &mut fields[..];
         while !left.is_empty() {
             // The pipe is empty here, so that it never blocks the one thread that also empties it.
-            let mut taken = match vmsplice(&self.writer, left, SpliceFFlags::SPLICE_F_NONBLOCK) {
+            let mut taken = match call::vmsplice(&self.writer, left) {
                 Ok(taken) => taken,
-                Err(Errno::EINTR) => continue,
-                Err(errno @ (Errno::ENOSYS | Errno::EPERM)) => {
+                Err(Errno::INTR) => continue,
+                Err(errno @ (Errno::NOSYS | Errno::PERM)) => {
                     return Err(Failure::Unsupported(format!(
                         "vmsplice: {errno}; a seccomp filter forbids it"
                     )));
@@ -133,12 +132,12 @@ impl SendPath for Splice {
             };
             IoSlice::advance_slices(&mut left, taken);
             while taken > 0 {
-                match splice(&self.reader, None, socket, None, taken, SpliceFFlags::empty()) {
+                match call::splice(&self.reader, socket, taken) {
                     Ok(sent) => {
                         taken -= sent;
                         tally.calls += 1;
                     }
-                    Err(Errno::EINTR) => {}
+                    Err(Errno::INTR) => {}
                     Err(errno) => return Err(Failure::Failed(format!("splice: {errno}"))),
                 }
             }
@@ -253,13 +252,13 @@ pub(super) mod tests {
     fn what_is_overwritten_after_the_ack_reaches_the_reader_changed_with_splice() {
         let (socket, peer) = connected();
         let (reader, writer) = io::pipe().unwrap();
-        fcntl(&writer, FcntlArg::F_SETPIPE_SZ(HAZARD_BYTES as i32)).unwrap();
+        rustix::pipe::fcntl_setpipe_size(&writer, HAZARD_BYTES).unwrap();
         let mut memory = MmapMut::map_anon(HAZARD_BYTES).unwrap();
         memory.fill(1);
-        let mut left = vmsplice(&writer, &[IoSlice::new(&memory)], SpliceFFlags::empty()).unwrap();
+        let mut left = call::vmsplice(&writer, &[IoSlice::new(&memory)]).unwrap();
         assert_eq!(left, HAZARD_BYTES);
         while left > 0 {
-            left -= splice(&reader, None, &socket, None, left, SpliceFFlags::empty()).unwrap();
+            left -= call::splice(&reader, &socket, left).unwrap();
         }
         wait_for_acks(&socket);
         memory.fill(2);

@@ -8,12 +8,13 @@
 use std::io::{ErrorKind, IoSlice};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use socket2::Socket;
 
 use super::completions::Completions;
 use super::one_copy::iovec;
 use super::supply::open_by_payload;
-use super::{Copies, Entry, Rewrite, SendPath, Setup, Supply, Tally};
+use super::{Copies, Entry, Rewrite, SendPath, Setup, Supply, Tally, call};
 use crate::failure::Failure;
 use crate::message::Message;
 use crate::record::stream::ZeroCopy;
@@ -108,20 +109,15 @@ impl<R: Rewrite> SendPath for ZeroCopySend<R> {
         let mut left = &mut fields[..];
         let mut starved = None;
         while !left.is_empty() {
-            match socket.send_vectored_with_flags(left, libc::MSG_ZEROCOPY) {
+            match call::sendmsg(socket, left, libc::MSG_ZEROCOPY) {
                 Ok(sent) => {
                     IoSlice::advance_slices(&mut left, sent);
                     self.completions.sent(left.is_empty());
                     tally.calls += 1;
                 }
-                Err(error) => match error.raw_os_error() {
-                    Some(libc::EINTR) => {}
-                    Some(libc::ENOBUFS) => relieve(&mut self.completions, socket, &mut starved)?,
-                    Some(libc::EINVAL | libc::EOPNOTSUPP | libc::EPERM | ENOTSUPP) => {
-                        return Err(Failure::Unsupported(format!("sendmsg with MSG_ZEROCOPY: {error}")));
-                    }
-                    _ => return Err(Failure::Failed(format!("sendmsg with MSG_ZEROCOPY: {error}"))),
-                },
+                Err(Errno::INTR) => {}
+                Err(Errno::NOBUFS) => relieve(&mut self.completions, socket, &mut starved)?,
+                Err(errno) => return Err(refused(errno)),
             }
         }
         Ok(())
@@ -146,8 +142,18 @@ impl<R: Rewrite> SendPath for ZeroCopySend<R> {
     }
 }
 
+/// What a refused send means: that the kernel will not do it on this socket, or that the stream is broken.
+#[cold]
+fn refused(errno: Errno) -> Failure {
+    let why = format!("sendmsg with MSG_ZEROCOPY: {errno}");
+    match errno {
+        Errno::INVAL | Errno::OPNOTSUPP | Errno::PERM | ENOTSUPP => Failure::Unsupported(why),
+        _ => Failure::Failed(why),
+    }
+}
+
 /// The kernel's own ENOTSUPP, which has no name in user space.
-const ENOTSUPP: i32 = 524;
+const ENOTSUPP: Errno = Errno::from_raw_os_error(524);
 
 /// After ENOBUFS (locked memory or net.core.optmem_max is used up): reap; if nothing came, wait for
 /// something. With nothing of this stream in flight it is the other streams that hold all there is, because

@@ -5,6 +5,7 @@ mod trunc;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use rustix::io::Errno;
 use socket2::Socket;
 
 use crate::failure::Failure;
@@ -94,9 +95,9 @@ pub fn find(name: &str) -> Result<&'static Entry, String> {
 }
 
 /// What a receive call's error means: none when there is simply nothing yet.
-fn nothing_or_failure(error: &std::io::Error) -> Result<Option<usize>, Failure> {
-    match error.kind() {
-        std::io::ErrorKind::Interrupted | std::io::ErrorKind::WouldBlock => Ok(None),
-        _ => Err(Failure::Failed(format!("recv: {error}"))),
+fn nothing_or_failure(errno: Errno) -> Result<Option<usize>, Failure> {
+    match errno {
+        Errno::INTR | Errno::AGAIN => Ok(None),
+        _ => Err(Failure::Failed(format!("recv: {errno}"))),
     }
 }

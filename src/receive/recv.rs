@@ -1,10 +1,10 @@
 //! recv: `recv()` into one buffer that is used again and again; the kernel copies each byte once.
 
-use std::io::Read;
-
+use rustix::net::RecvFlags;
 use socket2::Socket;
 
 use super::{Entry, ReceivePath, nothing_or_failure};
+use crate::buffer::{Buffer, buffer};
 use crate::failure::Failure;
 use crate::pattern::Verifier;
 
@@ -13,7 +13,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "recv() into a buffer",
     copies: "1",
     open: |read_size, verifier| {
-        let buffer = vec![0; read_size].into_boxed_slice();
+        let buffer = buffer(read_size);
         Ok(match verifier {
             None => Box::new(Recv { buffer, check: Trust }),
             Some(verifier) => Box::new(Recv { buffer, check: verifier }),
@@ -41,18 +41,18 @@ impl Check for Verifier {
 }
 
 struct Recv<C> {
-    buffer: Box<[u8]>,
+    buffer: Buffer,
     check: C,
 }
 
 impl<C: Check> ReceivePath for Recv<C> {
-    fn receive(&mut self, mut socket: &Socket) -> Result<Option<usize>, Failure> {
-        match socket.read(&mut self.buffer) {
-            Ok(bytes) => {
+    fn receive(&mut self, socket: &Socket) -> Result<Option<usize>, Failure> {
+        match rustix::net::recv(socket, &mut *self.buffer, RecvFlags::empty()) {
+            Ok((bytes, _)) => {
                 self.check.check(&self.buffer[..bytes])?;
                 Ok(Some(bytes))
             }
-            Err(error) => nothing_or_failure(&error),
+            Err(errno) => nothing_or_failure(errno),
         }
     }
 }

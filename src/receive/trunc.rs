@@ -2,12 +2,11 @@
 //!
 //! The call's result counts discarded bytes: it says nothing about what the buffer holds.
 
-use std::os::fd::AsRawFd;
-
-use nix::sys::socket::{MsgFlags, recv};
+use rustix::net::{RecvFlags, recv};
 use socket2::Socket;
 
 use super::{Entry, ReceivePath, nothing_or_failure};
+use crate::buffer::{Buffer, buffer};
 use crate::failure::Failure;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -16,7 +15,7 @@ pub(super) const ENTRY: Entry = Entry {
     copies: "0",
     open: |read_size, verifier| {
         match verifier {
-        None => Ok(Box::new(Trunc { buffer: vec![0; read_size].into_boxed_slice() })),
+        None => Ok(Box::new(Trunc { buffer: buffer(read_size) })),
         Some(_) => Err(Failure::Unsupported(
             "trunc discards the bytes in the kernel, so that none can be verified; use recv, or verify: false"
                 .to_owned(),
@@ -26,14 +25,14 @@ pub(super) const ENTRY: Entry = Entry {
 };
 
 struct Trunc {
-    buffer: Box<[u8]>,
+    buffer: Buffer,
 }
 
 impl ReceivePath for Trunc {
     fn receive(&mut self, socket: &Socket) -> Result<Option<usize>, Failure> {
-        match recv(socket.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_TRUNC) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(errno) => nothing_or_failure(&errno.into()),
+        match recv(socket, &mut *self.buffer, RecvFlags::TRUNC) {
+            Ok((_, bytes)) => Ok(Some(bytes)),
+            Err(errno) => nothing_or_failure(errno),
         }
     }
 }

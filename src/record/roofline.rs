@@ -1,7 +1,7 @@
 //! A row of `roofline.csv`: what no send path of this machine can beat.
 
 use super::column::{Column, column, word_field};
-use crate::cell::words;
+use crate::cell::{Wire, words};
 
 /// What bounds a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -25,6 +25,8 @@ word_field!(Level);
 pub struct Roofline {
     /// What bounds.
     pub level: Level,
+    /// What the floor's streams went over; absent for a copy.
+    pub wire: Option<Wire>,
     /// Bytes that the copies cycled through, source and destination together; absent for the floor.
     pub working_set_bytes: Option<u64>,
     /// Message size of the floor; absent for a copy.
@@ -41,6 +43,7 @@ impl Default for Roofline {
     fn default() -> Self {
         Self {
             level: Level::L2,
+            wire: None,
             working_set_bytes: None,
             message_bytes: None,
             threads: None,
@@ -55,6 +58,7 @@ impl Default for Roofline {
 pub fn columns() -> Vec<Column<Roofline>> {
     vec![
         column!("level", level, "l2, llc or memory: one copy there; floor: splice with trunc, no copy"),
+        column!("wire", wire, "what the floor's streams went over; empty: a copy"),
         column!(
             "working_set_bytes",
             working_set_bytes,

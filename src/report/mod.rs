@@ -18,6 +18,7 @@ mod tabular;
 mod validity;
 mod verdict;
 pub mod words;
+mod xray;
 
 use std::path::{Path, PathBuf};
 
@@ -140,17 +141,24 @@ fn lines(blocks: &[Block]) -> Vec<String> {
 fn document(subject: &Subject, outcomes: Vec<Outcome>) -> Document {
     let manifest = &subject.run.manifest;
     let mut blocks = environment::blocks(subject);
-    blocks.extend(validity::blocks(subject, &outcomes));
+    // An x-ray alone has nothing to be compared, and so nothing that is missing from a comparison.
+    let timed = !subject.run.trials.is_empty();
+    if timed {
+        blocks.extend(validity::blocks(subject, &outcomes));
+    }
     blocks.push(Block::section("Figures"));
     let drawn = outcomes.into_iter().filter_map(|outcome| match outcome {
         Outcome::Drawn(figure) => Some(Block::Figure(figure)),
         Outcome::Absent { .. } => None,
     });
     blocks.extend(drawn);
-    blocks.extend(tabular::blocks(subject));
-    let published = published::beside(subject);
-    blocks.extend(published::blocks(&published));
-    blocks.extend(answers::blocks(&answers::Evidence { subject, published: &published }));
+    blocks.extend(xray::blocks(subject));
+    if timed {
+        blocks.extend(tabular::blocks(subject));
+        let published = published::beside(subject);
+        blocks.extend(published::blocks(&published));
+        blocks.extend(answers::blocks(&answers::Evidence { subject, published: &published }));
+    }
     Document {
         title: format!("What the copies cost: {}", manifest.grid_name),
         subtitle: format!(

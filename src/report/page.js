@@ -47,7 +47,7 @@
       title.remove();
     }
     const point = (event) => {
-      const hit = nearest(hits, event.clientX, event.clientY);
+      const hit = event.target.closest('rect.hit') || nearest(hits, event.clientX, event.clientY);
       if (hit) show(hit); else hide();
     };
     chart.addEventListener('pointermove', point);

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::words;
-use crate::cell::{Payload, Wire};
-use crate::record::Trial;
+use crate::cell::{Payload, Side, Wire};
+use crate::record::{Attribution, Trial};
 use crate::stats;
 use crate::tables::{
     CellRow, CrossoverRow, DerivedRow, Estimate, Flag, RatioRow, Run, Sample, Setting, Tables, samples,
@@ -108,6 +108,7 @@ pub struct Subject<'a> {
     pub conditions: Vec<Condition>,
     rows: HashMap<(usize, &'a str, u64, u32), &'a DerivedRow>,
     samples: HashMap<String, Sample<'a>>,
+    costs: HashMap<(&'a str, Side), Vec<&'a Attribution>>,
     ratios: HashMap<(&'a Setting, u64, &'a str, &'a str), &'a RatioRow>,
     crossovers: HashMap<(&'a Setting, &'a str, &'a str), &'a CrossoverRow>,
 }
@@ -139,6 +140,10 @@ impl<'a> Subject<'a> {
             condition.threads = threads.into_iter().collect();
         }
         let samples = samples(run).into_iter().map(|sample| (sample.cell.key(), sample)).collect();
+        let mut costs: HashMap<_, Vec<_>> = HashMap::new();
+        for row in &run.examined.costs {
+            costs.entry((row.cell.as_str(), row.side)).or_default().push(row);
+        }
         let ratio = |row: &'a RatioRow| {
             ((&row.setting, row.message_bytes, row.path.as_str(), row.over.as_str()), row)
         };
@@ -149,6 +154,7 @@ impl<'a> Subject<'a> {
             conditions,
             rows,
             samples,
+            costs,
             ratios: tables.ratios.iter().map(ratio).collect(),
             crossovers: tables.crossovers.iter().map(crossover).collect(),
         }
@@ -169,6 +175,11 @@ impl<'a> Subject<'a> {
     /// A cell's trials that went well.
     pub fn trials(&self, row: &CellRow) -> impl Iterator<Item = &'a Trial> + '_ {
         self.samples.get(&row.cell).into_iter().flat_map(Sample::ok)
+    }
+
+    /// What the x-ray says of the CPU time of one end of a cell, a category each.
+    pub fn costs(&self, cell: &str, side: Side) -> Vec<&'a Attribution> {
+        self.costs.get(&(cell, side)).cloned().unwrap_or_default()
     }
 
     /// One path's throughput over another's.

@@ -7,7 +7,7 @@ use super::words;
 use crate::tables::{CrossoverRow, DerivedRow, Estimate, Setting};
 
 /// Columns that say what a cell ran in; those that never change are left out of a table.
-const SURROUNDINGS: [&str; 4] = ["wire", "receive path", "payload", "working set"];
+pub(super) const SURROUNDINGS: [&str; 4] = ["wire", "receive path", "payload", "working set"];
 
 /// The section of tables.
 #[must_use]
@@ -40,11 +40,11 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
     blocks
 }
 
-fn columns<'a>(rest: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn columns<'a>(rest: &[&'a str]) -> Vec<&'a str> {
     SURROUNDINGS.iter().chain(rest).copied().collect()
 }
 
-fn surroundings(setting: &Setting) -> Vec<Field> {
+pub(super) fn surroundings(setting: &Setting) -> Vec<Field> {
     let working_set = setting.working_set_bytes.map_or_else(|| "hot".to_owned(), words::bytes);
     let (wire, payload) = (setting.wire.to_string(), setting.payload.to_string());
     vec![wire.into(), setting.receive_path.clone().into(), payload.into(), working_set.into()]
@@ -54,11 +54,11 @@ fn figure(estimate: &Estimate) -> Field {
     Field::number(words::estimate(estimate), estimate.value)
 }
 
-fn size(bytes: u64) -> Field {
+pub(super) fn size(bytes: u64) -> Field {
     Field::number(words::bytes(bytes), bytes as f64)
 }
 
-fn threads(count: u32) -> Field {
+pub(super) fn threads(count: u32) -> Field {
     Field::number(count.to_string(), f64::from(count))
 }
 

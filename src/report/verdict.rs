@@ -9,7 +9,11 @@ use crate::tables::{Difference, Flag, RatioRow};
 /// What stands first: for each condition a line that says where, and the sentences.
 #[must_use]
 pub(super) fn verdict(subject: &Subject) -> Vec<Block> {
-    let mut blocks = Vec::new();
+    let mut blocks = Vec::from_iter(super::xray::refutations(subject));
+    if subject.run.trials.is_empty() {
+        blocks.push(Block::says(format!("{}: an x-ray alone, without timed trials.", machine(subject))));
+        return blocks;
+    }
     for (place, condition) in subject.conditions.iter().enumerate() {
         let mut rivals = subject.rivals(place);
         // A label that the evidence contradicts comes first.

@@ -11,7 +11,7 @@ use crate::counters::events::Event;
 use crate::record::csv_file::Appender;
 use crate::record::manifest::{Agent, Host, Link, Manifest, Tool};
 use crate::record::{SCHEMA_VERSION, Stream, stream, trial};
-use crate::tables::{Run, StreamRate};
+use crate::tables::{Examined, Run, StreamRate};
 
 impl Simulation {
     /// Writes `manifest.json`, `trials.csv` and `streams.csv` into a new directory under `parent`, named after
@@ -43,6 +43,7 @@ impl Simulation {
             manifest: self.manifest(),
             streams: rows.streams.iter().map(rate).collect(),
             trials: rows.trials,
+            examined: Examined::default(),
             left_out: Vec::new(),
         }
     }

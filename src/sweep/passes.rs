@@ -240,6 +240,7 @@ fn floor(cell: &Cell, measured: crate::lab::Measured) -> Option<Roofline> {
     };
     Some(Roofline {
         level: Level::Floor,
+        wire: Some(cell.wire),
         message_bytes: Some(cell.message_bytes),
         threads: Some(cell.threads),
         throughput_gbps: row.throughput_gbps?,

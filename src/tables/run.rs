@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::examined::Examined;
 use crate::record::column::column;
 use crate::record::{Column, Manifest, Trial, csv_file, trial};
 
@@ -17,6 +18,8 @@ pub struct Run {
     pub trials: Vec<Trial>,
     /// The throughput of each stream, from `streams.csv`; empty when that file is absent or broken.
     pub streams: Vec<StreamRate>,
+    /// What its x-ray found.
+    pub examined: Examined,
     /// What was left out of the files, a sentence each, for people.
     pub left_out: Vec<String>,
 }
@@ -57,7 +60,7 @@ impl Run {
     ///
     /// # Errors
     /// A directory that is no run, a manifest of a newer major version, a trials file that lacks a column,
-    /// holds a field that is not what its column holds, or has no whole row.
+    /// holds a field that is not what its column holds, or has no whole row while there is no x-ray either.
     pub fn load(dir: &Path) -> Result<Self, RunError> {
         let refuse = |what: String| RunError(what);
         let manifest_file = dir.join("manifest.json");
@@ -79,7 +82,8 @@ impl Run {
         });
         let trials = trials.map_err(|error| refuse(error.to_string()))?;
         left_out.extend(trials.truncated.map(|line| cut_off(&trials_file, line)));
-        if trials.rows.is_empty() {
+        let examined = Examined::load(dir, &mut left_out);
+        if trials.rows.is_empty() && examined.is_empty() {
             return Err(refuse(format!(
                 "{}: no whole row; the sweep recorded no trial, so there is nothing to report",
                 trials_file.display()
@@ -96,10 +100,10 @@ impl Run {
                 Vec::new()
             }
         };
-        Ok(Self { dir: dir.to_owned(), manifest, trials: trials.rows, streams, left_out })
+        Ok(Self { dir: dir.to_owned(), manifest, trials: trials.rows, streams, examined, left_out })
     }
 }
 
-fn cut_off(file: &Path, line: u64) -> String {
+pub(super) fn cut_off(file: &Path, line: u64) -> String {
     format!("{}, line {line}: the row is cut off in the middle and left out", file.display())
 }

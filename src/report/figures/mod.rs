@@ -3,6 +3,7 @@
 //! A figure whose data the run does not have is not drawn, and says why.
 
 pub mod axis;
+mod bounds;
 pub mod font;
 mod latency;
 pub mod measure;
@@ -14,6 +15,7 @@ mod ratio;
 mod scaling;
 pub mod sheet;
 mod size;
+pub mod stack;
 pub mod style;
 mod threads;
 
@@ -21,8 +23,9 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use axis::Axis;
+use bounds::Bounds;
 use measure::Measure;
-use panel::{Content, Fragment, Series};
+use panel::{Content, Curve, Fragment, Series};
 
 use crate::report::subject::Subject;
 use crate::report::words;
@@ -84,6 +87,7 @@ const FIGURES: &[Draw] = &[
     scaling::by_threads,
     model::cost,
     size::copied_share,
+    stack::cpu_time,
 ];
 
 /// Panels that a figure has at most.
@@ -111,6 +115,8 @@ struct Panels {
     drawn: Vec<Fragment>,
     /// Places of the paths that have a point in one of them, for the legend.
     used: BTreeSet<usize>,
+    /// What the legend names besides the paths.
+    keys: Vec<Key>,
     /// What the caption must say of them.
     remarks: Vec<String>,
     /// Panels that stand side by side; 0: as it fits.
@@ -129,11 +135,19 @@ impl Panels {
         Ok(())
     }
 
-    /// Draws panels with the same axes.
-    fn push_alike(&mut self, panels: Vec<(String, Vec<Series>)>, x: &Axis, y_title: &str) -> Result<()> {
-        let y = Axis::values(y_title, measure::extent(panels.iter().map(|(_, series)| series)));
-        for (title, series) in panels {
-            self.push(&Content { series, ..Content::new(title, x.clone(), y.clone()) })?;
+    /// Draws panels with the same axes; `more` are values that the vertical one must hold as well.
+    fn push_alike(
+        &mut self,
+        panels: Vec<(String, Vec<Series>, Vec<Curve>)>,
+        x: &Axis,
+        y_title: &str,
+        more: impl Iterator<Item = f64>,
+    ) -> Result<()> {
+        let mut values = measure::extent(panels.iter().map(|(_, series, _)| series));
+        values.extend(more);
+        let y = Axis::values(y_title, values);
+        for (title, series, curves) in panels {
+            self.push(&Content { series, curves, ..Content::new(title, x.clone(), y.clone()) })?;
         }
         Ok(())
     }
@@ -152,7 +166,9 @@ impl Draft<'_, '_> {
     fn finish(&self, panels: Panels, about: &str) -> Result<Outcome> {
         let several = self.subject.conditions.len() > 1;
         let slug = several.then(|| format!("-{}", self.subject.conditions[self.condition].slug()));
-        let mut caption = vec![about.to_owned(), self.marks().to_owned()];
+        let mut caption = vec![about.to_owned()];
+        // What is drawn of no path's trials has no marks to explain.
+        caption.extend((!panels.used.is_empty()).then(|| self.marks().to_owned()));
         caption.extend(panels.remarks);
         caption.retain(|part| !part.is_empty());
         let columns = match (panels.columns, panels.drawn.len()) {
@@ -166,7 +182,7 @@ impl Draft<'_, '_> {
             caption: caption.join(" "),
             columns,
             panels: panels.drawn,
-            legend: self.legend(&panels.used)?,
+            legend: self.legend(&panels.used)?.into_iter().chain(panels.keys).collect(),
         })))
     }
 
@@ -192,19 +208,34 @@ impl Draft<'_, '_> {
 
     /// Adds a panel a number of threads, of one measure by message size, all with the same axes.
     fn by_size(&self, panels: &mut Panels, measure: &Measure, of: &str) -> Result<()> {
+        self.bounded_by_size(panels, measure, of, &Bounds::none())
+    }
+
+    /// The same, with the bounds of what is measured.
+    fn bounded_by_size(
+        &self,
+        panels: &mut Panels,
+        measure: &Measure,
+        of: &str,
+        bounds: &Bounds,
+    ) -> Result<()> {
         let condition = &self.subject.conditions[self.condition];
         let (shown, remark) = some_of(&condition.threads, |&count| words::threads(count));
         let panel = |count: u32| {
             let comma = if of.is_empty() { "" } else { ", " };
             let title = format!("{of}{comma}{}", words::threads(count));
-            (title, measure.by_size(self.subject, self.condition, count))
+            let curves = bounds.curves(&condition.sizes, count);
+            (title, measure.by_size(self.subject, self.condition, count), curves)
         };
         panels.push_alike(
             shown.into_iter().map(panel).collect(),
             &Axis::sizes(&condition.sizes),
             &measure.axis(),
+            bounds.values(),
         )?;
         panels.remark(remark);
+        panels.remark(bounds.remark.clone());
+        panels.keys.extend(bounds.keys()?);
         Ok(())
     }
 
@@ -212,9 +243,10 @@ impl Draft<'_, '_> {
     fn by_threads(&self, panels: &mut Panels, measure: &Measure) -> Result<()> {
         let condition = &self.subject.conditions[self.condition];
         let (shown, remark) = some_of(&condition.sizes, |&size| words::bytes(size));
-        let panel = |size| (words::bytes(size), measure.by_threads(self.subject, self.condition, size));
+        let panel =
+            |size| (words::bytes(size), measure.by_threads(self.subject, self.condition, size), Vec::new());
         let x = Axis::threads(&condition.threads);
-        panels.push_alike(shown.into_iter().map(panel).collect(), &x, &measure.axis())?;
+        panels.push_alike(shown.into_iter().map(panel).collect(), &x, &measure.axis(), std::iter::empty())?;
         panels.remark(remark);
         Ok(())
     }

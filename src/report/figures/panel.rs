@@ -302,6 +302,18 @@ fn mark(root: &Area<'_>, (x, y): (i32, i32), style: Style) -> Result<()> {
     Ok(())
 }
 
+/// An area that answers to a pointer, given by two corners.
+pub(super) fn hit_area(out: &mut String, [(left, top), (right, bottom)]: [(i32, i32); 2], says: &str) {
+    let words = maud::html! { (says) }.into_string();
+    let _ = writeln!(
+        out,
+        "<rect class=\"hit\" x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{}\" fill-opacity=\"0\">\
+         <title>{words}</title></rect>",
+        (right - left).max(1),
+        bottom - top
+    );
+}
+
 /// A place that answers to a pointer: an unseen disc with the words as its title, which browsers show even
 /// where no script runs.
 fn hit(out: &mut String, x: i32, y: i32, says: &str) {

@@ -3,14 +3,18 @@
 
 use anyhow::Result;
 
+use super::bounds::Bounds;
 use super::measure::Measure;
 use super::{Draft, Outcome, Panels};
+use crate::record::Roofline;
+use crate::record::roofline::Level;
 use crate::report::subject::Subject;
 
 /// Throughput.
 pub(super) fn throughput(subject: &Subject, condition: usize) -> Result<Outcome> {
     let draft = Draft { subject, condition, name: "throughput-by-size", title: "Throughput by message size" };
-    draft.measure_by_size(&Measure::THROUGHPUT, "", || "no trial of it went well".to_owned())
+    let bound = |row: &Roofline| Some(row.throughput_gbps);
+    draft.bounded(&Measure::THROUGHPUT, "", bound, || "no trial of it went well".to_owned())
 }
 
 /// Cycles a byte.
@@ -38,7 +42,9 @@ pub(super) fn cpu_time(subject: &Subject, condition: usize) -> Result<Outcome> {
     let measure = Measure::of("cpu_ns_per_kib", "CPU time a KiB", "ns", 1.0);
     let about = "User and system time of the sender's worker threads; what softirq does after them is charged \
                  to nobody, see the host's busy time.";
-    draft.measure_by_size(&measure, about, || "no trial has the CPU time of its threads".to_owned())
+    // The floor's time is that of both ends, and so bounds nothing that is drawn here.
+    let bound = |row: &Roofline| row.ns_per_kib.filter(|_| row.level != Level::Floor);
+    draft.bounded(&measure, about, bound, || "no trial has the CPU time of its threads".to_owned())
 }
 
 /// Busy time of the whole host a KiB, softirq included.
@@ -129,11 +135,25 @@ impl Draft<'_, '_> {
         about: &str,
         why_not: impl FnOnce() -> String,
     ) -> Result<Outcome> {
+        self.bounded(measure, about, |_| None, why_not)
+    }
+
+    /// The same, with what `bound` reads of the memory roofline drawn into it.
+    fn bounded(
+        &self,
+        measure: &Measure,
+        about: &str,
+        bound: fn(&Roofline) -> Option<f64>,
+        why_not: impl FnOnce() -> String,
+    ) -> Result<Outcome> {
         if !measure.is_measured(self.subject, self.condition) {
             return Ok(self.absent(why_not()));
         }
         let mut panels = Panels::default();
-        self.by_size(&mut panels, measure, "")?;
-        self.finish(panels, about)
+        let bounds = Bounds::new(self.subject, self.condition, measure, bound);
+        self.bounded_by_size(&mut panels, measure, "", &bounds)?;
+        let lines = "Broken lines: one CPU that only copies.";
+        let about = if bounds.has_copies() { format!("{about} {lines}") } else { about.to_owned() };
+        self.finish(panels, about.trim_start())
     }
 }

@@ -1,0 +1,29 @@
+//! Memory that payload is copied from and to.
+
+use aligned_vec::{ABox, ConstAlign, avec};
+
+/// Bytes on the heap that begin at a cache line.
+///
+/// Where the heap puts a buffer is chance, and copies of 64 KiB from 16 bytes beyond a line are about 5 % slower
+/// than from its beginning (seen on a KVM guest of an Intel Xeon): without this, two paths could differ by their buffers'
+/// places alone.
+pub type Buffer = ABox<[u8], ConstAlign<64>>;
+
+/// A buffer of this many bytes, all zero and all written: pages that were never written are one page of zeros.
+#[must_use]
+pub fn buffer(bytes: usize) -> Buffer {
+    avec![[64]| 0; bytes].into_boxed_slice()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_begins_at_a_cache_line_and_is_as_long_as_asked() {
+        for bytes in [0, 1, 8, 63, 65, 8192, 262_144] {
+            let buffer = buffer(bytes);
+            assert_eq!((buffer.as_ptr().addr() % 64, buffer.len()), (0, bytes));
+        }
+    }
+}

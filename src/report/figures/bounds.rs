@@ -1,0 +1,125 @@
+//! What no path can beat, as lines in a figure: the copy bandwidth of the caches and of memory, and the floor
+//! that copies nothing.
+
+use anyhow::Result;
+use plotters::prelude::*;
+
+use super::measure::Measure;
+use super::panel::{self, Curve, fine};
+use super::{Key, style};
+use crate::record::Roofline;
+use crate::record::roofline::Level;
+use crate::report::subject::Subject;
+use crate::report::words;
+
+/// A bound that lies further than this beyond all measured values would only flatten them.
+const FAR: f64 = 4.0;
+
+/// The bounds of a condition's figure of one measure.
+pub(super) struct Bounds<'a> {
+    rows: Vec<&'a Roofline>,
+    of: fn(&Roofline) -> Option<f64>,
+    /// What the caption must say of those that are not drawn.
+    pub(super) remark: Option<String>,
+}
+
+impl<'a> Bounds<'a> {
+    /// No bounds.
+    pub(super) fn none() -> Self {
+        Self { rows: Vec::new(), of: |_| None, remark: None }
+    }
+
+    /// The bounds of a run on a measure, as `of` reads it of them.
+    pub(super) fn new(
+        subject: &Subject<'a>,
+        condition: usize,
+        measure: &Measure,
+        of: fn(&Roofline) -> Option<f64>,
+    ) -> Self {
+        let condition = &subject.conditions[condition];
+        let cells = subject.tables.derived.iter().filter(|row| condition.holds(&row.cell));
+        let measured: Vec<f64> = cells.filter_map(|row| measure.of_cell(row).value).collect();
+        let least = measured.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = measured.iter().copied().fold(0.0, f64::max);
+        let here = |row: &&Roofline| row.wire.is_none_or(|wire| wire == condition.wire) && of(row).is_some();
+        let near = |row: &&Roofline| of(row).is_some_and(|value| value <= most * FAR && value * FAR >= least);
+        let (rows, far): (Vec<_>, Vec<_>) = subject.run.examined.bounds.iter().filter(here).partition(near);
+        let mut names: Vec<String> = Vec::new();
+        for row in far.iter().filter(|row| row.level != Level::Floor) {
+            let value = of(row).map(words::number).unwrap_or_default();
+            names.push(format!("{} at {value}", name(row.level)));
+        }
+        let remark = (!names.is_empty()).then(|| format!("Outside the figure: {}.", words::list(&names)));
+        Self { rows, of, remark }
+    }
+
+    /// Whether the bandwidth of a copy is among them.
+    pub(super) fn has_copies(&self) -> bool {
+        self.rows.iter().any(|row| row.level != Level::Floor)
+    }
+
+    /// Every value that is drawn, for an axis that holds them.
+    pub(super) fn values(&self) -> impl Iterator<Item = f64> + '_ {
+        self.rows.iter().filter_map(|row| (self.of)(row))
+    }
+
+    /// The lines of a panel by message size at one number of threads.
+    pub(super) fn curves(&self, sizes: &[u64], threads: u32) -> Vec<Curve> {
+        let mut curves = Vec::new();
+        let ends = [sizes.first(), sizes.last()].map(|size| size.copied().unwrap_or(1) as f64);
+        for row in self.rows.iter().filter(|row| row.level != Level::Floor) {
+            let Some(value) = (self.of)(row) else { continue };
+            let points = ends.map(|size| (size, value)).to_vec();
+            curves.push(Curve { colour: colour(row.level), dashed: true, points });
+        }
+        let floor = self.rows.iter().filter(|row| row.level == Level::Floor && row.threads == Some(threads));
+        let mut points: Vec<(f64, f64)> =
+            floor.filter_map(|row| Some((row.message_bytes? as f64, (self.of)(row)?))).collect();
+        points.sort_by(|one, other| one.0.total_cmp(&other.0));
+        if points.len() > 1 {
+            curves.push(Curve { colour: colour(Level::Floor), dashed: false, points });
+        }
+        curves
+    }
+
+    /// The lines' entries in the legend.
+    pub(super) fn keys(&self) -> Result<Vec<Key>> {
+        let mut levels: Vec<Level> = self.rows.iter().map(|row| row.level).collect();
+        levels.sort_unstable();
+        levels.dedup();
+        levels
+            .into_iter()
+            .map(|level| Ok(Key { name: name(level).to_owned(), swatch: swatch(level)? }))
+            .collect()
+    }
+}
+
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::L2 => "bound: one copy in L2",
+        Level::Llc => "bound: one copy in the last-level cache",
+        Level::Memory => "bound: one copy in memory",
+        Level::Floor => "floor: splice to trunc",
+    }
+}
+
+fn colour(level: Level) -> RGBColor {
+    match level {
+        Level::L2 => RGBColor(0xA8, 0xA8, 0xA8),
+        Level::Llc => RGBColor(0x7A, 0x7A, 0x7A),
+        Level::Memory => style::INK,
+        Level::Floor => RGBColor(0xCC, 0x79, 0xA7),
+    }
+}
+
+fn swatch(level: Level) -> Result<panel::Fragment> {
+    panel::fragment(22.0, 12.0, |root| {
+        let stroke = colour(level).stroke_width(fine(1.4).unsigned_abs());
+        let dashes: &[(f64, f64)] =
+            if level == Level::Floor { &[(1.0, 21.0)] } else { &[(1.0, 6.0), (9.0, 14.0), (17.0, 21.0)] };
+        for &(from, to) in dashes {
+            root.draw(&PathElement::new(vec![(fine(from), fine(6.0)), (fine(to), fine(6.0))], stroke))?;
+        }
+        Ok(String::new())
+    })
+}

@@ -1,0 +1,249 @@
+//! What the x-ray found: labels that the evidence refutes, copies per payload byte with their evidence, and on
+//! whose account the CPUs worked.
+
+use super::block::{Block, Field, Table, Text};
+use super::figures::stack;
+use super::subject::Subject;
+use super::tabular::{self, SURROUNDINGS};
+use super::words;
+use crate::cell::Side;
+use crate::record::category::Category;
+use crate::record::copies::{Evidence, Place, Verdict};
+use crate::record::roofline::Level;
+use crate::record::{Attribution, Copies};
+use crate::tables::{Setting, parse_key};
+use crate::xray::verdict::headline;
+
+/// Labels that the evidence refutes: what a reader must see before any figure.
+#[must_use]
+pub(super) fn refutations(subject: &Subject) -> Option<Block> {
+    let lines: Vec<Text> = verdicts(subject)
+        .into_iter()
+        .filter(|(verdict, ..)| *verdict == Verdict::Refuted)
+        .map(|(_, sentence, cells)| {
+            Text::default().strong("Label refuted").and(format!(": {sentence} (x-ray of {cells})."))
+        })
+        .collect();
+    (!lines.is_empty()).then_some(Block::List(lines))
+}
+
+/// Each thing that was said of a path, with the cells that it was said of, refutations first.
+fn verdicts(subject: &Subject) -> Vec<(Verdict, String, String)> {
+    let mut said: Vec<(Verdict, String, Vec<String>)> = Vec::new();
+    for rows in subject.run.examined.cells() {
+        let (verdict, sentence) = headline(rows);
+        let cell = parse_key(&rows[0].cell);
+        let name = cell.map(|cell| {
+            format!("{} with {}", words::bytes(cell.message_bytes), words::threads(cell.threads))
+        });
+        let name = name.unwrap_or_else(|| rows[0].cell.clone());
+        match said.iter_mut().find(|(one, other, _)| (*one, other.as_str()) == (verdict, sentence.as_str())) {
+            Some((.., cells)) => cells.push(name),
+            None => said.push((verdict, sentence, vec![name])),
+        }
+    }
+    said.sort_by_key(|(verdict, ..)| *verdict);
+    said.into_iter().map(|(verdict, sentence, cells)| (verdict, sentence, words::list(&cells))).collect()
+}
+
+/// The section on the x-ray; nothing where the run had none.
+#[must_use]
+pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
+    let examined = &subject.run.examined;
+    if examined.is_empty() {
+        return Vec::new();
+    }
+    let mut blocks = vec![
+        Block::section("X-ray"),
+        Block::Paragraph(
+            Text::from(
+                "Passes of their own after the timed trials: one samples the CPUs with call chains, one records every \
+                 call and copy that the kernel's tracepoints tell of. Every row is in ",
+            )
+            .code("copies.csv")
+            .and(", ")
+            .code("xray.csv")
+            .and(" and ")
+            .code("roofline.csv")
+            .and("."),
+        ),
+    ];
+    let label = |verdict: Verdict| verdict.to_string();
+    let lines = verdicts(subject).into_iter().map(|(verdict, sentence, cells)| {
+        Text::default().strong(label(verdict)).and(format!(": {sentence} ({cells})."))
+    });
+    blocks.push(Block::List(lines.collect()));
+    if let Some(share) = examined.least_attributed() {
+        let share = words::percent(share);
+        blocks.push(Block::says(format!(
+            "At least {share} of the samples of each end of each cell fell into a named category; the rest is counted \
+             as unattributed, and spread over nothing."
+        )));
+    }
+    blocks.push(Block::Table(copies(subject)));
+    let reasons = not_measurable(subject);
+    if !reasons.is_empty() {
+        blocks.extend([Block::part("Not measurable here"), Block::List(reasons)]);
+    }
+    let tables = [ownership(subject), categories(subject), bounds(subject)];
+    blocks.extend(tables.into_iter().filter(|table| !table.rows.is_empty()).map(Block::Table));
+    blocks
+}
+
+/// The fields that say which cell a row is of; absent for a key that is none.
+fn cell_fields(key: &str) -> Option<Vec<Field>> {
+    let cell = parse_key(key)?;
+    let mut fields = tabular::surroundings(&Setting::of(&cell));
+    fields.push(cell.send_path.into());
+    fields.extend([tabular::size(cell.message_bytes), tabular::threads(cell.threads)]);
+    Some(fields)
+}
+
+const CELL: [&str; 3] = ["path", "#size", "#threads"];
+
+fn table(caption: &str, rest: &[&str]) -> Table {
+    let names: Vec<&str> = CELL.iter().chain(rest).copied().collect();
+    Table::new(caption, &tabular::columns(&names))
+}
+
+fn copies(subject: &Subject) -> Table {
+    let mut table = table(
+        "Copies of each payload byte, by the evidence. Exact: every copy was recorded with its length. Flagged: the \
+         kernel's completions say so, a lower bound. Construction: the program is so written, and the samples agree. \
+         Sampled: samples show the copy, or that there is none.",
+        &["in user space", "into the kernel", "deferred", "to the receiver", "label"],
+    );
+    for rows in subject.run.examined.cells() {
+        let Some(mut fields) = cell_fields(&rows[0].cell) else { continue };
+        for place in [Place::User, Place::Kernel, Place::Deferred, Place::Receive] {
+            fields.push(rows.iter().find(|row| row.place == place).map(amount).unwrap_or_default().into());
+        }
+        fields.push(headline(rows).0.to_string().into());
+        table.push(fields);
+    }
+    table.without_constant(&SURROUNDINGS)
+}
+
+fn amount(row: &Copies) -> String {
+    match (row.copied_per_byte, row.evidence) {
+        (Some(count), evidence) => format!("{count:.3}, {evidence}"),
+        (None, Evidence::NotMeasurable) => Evidence::NotMeasurable.to_string(),
+        (None, evidence) => format!("present, {evidence}"),
+    }
+}
+
+/// Why figures are missing, each reason once with the paths that it holds for.
+fn not_measurable(subject: &Subject) -> Vec<Text> {
+    let mut reasons: Vec<(Place, &str, Vec<String>)> = Vec::new();
+    for row in subject.run.examined.copies.iter().filter(|row| row.evidence == Evidence::NotMeasurable) {
+        let path = parse_key(&row.cell).map_or_else(|| row.cell.clone(), |cell| cell.send_path);
+        let known = reasons.iter_mut().find(|(place, note, _)| (*place, *note) == (row.place, &*row.note));
+        match known {
+            Some((.., paths)) if paths.contains(&path) => {}
+            Some((.., paths)) => paths.push(path),
+            None => reasons.push((row.place, &row.note, vec![path])),
+        }
+    }
+    let line = |(place, note, paths): (Place, &str, Vec<String>)| {
+        let what = match place {
+            Place::User => "copies in user space",
+            Place::Kernel => "copies into the kernel",
+            Place::Deferred => "deferred copies",
+            Place::Receive => "copies to the receiver",
+        };
+        Text::default().strong(format!("{what} of {}", words::list(&paths))).and(format!(": {note}."))
+    };
+    reasons.into_iter().map(line).collect()
+}
+
+/// The two ends of each cell that was sampled, in the order of the file.
+fn ends<'a>(subject: &Subject<'a>) -> Vec<(&'a str, Side, Vec<&'a Attribution>)> {
+    let rows = &subject.run.examined.costs;
+    let groups = rows.chunk_by(|one, next| (&one.cell, one.side) == (&next.cell, next.side));
+    groups.map(|rows| (rows[0].cell.as_str(), rows[0].side, rows.iter().collect())).collect()
+}
+
+fn sum(rows: &[&Attribution], of: impl Fn(&Attribution) -> Option<f64>) -> Field {
+    let values: Vec<f64> = rows.iter().filter_map(|row| of(row)).collect();
+    match values.is_empty() {
+        true => "–".into(),
+        false => nanoseconds(values.iter().sum()),
+    }
+}
+
+fn nanoseconds(value: f64) -> Field {
+    Field::number(words::number(value), value)
+}
+
+/// On whose account the CPUs worked.
+fn ownership(subject: &Subject) -> Table {
+    let mut table = table(
+        "Ownership of cost: CPU time of each KiB of payload, ns, by who did the work. Softirq is work that a \
+         thread's own CPU time may not show, wherever it ran.",
+        &["end", "#user", "#system", "#softirq", "#all"],
+    );
+    for (cell, side, rows) in ends(subject) {
+        let Some(mut fields) = cell_fields(cell) else { continue };
+        fields.push(side.to_string().into());
+        fields.push(sum(&rows, |row| row.user_ns_per_kib));
+        fields.push(sum(&rows, |row| row.system_ns_per_kib));
+        fields.push(sum(&rows, |row| row.softirq_ns_per_kib));
+        fields.push(sum(&rows, |row| Some(row.ns_per_kib? - row.idle_ns_per_kib.unwrap_or_default())));
+        table.push(fields);
+    }
+    table.without_constant(&SURROUNDINGS)
+}
+
+/// CPU time by category; categories that are empty everywhere are left out.
+fn categories(subject: &Subject) -> Table {
+    let found = |category: &Category| {
+        subject.run.examined.costs.iter().any(|row| row.category == *category && row.samples > 0)
+    };
+    let categories: Vec<Category> = Category::ALL.into_iter().filter(found).collect();
+    let names: Vec<String> =
+        categories.iter().map(|&category| format!("#{}", stack::words_of(category))).collect();
+    let mut columns = vec!["end"];
+    columns.extend(names.iter().map(String::as_str));
+    let mut table = table("CPU time of each KiB of payload by category, ns, waiting left out.", &columns);
+    for (cell, side, rows) in ends(subject) {
+        let Some(mut fields) = cell_fields(cell) else { continue };
+        fields.push(side.to_string().into());
+        for &category in &categories {
+            let row = rows.iter().find(|row| row.category == category);
+            let value = row.and_then(|row| Some(row.ns_per_kib? - row.idle_ns_per_kib.unwrap_or_default()));
+            fields.push(value.map_or_else(|| "–".into(), nanoseconds));
+        }
+        table.push(fields);
+    }
+    table.without_constant(&SURROUNDINGS)
+}
+
+/// A bound's name for a reader.
+#[must_use]
+pub(super) fn bound(level: Level) -> &'static str {
+    match level {
+        Level::L2 => "one copy within the second-level cache",
+        Level::Llc => "one copy within the last-level cache",
+        Level::Memory => "one copy in memory",
+        Level::Floor => "floor: splice to trunc, no copy",
+    }
+}
+
+/// What no path of this machine can beat.
+fn bounds(subject: &Subject) -> Table {
+    let mut table = Table::new(
+        "Memory roofline of the sender's host, one CPU that only copies; and the floor, which copies nothing.",
+        &["bound", "wire", "#size", "#threads", "#throughput, Gb/s", "#CPU time, ns/KiB"],
+    );
+    for row in &subject.run.examined.bounds {
+        table.push(vec![
+            bound(row.level).into(),
+            row.wire.map(|wire| wire.to_string()).unwrap_or_default().into(),
+            row.message_bytes.map(tabular::size).unwrap_or_default(),
+            row.threads.map(tabular::threads).unwrap_or_default(),
+            nanoseconds(row.throughput_gbps),
+            row.ns_per_kib.map_or_else(|| "–".into(), nanoseconds),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,64 @@
+//! What the x-ray of a run found, as read from its files.
+
+use std::path::Path;
+
+use crate::record::{
+    Attribution, Column, Copies, Roofline, attribution, category::Category, copies, csv_file, roofline,
+};
+
+/// The x-ray's files of a run; empty where the run had none.
+#[derive(Clone, Debug, Default)]
+pub struct Examined {
+    /// Every row of `xray.csv`: CPU time by category.
+    pub costs: Vec<Attribution>,
+    /// Every row of `copies.csv`: copies per payload byte with their evidence, a cell's rows together.
+    pub copies: Vec<Copies>,
+    /// Every row of `roofline.csv`: what no path can beat.
+    pub bounds: Vec<Roofline>,
+}
+
+impl Examined {
+    /// Reads the files that are there. What cannot be read, and a last row that was cut off, is left out and
+    /// said so in `left_out`.
+    pub(super) fn load(dir: &Path, left_out: &mut Vec<String>) -> Self {
+        Self {
+            costs: rows(&dir.join("xray.csv"), &attribution::columns(), left_out),
+            copies: rows(&dir.join("copies.csv"), &copies::columns(), left_out),
+            bounds: rows(&dir.join("roofline.csv"), &roofline::columns(), left_out),
+        }
+    }
+
+    /// Whether the run had no x-ray, or none that came to a result.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.costs.is_empty() && self.copies.is_empty()
+    }
+
+    /// The rows of `copies.csv`, a cell's together.
+    pub fn cells(&self) -> impl Iterator<Item = &[Copies]> {
+        self.copies.chunk_by(|one, next| one.cell == next.cell)
+    }
+
+    /// The smallest share of an end's samples that fell into a named category; absent without samples.
+    #[must_use]
+    pub fn least_attributed(&self) -> Option<f64> {
+        let unnamed = self.costs.iter().filter(|row| row.category == Category::Unattributed);
+        unnamed.map(|row| 1.0 - row.share).reduce(f64::min)
+    }
+}
+
+fn rows<R: Default>(path: &Path, columns: &[Column<R>], left_out: &mut Vec<String>) -> Vec<R> {
+    if !path.exists() {
+        return Vec::new();
+    }
+    match csv_file::read(path, columns) {
+        Ok(rows) => {
+            left_out.extend(rows.truncated.map(|line| super::run::cut_off(path, line)));
+            rows.rows
+        }
+        Err(error) => {
+            left_out.push(format!("{error}; what this file holds of the x-ray is left out"));
+            Vec::new()
+        }
+    }
+}
