@@ -145,6 +145,42 @@ fn every_path_is_seen_for_what_it_copies() {
 }
 
 #[test]
+fn an_xray_alone_is_valid_and_has_a_report_that_refutations_head() {
+    const TEST: &str = "an_xray_alone_is_valid_and_has_a_report_that_refutations_head";
+    if !sees_everything(TEST) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut command = xray(&["--size", "64KiB", "--path", "two-copy", "--path", "zero-copy"]);
+    command.args(["--results", &scratch.text_path("results")]);
+    let ended = run(command);
+    let path = directory(&ended);
+    for verb in ["validate", "report"] {
+        let ended = run(copycost([verb, path.to_str().unwrap()]));
+        assert_eq!(ended.code(), Some(0), "{ended:?}");
+    }
+    let text = std::fs::read_to_string(path.join("report.md")).unwrap();
+    let verdict = text.split("## Verdict").nth(1).unwrap().trim_start();
+    assert!(
+        verdict.starts_with("- **Label refuted**: zero-copy on veth: 1 deferred copy for each byte"),
+        "{verdict}"
+    );
+    assert!(text.contains("## X-ray") && !text.contains("no trial went well"), "{text}");
+    let figure = std::fs::read_to_string(path.join("plots/xray-cpu-by-category.svg")).unwrap();
+    for words in ["two-copy sends", "zero-copy receives", "deferred copy", "gather copy (user space)"] {
+        assert!(figure.contains(words), "{words}");
+    }
+
+    // What is not as it was measured is found.
+    let copies = path.join("copies.csv");
+    let rows = std::fs::read_to_string(&copies).unwrap();
+    std::fs::write(&copies, rows.replacen("veth/two-copy", "veth/no-copy", 1)).unwrap();
+    let ended = run(copycost(["validate", path.to_str().unwrap()]));
+    assert_eq!(ended.code(), Some(3), "{ended:?}");
+    assert!(ended.stdout.contains("copies.csv, line 2, column cell: the manifest has no cell"), "{ended:?}");
+}
+
+#[test]
 fn planted_copies_are_counted_one_by_one_and_trunc_copies_nothing() {
     if !sees_everything("planted_copies_are_counted_one_by_one_and_trunc_copies_nothing") {
         return;

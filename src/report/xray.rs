@@ -1,12 +1,14 @@
 //! What the x-ray found: labels that the evidence refutes, copies per payload byte with their evidence, and on
 //! whose account the CPUs worked.
 
+use std::collections::HashMap;
+
 use super::block::{Block, Field, Table, Text};
 use super::figures::stack;
 use super::subject::Subject;
 use super::tabular::{self, SURROUNDINGS};
 use super::words;
-use crate::cell::Side;
+use crate::cell::{Cell, Side, Wire};
 use crate::record::category::Category;
 use crate::record::copies::{Evidence, Place, Verdict};
 use crate::record::roofline::Level;
@@ -29,21 +31,29 @@ pub(super) fn refutations(subject: &Subject) -> Option<Block> {
 
 /// Each thing that was said of a path, with the cells that it was said of, refutations first.
 fn verdicts(subject: &Subject) -> Vec<(Verdict, String, String)> {
-    let mut said: Vec<(Verdict, String, Vec<String>)> = Vec::new();
+    let mut said: Vec<(Verdict, String, Vec<Cell>)> = Vec::new();
+    let mut examined: HashMap<(Wire, String), usize> = HashMap::new();
     for rows in subject.run.examined.cells() {
+        let Some(cell) = parse_key(&rows[0].cell) else { continue };
+        *examined.entry((cell.wire, cell.send_path.clone())).or_default() += 1;
         let (verdict, sentence) = headline(rows);
-        let cell = parse_key(&rows[0].cell);
-        let name = cell.map(|cell| {
-            format!("{} with {}", words::bytes(cell.message_bytes), words::threads(cell.threads))
-        });
-        let name = name.unwrap_or_else(|| rows[0].cell.clone());
         match said.iter_mut().find(|(one, other, _)| (*one, other.as_str()) == (verdict, sentence.as_str())) {
-            Some((.., cells)) => cells.push(name),
-            None => said.push((verdict, sentence, vec![name])),
+            Some((.., cells)) => cells.push(cell),
+            None => said.push((verdict, sentence, vec![cell])),
         }
     }
     said.sort_by_key(|(verdict, ..)| *verdict);
-    said.into_iter().map(|(verdict, sentence, cells)| (verdict, sentence, words::list(&cells))).collect()
+    let named = |cells: &[Cell]| match &cells[0] {
+        one if cells.len() > 1 && examined[&(one.wire, one.send_path.clone())] == cells.len() => {
+            format!("all its {} cells", words::count(cells.len() as u64))
+        }
+        _ => words::list(&cells.iter().map(name).collect::<Vec<_>>()),
+    };
+    said.into_iter().map(|(verdict, sentence, cells)| (verdict, sentence, named(&cells))).collect()
+}
+
+fn name(cell: &Cell) -> String {
+    format!("{} with {}", words::bytes(cell.message_bytes), words::threads(cell.threads))
 }
 
 /// The section on the x-ray; nothing where the run had none.

@@ -37,7 +37,7 @@ pub(super) fn check(
 }
 
 /// The rows of a table; absent where there is no such file.
-fn rows<R: Default>(
+pub(super) fn rows<R: Default>(
     dir: &Path,
     file: &'static str,
     columns: &[Column<R>],

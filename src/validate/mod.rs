@@ -4,6 +4,7 @@
 //! must be checkable by those who did not measure it.
 
 mod derived;
+mod examined;
 mod manifest;
 mod streams;
 mod table;
@@ -68,6 +69,12 @@ pub fn validate(dir: &Path) -> anyhow::Result<Validation> {
         Err(error) => findings.file(error.to_string()),
     }
     checked.extend(derived::check(dir, &trials, &mut found));
+    let examined = examined::check(dir, &manifest, &mut found);
+    // An x-ray alone has no trials.
+    if trials.is_empty() && examined.iter().all(|(_, rows)| *rows == 0) {
+        Findings { file: "trials.csv", found: &mut found }.file("no whole row: no trial was recorded");
+    }
+    checked.extend(examined);
     Ok(Validation { violations: found, checked })
 }
 

@@ -96,9 +96,9 @@ impl<'a> Bounds<'a> {
 
 fn name(level: Level) -> &'static str {
     match level {
-        Level::L2 => "bound: one copy in L2",
-        Level::Llc => "bound: one copy in the last-level cache",
-        Level::Memory => "bound: one copy in memory",
+        Level::L2 => "roofline: one copy in L2",
+        Level::Llc => "roofline: one copy in the last-level cache",
+        Level::Memory => "roofline: one copy in memory",
         Level::Floor => "floor: splice to trunc",
     }
 }

@@ -152,7 +152,7 @@ impl Draft<'_, '_> {
         let mut panels = Panels::default();
         let bounds = Bounds::new(self.subject, self.condition, measure, bound);
         self.bounded_by_size(&mut panels, measure, "", &bounds)?;
-        let lines = "Broken lines: one CPU that only copies.";
+        let lines = "Broken lines, the memory roofline: one CPU that does nothing but copy.";
         let about = if bounds.has_copies() { format!("{about} {lines}") } else { about.to_owned() };
         self.finish(panels, about.trim_start())
     }

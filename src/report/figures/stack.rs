@@ -168,7 +168,9 @@ const BREADTH: f64 = 15.0;
 
 fn draw(title: &str, bars: &[Bar]) -> Result<Fragment> {
     let (top, bottom) = (26.0, 44.0);
-    let left = bars.iter().map(|bar| font::width(&bar.label, 11.0, false)).fold(0.0, f64::max) + 14.0;
+    // With room for the broader font that a page may be shown in.
+    let widest = bars.iter().map(|bar| font::width(&bar.label, 11.0, false)).fold(0.0, f64::max);
+    let left = widest * 1.15 + 14.0;
     let height = top + bottom + STEP * bars.len() as f64;
     panel::fragment(WIDTH, height, |root| {
         panel::text(root, title, (12.0, 4.0), 12.5, true, style::INK, (HPos::Left, VPos::Top))?;

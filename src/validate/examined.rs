@@ -1,0 +1,102 @@
+//! What must hold of the x-ray's files, where they are there.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::derived::rows;
+use super::table::Row;
+use super::violation::{Findings, Violation};
+use crate::record::copies::{Evidence, Verdict};
+use crate::record::{Attribution, Copies, Manifest, attribution, copies, roofline};
+
+/// How far sums of rounded figures may lie apart, as a share.
+const ROUNDING: f64 = 1e-6;
+
+/// Checks the files that are there, and gives their names with the number of whole rows.
+pub(super) fn check(
+    dir: &Path,
+    manifest: &Manifest,
+    found: &mut Vec<Violation>,
+) -> Vec<(&'static str, usize)> {
+    let mut checked = Vec::new();
+    if let Some(rows) = rows(dir, "xray.csv", &attribution::columns(), found) {
+        attributions(&rows, manifest, &mut Findings { file: "xray.csv", found });
+        checked.push(("xray.csv", rows.len()));
+    }
+    if let Some(rows) = rows(dir, "copies.csv", &copies::columns(), found) {
+        all_copies(&rows, manifest, &mut Findings { file: "copies.csv", found });
+        checked.push(("copies.csv", rows.len()));
+    }
+    if let Some(rows) = rows(dir, "roofline.csv", &roofline::columns(), found) {
+        let mut findings = Findings { file: "roofline.csv", found };
+        for Row { line, row } in &rows {
+            findings
+                .must(row.throughput_gbps > 0.0, *line, "throughput_gbps", || "not above zero".to_owned());
+        }
+        checked.push(("roofline.csv", rows.len()));
+    }
+    checked
+}
+
+fn known(cell: &str, manifest: &Manifest, line: u64, findings: &mut Findings) {
+    findings.must(manifest.cells.iter().any(|known| known == cell), line, "cell", || {
+        format!("the manifest has no cell `{cell}`")
+    });
+}
+
+/// Shares of one end of a pass are shares of a whole; a cost is the sum of its owners'.
+fn attributions(rows: &[Row<Attribution>], manifest: &Manifest, findings: &mut Findings) {
+    let mut ends: HashMap<_, (u64, u64, f64, Vec<_>)> = HashMap::new();
+    for Row { line, row } in rows {
+        known(&row.cell, manifest, *line, findings);
+        let end = ends.entry((&row.cell, row.rep, row.side)).or_insert((*line, 0, 0.0, Vec::new()));
+        end.1 += row.samples;
+        end.2 += row.share;
+        findings.must(!end.3.contains(&row.category), *line, "category", || {
+            format!("{} has a row already for this end of the pass", row.category)
+        });
+        end.3.push(row.category);
+        let owners =
+            [row.user_ns_per_kib, row.system_ns_per_kib, row.softirq_ns_per_kib, row.idle_ns_per_kib];
+        if let Some(all) = row.ns_per_kib {
+            let sum: f64 = owners.iter().flatten().sum();
+            findings.must((all - sum).abs() <= all.abs().max(1.0) * ROUNDING, *line, "ns_per_kib", || {
+                format!("{all} where user, system, softirq and idle come to {sum}")
+            });
+        }
+    }
+    for (line, samples, share, _) in ends.into_values() {
+        findings.must(samples == 0 || (share - 1.0).abs() <= ROUNDING * 15.0, line, "share", || {
+            format!("the shares of this end of the pass come to {share}")
+        });
+    }
+}
+
+/// A figure has the evidence that it names; what is not measurable says why, and is no zero.
+fn all_copies(rows: &[Row<Copies>], manifest: &Manifest, findings: &mut Findings) {
+    let mut seen: HashMap<(&str, _), u64> = HashMap::new();
+    for Row { line, row } in rows {
+        known(&row.cell, manifest, *line, findings);
+        if let Some(first) = seen.insert((&row.cell, row.place), *line) {
+            findings.at(*line, Some("place"), format!("line {first} has this place of the cell already"));
+        }
+        if row.evidence == Evidence::NotMeasurable {
+            let silent = row.copied_per_byte.is_none() && row.verdict == Verdict::NotMeasurable;
+            findings.must(silent, *line, "evidence", || {
+                "a figure or a verdict from what is not measurable here".to_owned()
+            });
+            findings.must(!row.note.is_empty(), *line, "note", || {
+                "it does not say why this is not measurable here".to_owned()
+            });
+        }
+        if row.evidence == Evidence::Exact
+            && let (Some(count), Some(copied), Some(moved)) =
+                (row.copied_per_byte, row.copied_bytes, row.call_bytes)
+        {
+            let ratio = copied as f64 / moved as f64;
+            findings.must((count - ratio).abs() <= ROUNDING, *line, "copied_per_byte", || {
+                format!("{count} where {copied} of {moved} bytes are {ratio}")
+            });
+        }
+    }
+}
