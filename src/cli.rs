@@ -232,6 +232,10 @@ pub struct AgentArgs {
     /// File with the token that a coordinator must know
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// Keep a network namespace for direct pairs, free of the packet filters that a container engine puts into
+    /// the agent's own; `copycost link` finds it there. Needs CAP_SYS_ADMIN
+    #[arg(long)]
+    pub pair_netns: bool,
     /// The coordinator is at the other end of standard input
     #[arg(long, hide = true, conflicts_with_all = ["listen", "token_file"])]
     pub inherited: bool,

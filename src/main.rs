@@ -64,7 +64,7 @@ fn agent(arguments: &AgentArgs) -> anyhow::Result<Exit> {
             None => Token::default(),
         };
         serve::allowed(arguments.listen, &token).map_err(UsageError)?;
-        serve::listen(arguments.listen, &token)?;
+        serve::listen(arguments.listen, &token, arguments.pair_netns)?;
     }
     Ok(Exit::Well)
 }

@@ -17,6 +17,7 @@ use super::frame::FrameError;
 use super::handshake::{self, CHILD_PATIENCE, PATIENCE, Token};
 use super::protocol::Welcome;
 use super::session::Session;
+use crate::link::PairNetns;
 use crate::output::{harmless, say};
 use crate::{counters, host};
 
@@ -60,7 +61,7 @@ pub fn inherited() -> anyhow::Result<()> {
         .domain()
         .context("standard input is no socket; --inherited is for a coordinator's own children")?;
     handshake::agent(&control, &Token::default(), CHILD_PATIENCE, || Ok(welcome()))?;
-    Session::new(control)?.serve()?;
+    Session::new(control, None)?.serve()?;
     Ok(())
 }
 
@@ -77,18 +78,25 @@ pub fn allowed(address: SocketAddr, token: &Token) -> Result<(), String> {
     ))
 }
 
-/// Serves coordinators on a TCP port, one at a time, for ever.
+/// Serves coordinators on a TCP port, one at a time, for ever. With `pair_netns` it keeps a network namespace of
+/// its own for direct pairs.
 ///
 /// # Errors
 /// When the port cannot be had, or an address beyond loopback has no token.
-pub fn listen(address: SocketAddr, token: &Token) -> anyhow::Result<()> {
+pub fn listen(address: SocketAddr, token: &Token, pair_netns: bool) -> anyhow::Result<()> {
     allowed(address, token).map_err(anyhow::Error::msg)?;
     raise_open_files();
     let listener = TcpListener::bind(address).with_context(|| {
         format!("cannot listen on {address}; is another agent there? choose with --listen")
     })?;
+    // Refused, a direct pair goes into the namespace that the agent is in, filters and all.
+    let pair = pair_netns.then(PairNetns::offer).transpose().unwrap_or_else(|error| {
+        say(format_args!("copycost agent: no namespace of its own for direct pairs: {error:#}"));
+        None
+    });
     let agent = Arc::new(Agent {
         token: token.clone(),
+        pair,
         // What the host is like is read once, while nobody measures.
         about: welcome(),
         busy: AtomicBool::new(false),
@@ -116,6 +124,7 @@ struct Handshake {
 /// What the threads of a listening agent share.
 struct Agent {
     token: Token,
+    pair: Option<Arc<PairNetns>>,
     about: Welcome,
     busy: AtomicBool,
     /// Oldest first.
@@ -159,7 +168,7 @@ impl Agent {
         handshakes.retain(|handshake| handshake.number != number);
         drop(handshakes);
         result?;
-        Session::new(socket)?.serve()?;
+        Session::new(socket, self.pair.clone())?.serve()?;
         Ok(())
     }
 

@@ -19,11 +19,12 @@ use super::order::{Order, Role};
 use super::protocol::{HostTimes, Reply, Report, Request, StreamReport};
 use super::{receiver, sender, streams};
 use crate::failure::Failure;
+use crate::host;
+use crate::link::{self, PairNetns};
 use crate::record::End;
 use crate::xray::roofline;
 use crate::xray::symbols::Symbols;
 use crate::xray::watch::Watcher;
-use crate::{host, link};
 
 /// What the state machine is fed with.
 enum Event {
@@ -139,6 +140,8 @@ pub struct Session {
     trial: Option<Trial>,
     /// Names of addresses, kept from one x-ray pass to the next.
     symbols: Symbols,
+    /// Where streams over a direct pair are, if not where the agent is.
+    pair: Option<Arc<PairNetns>>,
 }
 
 impl Session {
@@ -146,7 +149,7 @@ impl Session {
     ///
     /// # Errors
     /// When the connection cannot be watched.
-    pub fn new(control: Socket) -> std::io::Result<Self> {
+    pub fn new(control: Socket, pair: Option<Arc<PairNetns>>) -> std::io::Result<Self> {
         let (sender, events) = channel();
         let mut input = control.try_clone()?;
         input.set_read_timeout(None)?;
@@ -164,7 +167,7 @@ impl Session {
                 }
             }
         })?;
-        Ok(Self { control, events, sender, trial: None, symbols: Symbols::new() })
+        Ok(Self { control, events, sender, trial: None, symbols: Symbols::new(), pair })
     }
 
     /// Serves the coordinator until it is gone. A trial in hand is then dropped.
@@ -334,8 +337,16 @@ impl Session {
                 let levels = roofline::measure(cpu, &host::read().caches);
                 self.reply(&Reply::Roofline { levels })
             }
-            Request::Describe { address } => self.reply(&Reply::Interface { link: interface(address) }),
+            Request::Describe { address } => {
+                let link = within(self.towards(address).as_deref(), || interface(address));
+                self.reply(&Reply::Interface { link: link.ok().flatten() })
+            }
         }
+    }
+
+    /// The namespace of direct pairs, where a pair in it leads to the address.
+    fn towards(&self, address: std::net::IpAddr) -> Option<Arc<PairNetns>> {
+        self.pair.clone().filter(|pair| pair.reaches(address))
     }
 
     fn advance(&mut self, number: u64, phase: u8) {
@@ -373,13 +384,16 @@ impl Session {
                 trial.nonce =
                     getrandom::u64().map_err(|error| Failure::Failed(format!("getrandom: {error}")))?;
                 let nonce = trial.nonce;
-                let (listener, address) = streams::listen(&order, listen)?;
+                let pair = self.towards(listen);
+                let (listener, address) = within(pair.as_deref(), || streams::listen(&order, listen))??;
                 let gather = move || streams::accept(&listener, &order, nonce, given_up);
                 (Box::new(gather), Some(Reply::Listening { trial: number, address, nonce }))
             }
             Role::Receive { peer, nonce } => {
                 trial.nonce = nonce;
-                (Box::new(move || streams::connect(&order, peer, nonce)), None)
+                let pair = self.towards(peer.ip());
+                let gather = move || within(pair.as_deref(), || streams::connect(&order, peer, nonce))?;
+                (Box::new(gather), None)
             }
         };
         trial.workers.push(spawn("streams", move || {
@@ -432,6 +446,14 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
             "starting a thread: {error}; see `ulimit -u` and the container's pids limit"
         ))
     })
+}
+
+/// Runs `work` in the namespace of direct pairs, or where the agent is.
+fn within<T: Send>(pair: Option<&PairNetns>, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+    match pair {
+        Some(pair) => pair.within(work).map_err(Failure::io("the namespace of the direct pair")),
+        None => Ok(work()),
+    }
 }
 
 /// The interface that carries a local address.

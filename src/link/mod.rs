@@ -3,6 +3,7 @@
 //!
 //! - [`namespace`]: an agent process enters a network namespace of its own, as root or without.
 //! - [`pair`]: a short-lived process joins two namespaces by one veth pair.
+//! - [`pair_netns`]: where an agent in a container keeps its end of a direct pair, past packet filters.
 //! - [`wire`]: an agent reads back what its traffic goes through.
 //! - [`offload`]: the offloads of an interface, read and set.
 //! - [`args`]: the command `copycost link`.
@@ -14,6 +15,7 @@ pub mod child;
 pub mod namespace;
 pub mod offload;
 pub mod pair;
+pub mod pair_netns;
 mod refusal;
 mod rtnl;
 pub mod wire;
@@ -25,5 +27,6 @@ pub use args::LinkArgs;
 pub use namespace::{Entered, NsRef, enter_new_netns, join_user_ns_then_new_netns};
 pub use offload::Offload;
 pub use pair::{LinkSpec, Made, create, delete};
+pub use pair_netns::PairNetns;
 pub use refusal::Refusal;
 pub use wire::{describe, interface_of, interface_towards};

@@ -155,6 +155,11 @@ impl Netns {
         Ok(Self { file: open(&reference.path(), &name)?, name })
     }
 
+    /// The one that an agent keeps for direct pairs.
+    pub(super) fn of_agent(file: File) -> Self {
+        Self { file, name: "an agent's network namespace for direct pairs".to_owned() }
+    }
+
     /// The one that the calling thread is in.
     pub(super) fn own() -> Result<Self> {
         Self::open(&NsRef::Path("/proc/thread-self/ns/net".into()))

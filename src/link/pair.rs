@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::namespace::{Netns, NsRef, join_user_ns};
 use super::offload::{self, Offload};
+use super::pair_netns;
 use super::refusal::Refusal;
 use super::rtnl::{Interface, Rtnl, VethEnd};
 
@@ -204,6 +205,11 @@ fn enter_both(spec: &LinkSpec) -> Result<(End<'_>, End<'_>)> {
         join_user_ns(path)?;
     }
     let end = |netns: Netns, name, address| {
+        netns.enter()?;
+        let netns = match pair_netns::asked_for()? {
+            Some(file) => Netns::of_agent(file),
+            None => netns,
+        };
         netns.enter()?;
         let rtnl = Rtnl::open().context("cannot open a netlink socket")?;
         anyhow::Ok(End { is_foreign: !netns.is(&own)?, netns, rtnl, name, address })

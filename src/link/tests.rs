@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -69,11 +70,21 @@ fn obey(command: &str) -> Result<String> {
         "towards" => interface_towards(rest.parse()?).unwrap_or_default(),
         "lo" => format!("{:?}", rtnl::Rtnl::open()?.by_name("lo")?.context("no lo")?.is_up),
         "names" => names()?.join(" "),
+        "offer" => OFFERED.set(PairNetns::offer()?).map_or("twice", |()| "offered").to_owned(),
+        "names-within" => offered()?.within(names)??.join(" "),
+        "reaches" => offered()?.reaches(rest.parse()?).to_string(),
         "index" => {
             rtnl::Rtnl::open()?.by_name(rest)?.map(|found| found.index.to_string()).unwrap_or_default()
         }
         _ => unreachable!("{command}"),
     })
+}
+
+/// What this end keeps for direct pairs.
+static OFFERED: OnceLock<Arc<PairNetns>> = OnceLock::new();
+
+fn offered() -> Result<&'static PairNetns> {
+    OFFERED.get().map(Arc::as_ref).context("nothing was offered")
 }
 
 /// Interfaces of the namespace that the calling thread is in; `/sys` would show those of where it was mounted.
@@ -186,6 +197,32 @@ fn a_pair_joins_two_namespaces(test: &str, rootless: bool) {
         ask(&mut sender, "names") == "lo"
     });
     assert!(gone, "the pair outlived one of its namespaces");
+}
+
+#[test]
+fn a_pair_goes_into_the_namespaces_that_agents_keep_for_it() {
+    let Some((mut sender, mut receiver)) =
+        two_ends("a_pair_goes_into_the_namespaces_that_agents_keep_for_it", false)
+    else {
+        return;
+    };
+    for end in [&mut sender, &mut receiver] {
+        assert_eq!(ask(end, "offer"), "offered");
+        assert!(ask(end, "offer").contains("another agent in this network namespace"));
+        assert_eq!(ask(end, "reaches 198.19.0.2"), "false");
+    }
+    let spec = LinkSpec { keep: true, ..spec_of(&sender, &receiver) };
+    for _ in 0..2 {
+        create_in_child(&spec, false).unwrap();
+        for end in [&mut sender, &mut receiver] {
+            assert_eq!(ask(end, "names"), "lo", "the pair is where the filters are");
+            assert_eq!(ask(end, "names-within"), "lo copycost0");
+            assert_eq!(ask(end, "reaches 198.19.0.1"), "true");
+            assert_eq!(ask(end, "reaches 203.0.113.1"), "false");
+        }
+    }
+    assert!(answer(|| Ok(delete(&spec)?.to_string())).unwrap() == "true");
+    assert_eq!(ask(&mut sender, "names-within"), "lo");
 }
 
 #[test]

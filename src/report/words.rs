@@ -4,6 +4,9 @@ use crate::stats::Interval;
 use crate::tables::{Difference, Estimate, RatioRow};
 use crate::units;
 
+/// Ratio of the ends of an interval beyond which it says nothing.
+const WIDE: f64 = 100.0;
+
 /// A number with three significant digits, whole from a hundred on, thousands apart: `0.0512`, `30.2`, `4,682`.
 #[must_use]
 pub fn number(value: f64) -> String {
@@ -100,6 +103,9 @@ fn ratio_parts(ratio: &Estimate) -> (String, &'static str, String) {
         if text.trim_start_matches(['-', '0', '.']).is_empty() { "0".to_owned() } else { text }
     };
     let ends = ratio.interval().map(|ends| {
+        if ends.high > WIDE * ends.low {
+            return " [too wide to say]".to_owned();
+        }
         let (one, other) = (change(ends.low), change(ends.high));
         let (from, to) = if sign < 0.0 { (other, one) } else { (one, other) };
         let dash = if from.starts_with('-') || to.starts_with('-') { " to " } else { "–" };
@@ -118,9 +124,6 @@ pub fn judged(row: &RatioRow, other: &str) -> String {
         Difference::Unjudged => format!("{}, without an interval to judge by", ratio_to(&row.ratio, other)),
     }
 }
-
-/// Ratio of the ends of an interval beyond which it says nothing.
-const WIDE: f64 = 100.0;
 
 /// A ratio of costs or counts: `3.20 times [2.90–3.50]`.
 #[must_use]
@@ -225,6 +228,7 @@ mod tests {
         assert_eq!(interval(Interval { low: -1.0, high: 2.0 }), "[-1.00 to 2.00]");
         assert_eq!(ratio(&of(0.99, 0.95, 1.03)), "1 % slower [-3 to 5 %]");
         assert_eq!(ratio(&of(1.8, 1.7, 1.9)), "1.80 times as fast [1.70–1.90]");
+        assert_eq!(ratio(&of(0.8, 0.05, 13.4)), "20 % slower [too wide to say]");
         assert_eq!(ratio(&Estimate { value: Some(0.9), ..Estimate::default() }), "10 % slower");
         assert_eq!(ratio(&of(0.998, 0.99, 1.004)), "0.2 % slower [-0.4 to 1.0 %]");
         assert_eq!(ratio_to(&of(0.81, 0.77, 0.86), "two-copy"), "19 % slower than two-copy [14–23 %]");

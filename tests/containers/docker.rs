@@ -125,7 +125,7 @@ impl DockerLab {
 
     /// An agent with the rights that `compose.yaml` gives it, well by its own health check.
     pub fn agent(&self, name: &str) -> Container<GenericImage> {
-        let arguments = ["agent", "--listen", "0.0.0.0:7010", "--token-file", "/token"];
+        let arguments = ["agent", "--listen", "0.0.0.0:7010", "--token-file", "/token", "--pair-netns"];
         self.agent_with(name, &arguments).start().expect("an agent that is well")
     }
 
