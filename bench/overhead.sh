@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What does copycost's own loop cost? Interleaved pairs on one veth pair, pinned alike: copycost against a
-# minimal C loop that makes the same calls, and plain-send against iperf3. Prints the ratio of medians
-# (copycost over the other) and the range of the paired ratios; asserts nothing.
+# minimal C loop that makes the same calls, plain-send against iperf3, and sendfile and splice, where they are
+# asked for, against iperf3 -Z, which is sendfile too. Prints the ratio of medians (copycost over the other) and
+# the range of the paired ratios; asserts nothing.
 #
 #   bench/overhead.sh [PAIRS] [PATH ...]       default: 7 pairs of plain-send, two-copy and one-copy
 #
@@ -56,11 +57,11 @@ minimal() { # PATH SIZE -> Gb/s
     cat "$scratch/minimal.out"
 }
 
-iperf() { # SIZE -> Gb/s, over a second (its shortest time) after a second that is left out
+iperf() { # SIZE [OPTION] -> Gb/s, over a second (its shortest time) after a second that is left out
     timeout 20 ip netns exec "$ns_a" taskset -c 0 iperf3 -s -1 -B "$sender_addr" -p 7030 >/dev/null &
     local server=$!
     sleep 0.1
-    timeout 20 ip netns exec "$ns_b" taskset -c 1 iperf3 -c "$sender_addr" -p 7030 -R -C cubic -l "$1" -J \
+    timeout 20 ip netns exec "$ns_b" taskset -c 1 iperf3 -c "$sender_addr" -p 7030 -R -C cubic -l "$1" -J ${2:+"$2"} \
         -O 1 -t 1 2>/dev/null |
         awk -F'[:,]' '/"sum_received"/ { there = 1 } there && /"bits_per_second"/ { print $2 / 1e9; exit }'
     wait "$server" || true
@@ -87,6 +88,7 @@ summary() { # NAME FILE of lines "ours theirs"
 printf '%-32s %9s %9s %8s %8s   %s\n' "" copycost other "medians" paired "range of pairs"
 for size in "${sizes[@]}"; do
     for path in "${paths[@]}"; do
+        [[ $path != sendfile && $path != splice ]] || continue
         for ((pair = 0; pair < pairs; pair++)); do
             if ((pair % 2)); then
                 other=$(minimal "$path" "$size") ours=$(copycost "$path" "$size")
@@ -97,10 +99,16 @@ for size in "${sizes[@]}"; do
         done >"$scratch/pairs"
         summary "$path $size B / C loop" "$scratch/pairs"
     done
-    if command -v iperf3 >/dev/null && [[ " ${paths[*]} " == *" plain-send "* ]]; then
+    command -v iperf3 >/dev/null || continue
+    for path in "${paths[@]}"; do
+        case $path in
+            plain-send) option= ;;
+            sendfile | splice) option=-Z ;;
+            *) continue ;;
+        esac
         for ((pair = 0; pair < pairs; pair++)); do
-            echo "$(copycost plain-send "$size") $(iperf "$size")"
+            echo "$(copycost "$path" "$size") $(iperf "$size" "$option")"
         done >"$scratch/pairs"
-        summary "plain-send $size B / iperf3" "$scratch/pairs"
-    fi
+        summary "$path $size B / iperf3${option:+ $option}" "$scratch/pairs"
+    done
 done
