@@ -68,6 +68,8 @@ fn judge_compose(plugin: &Ran, standalone: &Ran) -> Finding {
     match (plugin, standalone) {
         (Ran::Well(version), _) => Finding::ok(check, format!("docker compose {version}")),
         (_, Ran::Well(version)) => Finding::ok(check, format!("docker-compose {version}")),
+        (Ran::Hung, _) => Finding::note(check, "`docker compose version` hangs"),
+        (_, Ran::Hung) => Finding::note(check, "`docker-compose version` hangs"),
         _ => Finding::note(check, "not installed; only the container lab needs it")
             .with_remedy("install the Compose plugin, on Debian and Ubuntu `apt-get install docker-compose`"),
     }
@@ -142,6 +144,7 @@ mod tests {
         assert_eq!(judge_compose(&well("2.30.1"), &Ran::Absent).found, "docker compose 2.30.1");
         assert_eq!(judge_compose(&none, &well("1.29.2")).found, "docker-compose 1.29.2");
         assert_eq!(judge_compose(&none, &Ran::Absent).verdict, Verdict::Note);
+        assert!(judge_compose(&none, &Ran::Hung).found.contains("hangs"));
     }
 
     #[test]
