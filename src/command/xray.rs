@@ -133,31 +133,28 @@ fn figure(row: &Copies) -> String {
     }
 }
 
-/// CPU time per KiB by category: a column a cell and side.
+/// CPU time per KiB: a row a cell and side, a column a category that was found anywhere.
 fn costs_table(examined: &[(&Cell, Vec<Copies>)], costs: &[Attribution]) -> String {
+    let found = |category: &Category| costs.iter().any(|row| row.category == *category && row.samples > 0);
+    let categories: Vec<Category> = Category::ALL.into_iter().filter(found).collect();
     let mut table = new_table();
-    let mut header = vec!["CPU ns per KiB".to_owned()];
-    for (cell, _) in examined {
-        header.push(format!("{}\n{}\nsender", cell.send_path, dimensions(cell)));
-        header.push("\n\nreceiver".to_owned());
-    }
+    let mut header = vec!["CPU ns\nper KiB".to_owned(), String::new(), String::new()];
+    header.extend(categories.iter().map(|category| category.to_string().replace('-', "\n")));
     table.set_header(header);
-    for category in Category::ALL {
-        let mut line = vec![category.to_string()];
-        for (cell, _) in examined {
-            for side in [Side::Sender, Side::Receiver] {
-                let row = costs
-                    .iter()
-                    .find(|row| row.cell == cell.key() && row.side == side && row.category == category);
-                line.push(
-                    row.and_then(|row| row.ns_per_kib)
-                        .map_or_else(|| "–".to_owned(), |ns| format!("{ns:.1}")),
-                );
-            }
+    for (cell, _) in examined {
+        for side in [Side::Sender, Side::Receiver] {
+            let key = cell.key();
+            let of = |category: &Category| {
+                let row =
+                    costs.iter().find(|row| row.cell == key && row.side == side && row.category == *category);
+                row.and_then(|row| row.ns_per_kib).map_or_else(|| "–".to_owned(), |ns| format!("{ns:.0}"))
+            };
+            let mut line = vec![cell.send_path.clone(), dimensions(cell), side.to_string()];
+            line.extend(categories.iter().map(of));
+            table.add_row(line);
         }
-        table.add_row(line);
     }
-    for index in 1..=examined.len() * 2 {
+    for index in 3..3 + categories.len() {
         if let Some(column) = table.column_mut(index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
