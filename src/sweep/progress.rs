@@ -26,7 +26,7 @@ impl Progress {
         let target =
             if plain || quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(4) };
         let bar = ProgressBar::with_draw_target(Some(remaining), target);
-        let style = ProgressStyle::with_template("{bar:24.cyan/blue} {pos}/{len} {msg}");
+        let style = ProgressStyle::with_template("{bar:24.cyan/blue} {pos}/{len} {wide_msg}");
         bar.set_style(style.expect("the template is well formed").progress_chars("━╸─"));
         Self { bar, plain: plain && !quiet, started: Instant::now(), begun: 0 }
     }
