@@ -21,6 +21,7 @@
 //! Either agent may send `Broken` at any time after `Prepare`; it has then dropped the trial. Every frame
 //! carries the trial's number, so that one of an earlier trial is recognised and ignored.
 
+mod event;
 pub mod frame;
 pub mod gate;
 pub mod handshake;
@@ -31,3 +32,4 @@ pub mod sender;
 pub mod serve;
 pub mod session;
 pub mod streams;
+mod thread;

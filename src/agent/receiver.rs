@@ -7,10 +7,11 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::Socket;
 
+use super::event::Notes;
 use super::gate::{Gate, HELD, MEASURE, PREPARED, STOP, WARM_UP};
 use super::order::Order;
 use super::protocol::StreamReport;
-use super::session::{Notes, pin};
+use super::thread::pin;
 use crate::counters::ThreadCounters;
 use crate::failure::Failure;
 use crate::pattern::Pattern;

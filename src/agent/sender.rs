@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
+use super::event::Notes;
 use super::gate::{Gate, HELD, MEASURE, PREPARED, WARM_UP};
 use super::order::Order;
 use super::protocol::StreamReport;
-use super::session::{Notes, pin};
+use super::thread::pin;
 use crate::counters::ThreadCounters;
 use crate::failure::Failure;
 use crate::path::{self, Tally};

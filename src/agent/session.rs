@@ -9,14 +9,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
-use nix::unistd::Pid;
 use socket2::Socket;
 
+use super::event::{Event, Notes};
 use super::frame::{self, CAP, FrameError};
 use super::gate::{self, Gate};
 use super::order::{Order, Role};
 use super::protocol::{HostTimes, Reply, Report, Request, StreamReport};
+use super::thread::{own_descriptors, spawn};
 use super::{receiver, sender, streams};
 use crate::failure::Failure;
 use crate::host;
@@ -25,67 +25,6 @@ use crate::record::End;
 use crate::xray::roofline;
 use crate::xray::symbols::Symbols;
 use crate::xray::watch::Watcher;
-
-/// What the state machine is fed with.
-enum Event {
-    Frame(Request),
-    Lost(FrameError),
-    /// The streams of trial 0 stand, or not.
-    Streams(u64, Result<Vec<Socket>, Failure>),
-    /// A worker of the trial, by its thread id, is ready.
-    Ready(u64, u32),
-    Held(u64, u32, u64),
-    Began(u64),
-    Measured(u64),
-    Done(u64, u32, Box<Result<StreamReport, Failure>>),
-}
-
-/// How a worker tells the session where it is.
-pub(super) struct Notes {
-    trial: u64,
-    events: Sender<Event>,
-}
-
-impl Notes {
-    /// Streams, buffers and counters stand.
-    pub(super) fn ready(&self) {
-        let _ = self.events.send(Event::Ready(self.trial, nix::unistd::gettid().as_raw() as u32));
-    }
-
-    /// The stream pauses after this many bytes.
-    pub(super) fn held(&self, index: u32, bytes: u64) {
-        let _ = self.events.send(Event::Held(self.trial, index, bytes));
-    }
-
-    /// The window begins now.
-    pub(super) fn began(&self) {
-        let _ = self.events.send(Event::Began(self.trial));
-    }
-
-    /// The window is over.
-    pub(super) fn measured(&self) {
-        let _ = self.events.send(Event::Measured(self.trial));
-    }
-}
-
-/// Binds the calling thread to the CPU that the order has for stream `index`.
-pub(super) fn pin(order: &Order, index: u32) -> Result<Option<usize>, Failure> {
-    let Some(cpu) = order.cpu(index) else { return Ok(None) };
-    let mut set = CpuSet::new();
-    set.set(cpu).and_then(|()| sched_setaffinity(Pid::from_raw(0), &set)).map_err(|errno| {
-        Failure::Unsupported(format!(
-            "pinning to CPU {cpu}: {errno}; set `pin: none`, or name CPUs that doctor lists"
-        ))
-    })?;
-    Ok(Some(cpu))
-}
-
-/// Gives the calling thread a table of descriptors of its own. In a table that threads share, the kernel counts
-/// the users of a file in every call (fdget), which is a tenth of the cost of a small send; a program of one
-/// thread, which a worker stands for, does not pay it. Where the call is refused, the worker pays it too.
-fn own_descriptors() {
-    let _ = unshare(CloneFlags::CLONE_FILES);
-}
 
 /// The trial in hand.
 struct Trial {
@@ -438,14 +377,6 @@ impl Session {
         self.trial = None;
         self.reply(&Reply::Report { trial: number, report })
     }
-}
-
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure> {
-    std::thread::Builder::new().name(name.to_owned()).stack_size(256 << 10).spawn(work).map_err(|error| {
-        Failure::Unsupported(format!(
-            "starting a thread: {error}; see `ulimit -u` and the container's pids limit"
-        ))
-    })
 }
 
 /// Runs `work` in the namespace of direct pairs, or where the agent is.

@@ -3,8 +3,12 @@
 pub mod health;
 pub mod measure;
 pub mod paths;
+mod source;
 pub mod sweep;
 pub mod xray;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 
@@ -36,6 +40,16 @@ fn lab(arguments: &LabArgs, grids: Option<LabKind>, link: &LinkOptions) -> anyho
     let addresses =
         Addresses { sender, receiver: arguments.receiver.clone(), wires: arguments.wires.clone() };
     Lab::remote(&addresses, &token)
+}
+
+/// A flag that Ctrl-C and SIGTERM set; the second signal ends the program at once.
+fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, Exit::Unable as i32, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
 }
 
 /// Writes to standard output.

@@ -1,20 +1,18 @@
 //! `copycost sweep`: from a grid file to a run directory.
 
-use std::io::Read;
-use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, ensure};
 
+use super::source::{grid_of, read_grid, read_manifest};
 use super::xray::conclude as conclude_xray;
-use super::{Exit, UsageError, lab, print};
+use super::{Exit, lab, print, stop_flag};
 use crate::cell::{Cell, Wire};
 use crate::cli::{LabArgs, SweepArgs};
-use crate::grid::{Grid, LabKind, builtin};
+use crate::grid::{Grid, LabKind};
 use crate::lab::Lab;
 use crate::output::say;
-use crate::record::{Manifest, Status, Trial};
+use crate::record::{Status, Trial};
 use crate::report;
 use crate::sweep::passes::Passes;
 use crate::sweep::plan::Plan;
@@ -23,11 +21,6 @@ use crate::sweep::run_dir::RunDir;
 use crate::sweep::{Ended, manifest, run as sweep, table};
 use crate::tables::Run;
 use crate::units;
-
-/// Largest grid file, bytes: hundreds of times what a person writes.
-const LARGEST_GRID: u64 = 1 << 20;
-/// Largest manifest that is taken from a file or a pipe: it lists every cell of a grid.
-const LARGEST_MANIFEST: u64 = 32 << 20;
 
 /// Runs the sweep.
 ///
@@ -164,62 +157,6 @@ fn conclude(
 fn make_report(run: &RunDir) -> anyhow::Result<String> {
     let written = report::write(&Run::load(run.path())?)?;
     Ok(written.verdict.iter().map(|line| format!("{line}\n")).collect::<String>() + "\n")
-}
-
-/// A flag that Ctrl-C and SIGTERM set; the second signal ends the program at once.
-pub(super) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, Exit::Unable as i32, Arc::clone(&stop))?;
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
-    Ok(stop)
-}
-
-/// Reads a grid from a file, or a built-in one by its name.
-pub(super) fn read_grid(path: Option<&Path>) -> anyhow::Result<Grid> {
-    let path = path.unwrap_or(Path::new(builtin::DEFAULT));
-    let text = match (read_text(path, LARGEST_GRID), path.to_str().and_then(builtin::find)) {
-        (Ok(text), _) => text,
-        (Err(_), Some(text)) => text.to_owned(),
-        (Err(error), None) => {
-            return Err(UsageError(format!(
-                "grid {}: {error}; give a YAML file, or one of the built-in grids {}",
-                path.display(),
-                builtin::names()
-            ))
-            .into());
-        }
-    };
-    Grid::parse(&text).map_err(|error| UsageError(format!("grid {}: {error}", path.display())).into())
-}
-
-/// The manifest of a run, named by its directory or by the manifest itself.
-fn read_manifest(run: &Path) -> anyhow::Result<Manifest> {
-    let path = if run.is_dir() { run.join("manifest.json") } else { run.to_owned() };
-    let refuse = |why: String| UsageError(format!("{}: {why}; give a run's directory", path.display()));
-    let text = read_text(&path, LARGEST_MANIFEST).map_err(|error| refuse(error.to_string()))?;
-    Ok(Manifest::parse(&text).map_err(refuse)?)
-}
-
-/// The grid that a run was made from.
-fn grid_of(manifest: &Manifest, run: &Path) -> anyhow::Result<Grid> {
-    Grid::parse(&manifest.grid)
-        .map_err(|error| anyhow::anyhow!("{}: the grid in its manifest: {error}", run.display()))
-}
-
-/// Reads a file whole, or standard input where `-` is named, unless it is larger than it can be.
-fn read_text(path: &Path, largest: u64) -> std::io::Result<String> {
-    let mut text = String::new();
-    let input: Box<dyn Read> = match path.to_str() {
-        Some("-") => Box::new(std::io::stdin()),
-        _ => Box::new(std::fs::File::open(path)?),
-    };
-    let read = input.take(largest + 1).read_to_string(&mut text)?;
-    if read as u64 > largest {
-        return Err(std::io::Error::other(format!("it has more than {}", units::size(largest))));
-    }
-    Ok(text)
 }
 
 /// What would be run.

@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::sweep::{read_grid, stop_flag};
-use super::{Exit, UsageError, lab, print};
+use super::source::read_grid;
+use super::{Exit, UsageError, lab, print, stop_flag};
 use crate::cell::{Cell, Side};
 use crate::cli::XrayArgs;
 use crate::grid::Grid;

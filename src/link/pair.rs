@@ -17,9 +17,7 @@ use super::offload::{self, Offload};
 use super::pair_netns;
 use super::refusal::Refusal;
 use super::rtnl::{Interface, Rtnl, VethEnd};
-
-/// What the names of our interfaces begin with.
-pub const NAME_PREFIX: &str = "copycost";
+use super::wire::NAME_PREFIX;
 
 /// The name of both ends where none is given.
 pub const DEFAULT_NAME: &str = "copycost0";

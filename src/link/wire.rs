@@ -6,10 +6,12 @@ use std::net::IpAddr;
 use anyhow::{Context, Result};
 
 use super::offload;
-use super::pair::NAME_PREFIX;
 use super::rtnl::{Interface, Rtnl};
 use crate::cell::Wire;
 use crate::record::manifest::Link;
+
+/// What the names of our interfaces begin with.
+pub const NAME_PREFIX: &str = "copycost";
 
 /// Name of the interface that has the address `local`; absent when none has, or netlink does not say.
 #[must_use]

@@ -44,6 +44,15 @@ pub struct Rows<R> {
     pub truncated: Option<u64>,
 }
 
+impl<R> Rows<R> {
+    /// What to say of a last row that was cut off.
+    #[must_use]
+    pub fn cut_off(&self, file: &Path) -> Option<String> {
+        let line = self.truncated?;
+        Some(format!("{}, line {line}: the row is cut off in the middle and left out", file.display()))
+    }
+}
+
 /// Reads every whole row of a file. A last line without its newline was cut off in the middle: it is
 /// left out and reported in [`Rows::truncated`].
 ///

@@ -53,7 +53,7 @@ fn rows<R: Default>(path: &Path, columns: &[Column<R>], left_out: &mut Vec<Strin
     }
     match csv_file::read(path, columns) {
         Ok(rows) => {
-            left_out.extend(rows.truncated.map(|line| super::run::cut_off(path, line)));
+            left_out.extend(rows.cut_off(path));
             rows.rows
         }
         Err(error) => {

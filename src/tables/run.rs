@@ -81,7 +81,7 @@ impl Run {
             (trials, streams.join().expect("the reader does not panic"))
         });
         let trials = trials.map_err(|error| refuse(error.to_string()))?;
-        left_out.extend(trials.truncated.map(|line| cut_off(&trials_file, line)));
+        left_out.extend(trials.cut_off(&trials_file));
         let examined = Examined::load(dir, &mut left_out);
         if trials.rows.is_empty() && examined.is_empty() {
             return Err(refuse(format!(
@@ -92,7 +92,7 @@ impl Run {
 
         let streams = match streams {
             Ok(streams) => {
-                left_out.extend(streams.truncated.map(|line| cut_off(&streams_file, line)));
+                left_out.extend(streams.cut_off(&streams_file));
                 streams.rows
             }
             Err(error) => {
@@ -102,8 +102,4 @@ impl Run {
         };
         Ok(Self { dir: dir.to_owned(), manifest, trials: trials.rows, streams, examined, left_out })
     }
-}
-
-pub(super) fn cut_off(file: &Path, line: u64) -> String {
-    format!("{}, line {line}: the row is cut off in the middle and left out", file.display())
 }

@@ -1,8 +1,11 @@
 //! Why does zero-copy not always give the best throughput?
 
 use super::{Evidence, cannot_tell, over, sentence};
-use crate::record::Trial;
+use crate::cell::Side;
+use crate::record::category::Category;
+use crate::record::{Attribution, Trial};
 use crate::report::block::{Block, Table, Text};
+use crate::report::figures::stack;
 use crate::report::subject::Subject;
 use crate::report::words;
 use crate::tables::{DerivedRow, Difference, metric};
@@ -15,6 +18,16 @@ const BESIDE: [(&str, &str); 6] = [
     ("host_busy_ns_per_kib", "host's busy time, ns/KiB"),
     ("context_switches_per_gib", "sender's context switches a GiB"),
     ("page_faults_per_gib", "sender's page faults a GiB"),
+];
+
+/// What the two ways of sending differ in: copies, and what goes with pages sent in place of copies.
+const SPENT: [Category; 6] = [
+    Category::GatherCopy,
+    Category::KernelCopy,
+    Category::DeferredCopy,
+    Category::PagePinning,
+    Category::Allocation,
+    Category::Completion,
 ];
 
 pub(super) fn answer(evidence: &Evidence) -> Vec<Block> {
@@ -31,14 +44,20 @@ pub(super) fn answer(evidence: &Evidence) -> Vec<Block> {
     if blocks.is_empty() {
         blocks.push(cannot_tell("no trial that went well sent with MSG_ZEROCOPY"));
     } else {
-        blocks.push(Block::Paragraph(
-            Text::default()
-                .strong("What this run cannot tell")
+        let mut text = Text::default().strong("What this run cannot tell");
+        if subject.run.examined.costs.is_empty() {
+            text = text
                 .and(": how much each of these adds. They were measured beside each other and none was varied alone. ")
                 .and("What pinning pages costs shows only in an x-ray, a separate pass (")
                 .code("copycost xray")
-                .and(")."),
-        ));
+                .and(").");
+        } else {
+            text = text.and(
+                ": what throughput each of these costs. The x-ray adds up CPU time, and its passes are not the timed \
+                 trials.",
+            );
+        }
+        blocks.push(Block::Paragraph(text));
     }
     blocks
 }
@@ -100,12 +119,44 @@ fn of_path(subject: &Subject, place: usize, path: &str, sums: &Sums) -> Vec<Bloc
         }
         points.extend(differences(subject, place, path, baseline));
     }
+    points.extend(xray(subject, place, path, baseline));
     blocks.push(Block::Paragraph(opening));
     blocks.push(Block::List(points));
     if !table.rows.is_empty() {
         blocks.push(Block::Table(table));
     }
     blocks
+}
+
+/// Where the x-ray saw the CPU time of the two senders go, at the largest size and the fewest threads.
+fn xray(subject: &Subject, place: usize, path: &str, baseline: Option<&str>) -> Option<Text> {
+    let condition = &subject.conditions[place];
+    let (size, threads) = (condition.largest(), *condition.threads.first()?);
+    let spent = |path: &str| {
+        let costs = subject.costs(&subject.row(place, path, size, threads)?.cell.cell, Side::Sender);
+        let busy = |cost: &Attribution| Some(cost.ns_per_kib? - cost.idle_ns_per_kib.unwrap_or_default());
+        let mut parts: Vec<(f64, &str)> = costs
+            .iter()
+            .filter(|cost| SPENT.contains(&cost.category))
+            .filter_map(|cost| Some((busy(cost)?, stack::words_of(cost.category))))
+            .filter(|(ns, _)| *ns > 0.0)
+            .collect();
+        parts.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+        let all: f64 = costs.iter().filter_map(|cost| busy(cost)).sum();
+        let names: Vec<String> =
+            parts.iter().map(|(ns, name)| format!("{name} {}", words::number(*ns))).collect();
+        (all > 0.0 && !names.is_empty()).then(|| (words::list(&names), words::number(all)))
+    };
+    let (own, all) = spent(path)?;
+    let mut text = Text::default().strong("X-ray").and(format!(
+        ": of {all} ns of CPU time a KiB at the sender, at {} with {}: {own}.",
+        words::bytes(size),
+        words::threads(threads)
+    ));
+    if let Some((other, all)) = baseline.and_then(spent) {
+        text = text.and(format!(" {} spent {other}, of {all} ns.", baseline.unwrap_or_default()));
+    }
+    Some(text)
 }
 
 /// Whether the premise holds in this run at all.

@@ -32,7 +32,7 @@ pub(super) fn register() {
 /// A text style of so many pixels.
 pub(super) fn style(pixels: f64, bold: bool, colour: RGBColor) -> TextStyle<'static> {
     let weight = if bold { FontStyle::Bold } else { FontStyle::Normal };
-    let size = pixels * super::panel::FINE * POINTS;
+    let size = pixels * super::style::FINE * POINTS;
     (FontFamily::Name(FAMILY), size, weight).into_font().color(&colour)
 }
 

@@ -11,15 +11,13 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::Axis;
 use super::font;
-use super::style::{self, Marker, Style};
+use super::style::{self, FINE, Marker, Style};
 use crate::stats::Interval;
 
 /// Width of a panel, in CSS pixels and in points of a page.
 pub const WIDTH: f64 = 400.0;
 /// Height of a panel.
 pub const HEIGHT: f64 = 290.0;
-/// The drawing library has whole pixels only, so a panel is drawn this much larger and scaled down.
-pub(super) const FINE: f64 = 10.0;
 
 /// One marked value of a series.
 #[derive(Clone, Debug, PartialEq)]

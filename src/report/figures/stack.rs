@@ -7,7 +7,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::axis::Axis;
-use super::panel::{self, FINE, Fragment, WIDTH, fine};
+use super::panel::{self, Fragment, WIDTH, fine};
+use super::style::FINE;
 use super::{Draft, Key, Outcome, Panels, font, some_of, style};
 use crate::cell::Side;
 use crate::record::Attribution;

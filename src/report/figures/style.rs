@@ -5,6 +5,9 @@
 
 use plotters::style::RGBColor;
 
+/// The drawing library has whole pixels only, so everything is drawn this much larger and scaled down.
+pub const FINE: f64 = 10.0;
+
 /// Text, axes and everything that is not data.
 pub const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 /// Titles of axes, and remarks.

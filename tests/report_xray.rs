@@ -1,0 +1,113 @@
+//! What the report makes of an x-ray whose findings are known.
+
+use std::path::Path;
+
+use copycost::cell::Side;
+use copycost::record::category::Category;
+use copycost::record::copies::{Evidence, Place, Verdict};
+use copycost::record::csv_file::Appender;
+use copycost::record::roofline::Level;
+use copycost::record::{Attribution, Column, Copies, Roofline, attribution, copies, roofline};
+use copycost::report;
+use copycost::simulate::Simulation;
+use copycost::tables::Run;
+
+fn append<R: 'static>(dir: &Path, file: &str, columns: Vec<Column<R>>, rows: &[R]) {
+    Appender::create(&dir.join(file), columns).unwrap().append(rows).unwrap();
+}
+
+/// Two senders of 64 KiB: two-copy gathers and copies, zero-copy has a deferred copy and pins.
+fn examine(dir: &Path) {
+    let cell = |path: &str| format!("veth/{path}/recv/static/65536B/t1");
+    let found = |path, place, evidence, verdict, count| Copies {
+        cell: cell(path),
+        place,
+        evidence,
+        verdict,
+        copied_per_byte: count,
+        note: "a right is missing".to_owned(),
+        ..Copies::default()
+    };
+    let rows = [
+        found("two-copy", Place::User, Evidence::Exact, Verdict::Confirmed, Some(1.0)),
+        found("two-copy", Place::Kernel, Evidence::Sampled, Verdict::Confirmed, None),
+        found("zero-copy", Place::Kernel, Evidence::NotMeasurable, Verdict::NotMeasurable, None),
+        found("zero-copy", Place::Deferred, Evidence::Flagged, Verdict::Refuted, Some(1.0)),
+    ];
+    append(dir, "copies.csv", copies::columns(), &rows);
+    let spent = |path, category, user, system, softirq, idle| Attribution {
+        cell: cell(path),
+        rep: 1,
+        side: Side::Sender,
+        category,
+        samples: 100,
+        share: 0.25,
+        ns_per_kib: Some(user + system + softirq + idle),
+        user_ns_per_kib: Some(user),
+        system_ns_per_kib: Some(system),
+        softirq_ns_per_kib: Some(softirq),
+        idle_ns_per_kib: Some(idle),
+        ..Attribution::default()
+    };
+    let rows = [
+        spent("two-copy", Category::GatherCopy, 20.0, 0.0, 0.0, 0.0),
+        spent("two-copy", Category::KernelCopy, 0.0, 60.0, 0.0, 0.0),
+        spent("two-copy", Category::SchedulingIdle, 0.0, 5.0, 0.0, 30.0),
+        spent("zero-copy", Category::DeferredCopy, 0.0, 10.0, 80.0, 0.0),
+        spent("zero-copy", Category::PagePinning, 0.0, 25.0, 0.0, 0.0),
+    ];
+    append(dir, "xray.csv", attribution::columns(), &rows);
+    let rows = [
+        Roofline {
+            level: Level::Memory,
+            throughput_gbps: 50.0,
+            ns_per_kib: Some(160.0),
+            ..Roofline::default()
+        },
+        Roofline { level: Level::L2, throughput_gbps: 9999.0, ns_per_kib: Some(0.8), ..Roofline::default() },
+    ];
+    append(dir, "roofline.csv", roofline::columns(), &rows);
+}
+
+#[test]
+fn an_x_ray_heads_the_report_and_answers_in_it() {
+    let results = tempfile::tempdir().unwrap();
+    let dir = Simulation::default().write(results.path()).unwrap();
+    examine(&dir);
+    report::write(&Run::load(&dir).unwrap()).unwrap();
+    let read = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
+    let text = read("report.md");
+
+    let verdict = text.split("## Verdict").nth(1).unwrap().trim_start();
+    let refuted = "- **Label refuted**: zero-copy on veth: 1 deferred copy for each byte";
+    assert!(verdict.starts_with(refuted), "{verdict}");
+    for part in [
+        "**copies into the kernel of zero-copy**: a right is missing.",
+        "| two-copy | 64 KiB | 1 | 1.000, exact | present, sampled |",
+        // Waiting is no cost: 20 + 60 + 5.
+        "| two-copy | 64 KiB | 1 | sender | 20.0 | 65.0 | 0 | 85.0 |",
+        "| zero-copy | 64 KiB | 1 | sender | 0 | 35.0 | 80.0 | 115 |",
+        "of 115 ns of CPU time a KiB at the sender, at 64 KiB with 1 thread: deferred copy 90.0 and page pinning 25.0.",
+        "two-copy spent copy into the kernel 60.0 and gather copy (user space) 20.0, of 85.0 ns.",
+        "Outside the figure: roofline: one copy in L2 at 9,999",
+    ] {
+        assert!(text.replace('\\', "").contains(part), "`{part}` is not in:\n{text}");
+    }
+    let figure = read("plots/xray-cpu-by-category.svg");
+    assert!(figure.contains("zero-copy sends") && !figure.contains("receives"), "nothing was seen there");
+    assert!(read("plots/throughput-by-size.svg").contains("roofline: one copy in memory"));
+}
+
+#[test]
+fn a_broken_file_of_the_x_ray_is_left_out_and_said_so() {
+    let results = tempfile::tempdir().unwrap();
+    let dir = Simulation::default().write(results.path()).unwrap();
+    examine(&dir);
+    let file = dir.join("xray.csv");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("gather-copy", "no-such-category")).unwrap();
+    let run = Run::load(&dir).unwrap();
+    assert!(run.examined.costs.is_empty() && run.examined.copies.len() == 4);
+    let said = run.left_out.join("\n");
+    assert!(said.contains("xray.csv, line 2, column category") && said.contains("left out"), "{said}");
+}
