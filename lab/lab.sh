@@ -159,8 +159,15 @@ reason() {
     *"needs to be recreated"*) echo "the lab was made with other settings; first \`just lab-down\`" ;;
     *"no space left"*) echo "the disk is full; \`docker system df\` shows what Docker holds" ;;
     *unhealthy*) echo "an agent does not answer: $(docker logs "$(container sender)" 2>&1 | tail -n 1)" ;;
-    *[Cc]apabilit* | *"peration not permitted"*) echo "the host refuses a right that the agents need" \
-      "($(tail -n 1 <<<"$1")); try \`just lab-up privileged\`" ;;
+    *[Cc]apabilit* | *"peration not permitted"*)
+      local said
+      said=$(grep -m 1 -E '[Cc]apabilit|peration not permitted' <<<"$1")
+      if [ -n "${COMPOSE_FILE:-}" ]; then
+        echo "the host refuses privileged containers ($said); \`just lab-up\` asks for named rights only"
+      else
+        echo "the host refuses a right that the agents need ($said); try \`just lab-up privileged\`"
+      fi
+      ;;
     *) tail -n 1 <<<"$1" ;;
   esac
 }
