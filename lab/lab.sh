@@ -162,7 +162,7 @@ reason() {
     *[Cc]apabilit* | *"peration not permitted"*)
       local said
       said=$(grep -m 1 -E '[Cc]apabilit|peration not permitted' <<<"$1")
-      if [ -n "${COMPOSE_FILE:-}" ]; then
+      if [[ ${COMPOSE_FILE:-} == *privileged* ]]; then
         echo "the host refuses privileged containers ($said); \`just lab-up\` asks for named rights only"
       else
         echo "the host refuses a right that the agents need ($said); try \`just lab-up privileged\`"

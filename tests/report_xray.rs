@@ -111,3 +111,26 @@ fn a_broken_file_of_the_x_ray_is_left_out_and_said_so() {
     let said = run.left_out.join("\n");
     assert!(said.contains("xray.csv, line 2, column category") && said.contains("left out"), "{said}");
 }
+
+#[test]
+fn an_x_ray_alone_says_what_it_left_out_and_misses_no_trials() {
+    let results = tempfile::tempdir().unwrap();
+    let dir = Simulation::default().write(results.path()).unwrap();
+    examine(&dir);
+    for file in ["trials.csv", "streams.csv"] {
+        let text = std::fs::read_to_string(dir.join(file)).unwrap();
+        std::fs::write(dir.join(file), text.lines().next().unwrap().to_owned() + "\n").unwrap();
+    }
+    let copies = dir.join("copies.csv");
+    let text = std::fs::read_to_string(&copies).unwrap();
+    std::fs::write(&copies, text + "veth/cut-").unwrap();
+    report::write(&Run::load(&dir).unwrap()).unwrap();
+    let text = std::fs::read_to_string(dir.join("report.md")).unwrap();
+    let validity = text.split("## Validity").nth(1).unwrap().split("\n## ").next().unwrap();
+    assert!(
+        validity.contains("copies.csv, line 6: the row is cut off in the middle and left out"),
+        "{validity}"
+    );
+    assert!(!validity.contains("missing cells") && !validity.contains("not drawn"), "{validity}");
+    assert!(text.contains("an x-ray alone, without timed trials") && !text.contains("## Answers"));
+}

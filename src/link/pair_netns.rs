@@ -98,8 +98,9 @@ fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
 /// # Errors
 /// When there is such an agent, and it hands nothing over.
 pub(super) fn asked_for() -> Result<Option<File>> {
-    let Ok(agent) = UnixStream::connect_addr(&SocketAddr::from_abstract_name(NAME)?) else {
-        return Ok(None);
+    let agent = match UnixStream::connect_addr(&SocketAddr::from_abstract_name(NAME)?) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => return Ok(None),
+        other => other.context("cannot ask the agent there for its namespace for direct pairs")?,
     };
     agent.set_read_timeout(Some(PATIENCE))?;
     let mut byte = [0];

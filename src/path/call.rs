@@ -2,7 +2,7 @@
 //!
 //! The C library's wrappers of these calls are cancellation points: in a program with threads each costs two
 //! locked instructions, a few per cent of a small send. Every path calls from here, so that none pays what
-//! another does not.
+//! another does not; but for `sendfile(2)`, whose wrapper is no such point.
 
 use std::io::{Error, IoSlice};
 use std::os::fd::{AsFd, AsRawFd};

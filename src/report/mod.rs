@@ -141,11 +141,7 @@ fn lines(blocks: &[Block]) -> Vec<String> {
 fn document(subject: &Subject, outcomes: Vec<Outcome>) -> Document {
     let manifest = &subject.run.manifest;
     let mut blocks = environment::blocks(subject);
-    // An x-ray alone has nothing to be compared, and so nothing that is missing from a comparison.
-    let timed = !subject.run.trials.is_empty();
-    if timed {
-        blocks.extend(validity::blocks(subject, &outcomes));
-    }
+    blocks.extend(validity::blocks(subject, &outcomes));
     blocks.push(Block::section("Figures"));
     let drawn = outcomes.into_iter().filter_map(|outcome| match outcome {
         Outcome::Drawn(figure) => Some(Block::Figure(figure)),
@@ -153,7 +149,8 @@ fn document(subject: &Subject, outcomes: Vec<Outcome>) -> Document {
     });
     blocks.extend(drawn);
     blocks.extend(xray::blocks(subject));
-    if timed {
+    // An x-ray alone has nothing to be compared.
+    if !subject.run.trials.is_empty() {
         blocks.extend(tabular::blocks(subject));
         let published = published::beside(subject);
         blocks.extend(published::blocks(&published));

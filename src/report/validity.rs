@@ -11,9 +11,13 @@ use crate::tables::{CellRow, ENOUGH_TRIALS, Flag, OUTLIER_DISTANCE, STEAL_CPUS, 
 pub(super) fn blocks(subject: &Subject, figures: &[Outcome]) -> Vec<Block> {
     let mut warnings = vec![];
     warnings.extend(whole(subject));
-    warnings.extend(FLAGS.iter().filter_map(|(flag, label, why)| flagged(subject, *flag, label, why)));
-    warnings.extend(counters(subject));
-    warnings.extend(noise(subject));
+    // An x-ray alone has no trials, and so none that are missing or could be called into question.
+    let timed = !subject.run.trials.is_empty();
+    if timed {
+        warnings.extend(FLAGS.iter().filter_map(|(flag, label, why)| flagged(subject, *flag, label, why)));
+        warnings.extend(counters(subject));
+        warnings.extend(noise(subject));
+    }
     warnings.extend(subject.run.left_out.iter().map(|what| warning("left out", what.clone())));
     let mut blocks = vec![Block::section("Validity")];
     if warnings.is_empty() {
@@ -30,7 +34,7 @@ pub(super) fn blocks(subject: &Subject, figures: &[Outcome]) -> Vec<Block> {
             Outcome::Drawn(_) => None,
         })
         .collect();
-    if !absent.is_empty() {
+    if timed && !absent.is_empty() {
         blocks.extend([Block::part("Figures that are not drawn"), Block::List(absent)]);
     }
     blocks

@@ -1,5 +1,7 @@
 //! Numbers as a reader takes them in: three digits that count, an interval in brackets.
 
+use crate::record::category::Category;
+use crate::record::roofline::Level;
 use crate::stats::Interval;
 use crate::tables::{Difference, Estimate, RatioRow};
 use crate::units;
@@ -155,6 +157,39 @@ pub fn bytes(size: u64) -> String {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len();
     let (number, unit) = text.split_at(digits);
     format!("{number} {}", if unit.is_empty() { "B" } else { unit })
+}
+
+/// A category for a reader.
+#[must_use]
+pub fn category(category: Category) -> &'static str {
+    match category {
+        Category::GatherCopy => "gather copy (user space)",
+        Category::KernelCopy => "copy into the kernel",
+        Category::DeferredCopy => "deferred copy",
+        Category::ReceiveCopy => "copy to the receiver",
+        Category::PagePinning => "page pinning",
+        Category::Splice => "splice bookkeeping",
+        Category::Allocation => "buffer and page allocation",
+        Category::TcpIp => "TCP/IP",
+        Category::DeviceSoftirq => "device and softirq",
+        Category::Completion => "completion handling",
+        Category::Syscall => "system call entry, socket layer",
+        Category::SchedulingIdle => "scheduling",
+        Category::Locking => "locking",
+        Category::Other => "other, known",
+        Category::Unattributed => "unattributed",
+    }
+}
+
+/// What bounds a path, for a reader.
+#[must_use]
+pub fn bound(level: Level) -> &'static str {
+    match level {
+        Level::L2 => "one copy in L2",
+        Level::Llc => "one copy in the last-level cache",
+        Level::Memory => "one copy in memory",
+        Level::Floor => "floor: splice to trunc",
+    }
 }
 
 /// `1 thread`, `4 threads`.

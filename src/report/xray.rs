@@ -4,17 +4,15 @@
 use std::collections::HashMap;
 
 use super::block::{Block, Field, Table, Text};
-use super::figures::stack;
 use super::subject::Subject;
 use super::tabular::{self, SURROUNDINGS};
 use super::words;
 use crate::cell::{Cell, Side, Wire};
 use crate::record::category::Category;
 use crate::record::copies::{Evidence, Place, Verdict};
-use crate::record::roofline::Level;
 use crate::record::{Attribution, Copies};
 use crate::tables::{Setting, parse_key};
-use crate::xray::verdict::headline;
+use crate::xray::verdict::{headline, noun};
 
 /// Labels that the evidence refutes: what a reader must see before any figure.
 #[must_use]
@@ -155,12 +153,7 @@ fn not_measurable(subject: &Subject) -> Vec<Text> {
         }
     }
     let line = |(place, note, paths): (Place, &str, Vec<String>)| {
-        let what = match place {
-            Place::User => "copies in user space",
-            Place::Kernel => "copies into the kernel",
-            Place::Deferred => "deferred copies",
-            Place::Receive => "copies to the receiver",
-        };
+        let what = noun(place, true);
         Text::default().strong(format!("{what} of {}", words::list(&paths))).and(format!(": {note}."))
     };
     reasons.into_iter().map(line).collect()
@@ -198,7 +191,7 @@ fn ownership(subject: &Subject) -> Table {
         fields.push(sum(&rows, |row| row.user_ns_per_kib));
         fields.push(sum(&rows, |row| row.system_ns_per_kib));
         fields.push(sum(&rows, |row| row.softirq_ns_per_kib));
-        fields.push(sum(&rows, |row| Some(row.ns_per_kib? - row.idle_ns_per_kib.unwrap_or_default())));
+        fields.push(sum(&rows, Attribution::busy_ns_per_kib));
         table.push(fields);
     }
     table.without_constant(&SURROUNDINGS)
@@ -211,7 +204,7 @@ fn categories(subject: &Subject) -> Table {
     };
     let categories: Vec<Category> = Category::ALL.into_iter().filter(found).collect();
     let names: Vec<String> =
-        categories.iter().map(|&category| format!("#{}", stack::words_of(category))).collect();
+        categories.iter().map(|&category| format!("#{}", words::category(category))).collect();
     let mut columns = vec!["end"];
     columns.extend(names.iter().map(String::as_str));
     let mut table = table("CPU time of each KiB of payload by category, ns, waiting left out.", &columns);
@@ -220,23 +213,12 @@ fn categories(subject: &Subject) -> Table {
         fields.push(side.to_string().into());
         for &category in &categories {
             let row = rows.iter().find(|row| row.category == category);
-            let value = row.and_then(|row| Some(row.ns_per_kib? - row.idle_ns_per_kib.unwrap_or_default()));
+            let value = row.and_then(|row| row.busy_ns_per_kib());
             fields.push(value.map_or_else(|| "–".into(), nanoseconds));
         }
         table.push(fields);
     }
     table.without_constant(&SURROUNDINGS)
-}
-
-/// A bound's name for a reader.
-#[must_use]
-pub(super) fn bound(level: Level) -> &'static str {
-    match level {
-        Level::L2 => "one copy within the second-level cache",
-        Level::Llc => "one copy within the last-level cache",
-        Level::Memory => "one copy in memory",
-        Level::Floor => "floor: splice to trunc, no copy",
-    }
 }
 
 /// What no path of this machine can beat.
@@ -247,7 +229,7 @@ fn bounds(subject: &Subject) -> Table {
     );
     for row in &subject.run.examined.bounds {
         table.push(vec![
-            bound(row.level).into(),
+            words::bound(row.level).into(),
             row.wire.map(|wire| wire.to_string()).unwrap_or_default().into(),
             row.message_bytes.map(tabular::size).unwrap_or_default(),
             row.threads.map(tabular::threads).unwrap_or_default(),

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::derived::rows;
 use super::table::Row;
 use super::violation::{Findings, Violation};
+use crate::record::category::Category;
 use crate::record::copies::{Evidence, Verdict};
 use crate::record::{Attribution, Copies, Manifest, attribution, copies, roofline};
 
@@ -66,9 +67,12 @@ fn attributions(rows: &[Row<Attribution>], manifest: &Manifest, findings: &mut F
         }
     }
     for (line, samples, share, _) in ends.into_values() {
-        findings.must(samples == 0 || (share - 1.0).abs() <= ROUNDING * 15.0, line, "share", || {
-            format!("the shares of this end of the pass come to {share}")
-        });
+        findings.must(
+            samples == 0 || (share - 1.0).abs() <= ROUNDING * Category::ALL.len() as f64,
+            line,
+            "share",
+            || format!("the shares of this end of the pass come to {share}"),
+        );
     }
 }
 

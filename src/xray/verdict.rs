@@ -47,7 +47,9 @@ fn amount(count: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn noun(place: Place, many: bool) -> &'static str {
+/// Copies of a place, one or many, for a reader.
+#[must_use]
+pub fn noun(place: Place, many: bool) -> &'static str {
     match (place, many) {
         (Place::User, false) => "copy in user space",
         (Place::User, true) => "copies in user space",

@@ -2,10 +2,9 @@
 
 use super::{Evidence, cannot_tell, over, sentence};
 use crate::cell::Side;
+use crate::record::Trial;
 use crate::record::category::Category;
-use crate::record::{Attribution, Trial};
 use crate::report::block::{Block, Table, Text};
-use crate::report::figures::stack;
 use crate::report::subject::Subject;
 use crate::report::words;
 use crate::tables::{DerivedRow, Difference, metric};
@@ -134,15 +133,14 @@ fn xray(subject: &Subject, place: usize, path: &str, baseline: Option<&str>) -> 
     let (size, threads) = (condition.largest(), *condition.threads.first()?);
     let spent = |path: &str| {
         let costs = subject.costs(&subject.row(place, path, size, threads)?.cell.cell, Side::Sender);
-        let busy = |cost: &Attribution| Some(cost.ns_per_kib? - cost.idle_ns_per_kib.unwrap_or_default());
         let mut parts: Vec<(f64, &str)> = costs
             .iter()
             .filter(|cost| SPENT.contains(&cost.category))
-            .filter_map(|cost| Some((busy(cost)?, stack::words_of(cost.category))))
+            .filter_map(|cost| Some((cost.busy_ns_per_kib()?, words::category(cost.category))))
             .filter(|(ns, _)| *ns > 0.0)
             .collect();
         parts.sort_by(|(one, _), (other, _)| other.total_cmp(one));
-        let all: f64 = costs.iter().filter_map(|cost| busy(cost)).sum();
+        let all: f64 = costs.iter().filter_map(|cost| cost.busy_ns_per_kib()).sum();
         let names: Vec<String> =
             parts.iter().map(|(ns, name)| format!("{name} {}", words::number(*ns))).collect();
         (all > 0.0 && !names.is_empty()).then(|| (words::list(&names), words::number(all)))

@@ -87,20 +87,13 @@ impl<'a> Bounds<'a> {
         let mut levels: Vec<Level> = self.rows.iter().map(|row| row.level).collect();
         levels.sort_unstable();
         levels.dedup();
-        levels
-            .into_iter()
-            .map(|level| Ok(Key { name: name(level).to_owned(), swatch: swatch(level)? }))
-            .collect()
+        levels.into_iter().map(|level| Ok(Key { name: name(level), swatch: swatch(level)? })).collect()
     }
 }
 
-fn name(level: Level) -> &'static str {
-    match level {
-        Level::L2 => "roofline: one copy in L2",
-        Level::Llc => "roofline: one copy in the last-level cache",
-        Level::Memory => "roofline: one copy in memory",
-        Level::Floor => "floor: splice to trunc",
-    }
+fn name(level: Level) -> String {
+    let what = words::bound(level);
+    if level == Level::Floor { what.to_owned() } else { format!("roofline: {what}") }
 }
 
 fn colour(level: Level) -> RGBColor {

@@ -46,25 +46,29 @@ pub(super) fn cpu_time(subject: &Subject, condition: usize) -> Result<Outcome> {
     };
     let shape = &subject.conditions[condition];
     let places = shape.threads.iter().flat_map(|&count| shape.sizes.iter().map(move |&size| (size, count)));
-    let with_data: Vec<_> =
-        places.filter(|&(size, count)| !bars(subject, condition, size, count).is_empty()).collect();
+    let with_data: Vec<(String, Vec<Bar>)> = places
+        .map(|(size, count)| {
+            let name = format!("{}, {}", words::bytes(size), words::threads(count));
+            (name, bars(subject, condition, size, count))
+        })
+        .filter(|(_, bars)| !bars.is_empty())
+        .collect();
     if with_data.is_empty() {
         return Ok(
             draft.absent("no x-ray pass of it brought samples (`xray: true` in the grid asks for them)")
         );
     }
-    let name = |&(size, count): &(u64, u32)| format!("{}, {}", words::bytes(size), words::threads(count));
-    let (shown, remark) = some_of(&with_data, name);
+    let panels_of: Vec<&(String, Vec<Bar>)> = with_data.iter().collect();
+    let (shown, remark) = some_of(&panels_of, |(name, _)| name.clone());
     let mut panels = Panels { columns: 2.min(shown.len()), ..Panels::default() };
     let mut used = BTreeSet::new();
     panels.remark(remark);
-    for place in shown {
-        let bars = bars(subject, condition, place.0, place.1);
-        panels.drawn.push(draw(&name(&place), &bars)?);
+    for (name, bars) in shown {
+        panels.drawn.push(draw(name, bars)?);
         used.extend(bars.iter().flat_map(|bar| &bar.segments).map(|segment| segment.category));
     }
     for category in used {
-        panels.keys.push(Key { name: words_of(category).to_owned(), swatch: swatch(category)? });
+        panels.keys.push(Key { name: words::category(category).to_owned(), swatch: swatch(category)? });
     }
     let about = "CPU time of all CPUs in use for each KiB of payload, waiting left out; copies of the payload stand \
                  first. One pass a cell, apart from the timed trials: a share p of n samples is known to within \
@@ -88,48 +92,19 @@ fn bars(subject: &Subject, condition: usize, size: u64, threads: u32) -> Vec<Bar
 }
 
 fn segment(path: &str, cost: &Attribution) -> Option<Segment> {
-    let value = cost.ns_per_kib? - cost.idle_ns_per_kib.unwrap_or_default();
-    if value <= 0.0 {
-        return None;
-    }
+    let value = cost.busy_ns_per_kib().filter(|value| *value > 0.0)?;
     // The binomial's normal approximation: 1.96 standard deviations of the share, on the value's scale.
-    let error = if cost.samples > 0 {
-        1.96 * ((1.0 - cost.share).max(0.0) / cost.samples as f64).sqrt() * value
-    } else {
-        0.0
-    };
+    let error = 1.96 * ((1.0 - cost.share).max(0.0) / cost.samples as f64).sqrt() * value;
     let says = format!(
         "{path}, {}: {}: {} ± {} ns per KiB, {} of the samples ({})",
         cost.side,
-        words_of(cost.category),
+        words::category(cost.category),
         words::number(value),
         words::number(error),
         words::percent(cost.share),
         words::count(cost.samples),
     );
     Some(Segment { category: cost.category, value, says })
-}
-
-/// A category for a reader.
-#[must_use]
-pub fn words_of(category: Category) -> &'static str {
-    match category {
-        Category::GatherCopy => "gather copy (user space)",
-        Category::KernelCopy => "copy into the kernel",
-        Category::DeferredCopy => "deferred copy",
-        Category::ReceiveCopy => "copy to the receiver",
-        Category::PagePinning => "page pinning",
-        Category::Splice => "splice bookkeeping",
-        Category::Allocation => "buffer and page allocation",
-        Category::TcpIp => "TCP/IP",
-        Category::DeviceSoftirq => "device and softirq",
-        Category::Completion => "completion handling",
-        Category::Syscall => "system call entry, socket layer",
-        Category::SchedulingIdle => "scheduling",
-        Category::Locking => "locking",
-        Category::Other => "other, known",
-        Category::Unattributed => "unattributed",
-    }
 }
 
 /// Copies in the colours that stand out; the rest in quiet ones, neighbours of the stack unlike each other.
