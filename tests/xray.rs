@@ -131,6 +131,16 @@ fn every_path_is_seen_for_what_it_copies() {
     let refuted = (Verdict::Refuted, "zero-copy on veth: 1 deferred copy for each byte".to_owned());
     assert_eq!(seen.sentence("zero-copy"), refuted);
 
+    for path in ["plain-send", "two-copy", "one-copy", "zero-copy", "sendfile", "splice"] {
+        let unknown = seen.copy(path, Place::Unknown);
+        assert_eq!(
+            (unknown.copied_per_byte, unknown.verdict),
+            (Some(0.0), Verdict::Confirmed),
+            "{unknown:?}"
+        );
+        let below = seen.copy(path, Place::BelowTcp);
+        assert_eq!((below.copied_per_byte, below.verdict), (Some(0.0), Verdict::Confirmed), "{below:?}");
+    }
     for path in ["sendfile", "splice"] {
         let copies: f64 = [Category::GatherCopy, Category::KernelCopy, Category::DeferredCopy]
             .map(|copy| seen.share(path, Side::Sender, copy))
@@ -221,7 +231,7 @@ fn a_grid_with_xray_has_its_passes_after_the_trials_and_apart_from_them() {
     let (trials, _) = support::lab::trials(&run_directory);
     assert_eq!(trials.len(), 4, "the passes are in no row of trials.csv");
     let seen = Xray::read(&run_directory);
-    assert_eq!(seen.copies.len(), 2 * 4, "two cells of four places each");
+    assert_eq!(seen.copies.len(), 2 * Place::EXAMINED.len(), "two cells of six places each");
 
     let again = run(support::lab::resume(&run_directory));
     assert_eq!(again.code(), Some(0), "{again:?}");
@@ -277,7 +287,7 @@ fn a_cell_that_cannot_run_has_rows_that_say_why() {
     let scratch = Scratch::new();
     let arguments = ["--lab", "loopback", "--path", "splice", "--payload", "fresh"];
     let seen = examine(&scratch, &arguments);
-    assert_eq!(seen.copies.len(), 4);
+    assert_eq!(seen.copies.len(), Place::EXAMINED.len());
     for row in &seen.copies {
         assert_eq!(row.evidence, Evidence::NotMeasurable);
         assert!(row.note.contains("no completion"), "{row:?}");

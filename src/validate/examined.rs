@@ -1,13 +1,13 @@
 //! What must hold of the x-ray's files, where they are there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::derived::rows;
 use super::table::Row;
 use super::violation::{Findings, Violation};
 use crate::record::category::Category;
-use crate::record::copies::{Evidence, Verdict};
+use crate::record::copies::{Evidence, Place, Verdict};
 use crate::record::{Attribution, Copies, Manifest, attribution, copies, roofline};
 
 /// How far sums of rounded figures may lie apart, as a share.
@@ -79,6 +79,9 @@ fn attributions(rows: &[Row<Attribution>], manifest: &Manifest, findings: &mut F
 /// A figure has the evidence that it names; what is not measurable says why, and is no zero.
 fn all_copies(rows: &[Row<Copies>], manifest: &Manifest, findings: &mut Findings) {
     let mut seen: HashMap<(&str, _), u64> = HashMap::new();
+    let open = |row: &&Copies| row.place == Place::Unknown && row.verdict != Verdict::Confirmed;
+    let doubtful: HashSet<&str> =
+        rows.iter().map(|Row { row, .. }| row).filter(open).map(|row| row.cell.as_str()).collect();
     for Row { line, row } in rows {
         known(&row.cell, manifest, *line, findings);
         if let Some(first) = seen.insert((&row.cell, row.place), *line) {
@@ -93,6 +96,20 @@ fn all_copies(rows: &[Row<Copies>], manifest: &Manifest, findings: &mut Findings
                 "it does not say why this is not measurable here".to_owned()
             });
         }
+        findings.must(
+            row.evidence != Evidence::Witnessed || row.place == Place::Card,
+            *line,
+            "evidence",
+            || format!("a card tells nothing of copies of the place `{}`", row.place),
+        );
+        findings.must(row.verdict != Verdict::Contradicted || !row.note.is_empty(), *line, "note", || {
+            "it does not say which evidence disagrees".to_owned()
+        });
+        let by_samples = matches!(row.evidence, Evidence::Sampled | Evidence::Construction);
+        let doubted = by_samples && row.place != Place::User && doubtful.contains(row.cell.as_str());
+        findings.must(!doubted || row.verdict != Verdict::Confirmed, *line, "verdict", || {
+            "confirmed by samples, while copies of unknown callers may be of this payload".to_owned()
+        });
         if row.evidence == Evidence::Exact
             && let (Some(count), Some(copied), Some(moved)) =
                 (row.copied_per_byte, row.copied_bytes, row.call_bytes)
