@@ -13,6 +13,7 @@ use crate::grid::{self, LabKind};
 use crate::link::LinkArgs;
 use crate::report::ReportArgs;
 use crate::validate::ValidateArgs;
+use crate::vm::VmArgs;
 
 /// Measures what every copy in the network send path costs, and proves whether the copy happened
 #[derive(Debug, Parser)]
@@ -52,6 +53,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Join two network namespaces by a veth pair, or take it away
     Link(LinkArgs),
+    /// Run any of these commands in a virtual machine of its own, on any kernel, with two network cards
+    Vm(VmArgs),
     /// Print shell completions
     Completions {
         /// The shell.

@@ -3,6 +3,7 @@
 //! The map of the modules; arrows point down only.
 //!
 //! - [`cli`], [`command`]: the command line and its verbs.
+//! - [`vm`]: any verb in a virtual machine: kernels, modules, QEMU, and the guest's first process.
 //! - [`sweep`]: a grid's trials in blocks, and the run's directory.
 //! - [`lab`]: where the two agents live, and how the coordinator takes them through a trial.
 //! - [`agent`]: one end: control frames, states, worker threads.
@@ -42,4 +43,5 @@ pub mod sweep;
 pub mod tables;
 pub mod units;
 pub mod validate;
+pub mod vm;
 pub mod xray;

@@ -6,24 +6,25 @@ use clap::{CommandFactory, Parser};
 use copycost::agent::handshake::Token;
 use copycost::agent::serve;
 use copycost::cli::{AgentArgs, Cli, Command};
-use copycost::command::{Exit, UsageError, health, measure, paths, print, sweep, xray};
+use copycost::command::{Exit, UsageError, health, measure, paths, print, sweep, vm, xray};
 use copycost::output::{Out, say};
+use copycost::vm::guest;
 use copycost::{link, report};
 
 fn main() -> ExitCode {
+    if guest::is_init() {
+        guest::run();
+    }
     let cli = Cli::parse();
-    let exit = match dispatch(&cli.command) {
-        Ok(exit) => exit,
-        Err(error) => {
-            say(format_args!("copycost: {error:#}"));
-            if error.is::<UsageError>() { Exit::Usage } else { Exit::Unable }
-        }
-    };
-    ExitCode::from(exit as u8)
+    let code = dispatch(&cli.command).unwrap_or_else(|error| {
+        say(format_args!("copycost: {error:#}"));
+        (if error.is::<UsageError>() { Exit::Usage } else { Exit::Unable }) as u8
+    });
+    ExitCode::from(code)
 }
 
-fn dispatch(command: &Command) -> anyhow::Result<Exit> {
-    match command {
+fn dispatch(command: &Command) -> anyhow::Result<u8> {
+    let exit = match command {
         Command::Sweep(arguments) => sweep::run(arguments),
         Command::Measure(arguments) => measure::run(arguments),
         Command::Report(arguments) => report::run(arguments).map(|()| Exit::Well),
@@ -35,6 +36,8 @@ fn dispatch(command: &Command) -> anyhow::Result<Exit> {
         Command::Health(arguments) => health::run(arguments),
         Command::Doctor(arguments) => Ok(if arguments.run(&mut Out)? { Exit::Well } else { Exit::Unable }),
         Command::Link(arguments) => arguments.run(&mut Out).map(|()| Exit::Well),
+        // The exit code of a command in a machine is the command's.
+        Command::Vm(arguments) => return vm::run(arguments),
         Command::Completions { shell } => {
             // By way of memory: the generator panics where it cannot write.
             let mut text = Vec::new();
@@ -46,7 +49,8 @@ fn dispatch(command: &Command) -> anyhow::Result<Exit> {
             clap_mangen::Man::new(Cli::command()).render(&mut text)?;
             print(&String::from_utf8(text)?).map(|()| Exit::Well)
         }
-    }
+    };
+    exit.map(|exit| exit as u8)
 }
 
 fn agent(arguments: &AgentArgs) -> anyhow::Result<Exit> {

@@ -1,7 +1,8 @@
 //! Socket options: set alike on every path, and read back, because the kernel adjusts or ignores them.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::mem::offset_of;
+use std::os::fd::{AsFd, AsRawFd};
 
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use nix::{getsockopt_impl, setsockopt_impl, sockopt_impl};
@@ -17,15 +18,6 @@ sockopt_impl!(
     libc::SOL_SOCKET,
     libc::SO_ZEROCOPY,
     bool
-);
-
-sockopt_impl!(
-    /// TCP_INFO, as far as the C library's structure goes.
-    TcpInfo,
-    GetOnly,
-    libc::IPPROTO_TCP,
-    libc::TCP_INFO,
-    libc::tcp_info
 );
 
 /// The options of a trial's sockets.
@@ -144,10 +136,35 @@ pub fn enable_zero_copy(socket: &Socket) -> Result<(), Failure> {
     }
 }
 
-/// TCP segments sent again so far (`tcpi_total_retrans`).
+/// TCP segments sent again so far (`tcpi_total_retrans`); absent where the kernel does not tell.
 #[must_use]
 pub fn retransmits(socket: &Socket) -> Option<u64> {
-    getsockopt(&socket.as_fd(), TcpInfo).ok().map(|info| u64::from(info.tcpi_total_retrans))
+    let mut info = [0; size_of::<libc::tcp_info>()];
+    let filled = getsockopt_bytes(socket, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info).ok()?;
+    u32_at(filled, offset_of!(libc::tcp_info, tcpi_total_retrans)).map(u64::from)
+}
+
+/// Reads a socket option into `buffer`, and returns what the kernel filled in: its structures grow from one
+/// release to the next, so that it may be less than the C library's type, or all that there is room for.
+fn getsockopt_bytes<'a>(
+    socket: &Socket,
+    level: libc::c_int,
+    name: libc::c_int,
+    buffer: &'a mut [u8],
+) -> io::Result<&'a [u8]> {
+    let mut length = buffer.len() as libc::socklen_t;
+    let (fd, to) = (socket.as_raw_fd(), buffer.as_mut_ptr().cast());
+    // SAFETY: the kernel writes at most `length` bytes to `buffer`, which has that many, and then sets it.
+    if unsafe { libc::getsockopt(fd, level, name, to, &raw mut length) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(&buffer[..buffer.len().min(length as usize)])
+}
+
+/// A field of a kernel's structure, where the kernel filled it in.
+fn u32_at(filled: &[u8], offset: usize) -> Option<u32> {
+    let bytes = filled.get(offset..offset + size_of::<u32>())?;
+    bytes.try_into().ok().map(u32::from_ne_bytes)
 }
 
 /// Congestion controls that the kernel has loaded; absent when it does not tell.
@@ -155,4 +172,35 @@ pub fn retransmits(socket: &Socket) -> Option<u64> {
 pub fn available_congestion() -> Option<Vec<String>> {
     let text = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_available_congestion_control").ok()?;
     Some(text.split_whitespace().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn a_field_that_the_kernel_did_not_fill_in_is_absent() {
+        let offset = offset_of!(libc::tcp_info, tcpi_total_retrans);
+        let mut info = vec![0; size_of::<libc::tcp_info>()];
+        info[offset..offset + 4].copy_from_slice(&7_u32.to_ne_bytes());
+        assert_eq!(u32_at(&info, offset), Some(7));
+        assert_eq!(u32_at(&info[..offset + 3], offset), None);
+        assert_eq!(u32_at(&[], offset), None);
+    }
+
+    #[test]
+    fn structures_of_other_kernels_are_read_as_far_as_they_go() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = Socket::from(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        let read = |room: usize| {
+            let mut buffer = vec![0; room];
+            getsockopt_bytes(&socket, libc::IPPROTO_TCP, libc::TCP_INFO, &mut buffer).map(<[u8]>::len)
+        };
+        assert_eq!(read(16).unwrap(), 16, "a program older than the kernel");
+        let all = read(4096).unwrap();
+        assert!((104..4096).contains(&all), "a program newer than the kernel: {all} bytes");
+        assert_eq!(retransmits(&socket), Some(0));
+    }
 }

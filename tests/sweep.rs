@@ -288,3 +288,27 @@ fn a_sweep_ends_with_its_report_and_calls_a_deferred_copy_by_its_name() {
     }
     assert!(ended.stdout.contains("deferred copy"), "{}", ended.stdout);
 }
+
+#[test]
+fn a_worker_that_panics_is_a_failed_trial_at_once_and_the_agents_go_on() {
+    let scratch = Scratch::new();
+    let text = "name: defect\npaths: [planted-panic, plain-send]\nmessage_sizes: [1KiB]\nthreads: [1, 2]\n\
+                messages: 50\nwarmup: 5ms\nrepetitions: 3\nseed: 1\nlab: loopback\n";
+    let grid = scratch.file("grid.yaml", text);
+    let began = std::time::Instant::now();
+    let ended = run(sweep(&grid, &scratch.path("results"), &[]));
+    assert_eq!(ended.code(), Some(4), "{ended:?}");
+    let (rows, _) = trials(&directory(&ended));
+    assert_eq!(rows.len(), 12);
+    for row in rows {
+        let reason = row.reason;
+        match row.send_path.as_str() {
+            "plain-send" => assert_eq!(row.status, Status::Ok, "{reason}"),
+            _ => {
+                assert_eq!(row.status, Status::Failed);
+                assert!(reason.contains("a planted panic (src/path/planted.rs:"), "{reason}");
+            }
+        }
+    }
+    assert!(began.elapsed().as_secs() < 20, "six panics were waited for: {:?}", began.elapsed());
+}

@@ -16,7 +16,7 @@ use super::frame::{self, CAP, FrameError};
 use super::gate::{self, Gate};
 use super::order::{Order, Role};
 use super::protocol::{HostTimes, Reply, Report, Request, StreamReport};
-use super::thread::{own_descriptors, spawn};
+use super::thread::{guarded, own_descriptors, spawn};
 use super::{receiver, sender, streams};
 use crate::failure::Failure;
 use crate::host;
@@ -77,6 +77,8 @@ pub struct Session {
     events: Receiver<Event>,
     sender: Sender<Event>,
     trial: Option<Trial>,
+    /// Number of the trial that was last prepared.
+    last: u64,
     /// Names of addresses, kept from one x-ray pass to the next.
     symbols: Symbols,
     /// Where streams over a direct pair are, if not where the agent is.
@@ -106,7 +108,7 @@ impl Session {
                 }
             }
         })?;
-        Ok(Self { control, events, sender, trial: None, symbols: Symbols::new(), pair })
+        Ok(Self { control, events, sender, trial: None, last: 0, symbols: Symbols::new(), pair })
     }
 
     /// Serves the coordinator until it is gone. A trial in hand is then dropped.
@@ -129,9 +131,21 @@ impl Session {
             match self.events.recv_timeout(wait) {
                 Ok(Event::Lost(FrameError::Closed)) => return Ok(()),
                 Ok(Event::Lost(error)) => return Err(error),
-                Ok(event) => self.handle(event)?,
+                Ok(event) => self.handle_guarded(event)?,
                 Err(RecvTimeoutError::Timeout) => self.overdue()?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    /// Handles an event; a panic while doing so breaks the trial in hand, and the answer that the coordinator
+    /// waits for, not the agent.
+    fn handle_guarded(&mut self, event: Event) -> Result<(), FrameError> {
+        match guarded(|| Ok(self.handle(event))) {
+            Ok(handled) => handled,
+            Err(failure) => {
+                self.trial = None;
+                self.reply(&Reply::Broken { trial: self.last, failure })
             }
         }
     }
@@ -226,6 +240,7 @@ impl Session {
             Request::Prepare(order) => {
                 self.trial = None;
                 let number = order.trial;
+                self.last = number;
                 match self.prepare(*order) {
                     Ok(Some(reply)) => self.reply(&reply),
                     Ok(None) => Ok(()),
@@ -336,7 +351,7 @@ impl Session {
             }
         };
         trial.workers.push(spawn("streams", move || {
-            let _ = events.send(Event::Streams(number, gather()));
+            let _ = events.send(Event::Streams(number, guarded(gather)));
         })?);
         self.trial = Some(trial);
         Ok(reply)
@@ -356,7 +371,7 @@ impl Session {
             let (notes, socket) = (Notes { trial: order.trial, events: events.clone() }, Arc::clone(socket));
             trial.workers.push(spawn("stream", move || {
                 own_descriptors();
-                let result = work(&order, index, nonce, &socket, &gate, &notes);
+                let result = guarded(|| work(&order, index, nonce, &socket, &gate, &notes));
                 let _ = notes.events.send(Event::Done(order.trial, index, Box::new(result)));
             })?);
         }

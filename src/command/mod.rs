@@ -5,6 +5,7 @@ pub mod measure;
 pub mod paths;
 mod source;
 pub mod sweep;
+pub mod vm;
 pub mod xray;
 
 use std::sync::Arc;

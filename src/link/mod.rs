@@ -18,6 +18,7 @@ pub mod pair;
 pub mod pair_netns;
 mod refusal;
 mod rtnl;
+mod up;
 pub mod wire;
 
 #[cfg(test)]
@@ -29,4 +30,5 @@ pub use offload::Offload;
 pub use pair::{LinkSpec, Made, create, delete};
 pub use pair_netns::PairNetns;
 pub use refusal::Refusal;
+pub use up::bring_up;
 pub use wire::{describe, interface_of, interface_towards};

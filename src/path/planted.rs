@@ -1,5 +1,6 @@
 //! planted: plain-send with a known number of extra copies in user space, to calibrate the instrument: the
-//! x-ray must find exactly so many more, and the cost of a KiB must grow by so many copies.
+//! x-ray must find exactly so many more, and the cost of a KiB must grow by so many copies. And one that panics,
+//! to try what becomes of a trial whose worker has a defect.
 
 use socket2::Socket;
 
@@ -10,11 +11,12 @@ use crate::cell::Payload;
 use crate::failure::Failure;
 use crate::message::Contiguous;
 
-/// One path for each number of copies.
-pub(super) const ENTRIES: [Entry; 3] = [
+/// One path for each number of copies, and the defect.
+pub(super) const ENTRIES: [Entry; 4] = [
     entry("planted-1", "1", |setup, payload, _| open(1, setup, payload)),
     entry("planted-2", "2", |setup, payload, _| open(2, setup, payload)),
     entry("planted-4", "4", |setup, payload, _| open(4, setup, payload)),
+    entry("planted-panic", "0", |_, _, _| panic!("a planted panic")),
 ];
 
 const fn entry(name: &'static str, user: &'static str, open: super::Open) -> Entry {

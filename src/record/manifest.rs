@@ -40,6 +40,9 @@ pub struct Manifest {
     pub seed: u64,
     /// The lab: `netns`, `loopback` or `remote`.
     pub lab: String,
+    /// The virtual machine that all of it ran in, where `copycost vm` made one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vm: Option<Vm>,
     /// What joined the agents, by the word that the rows have for it.
     pub wires: BTreeMap<String, Link>,
     /// Where the sender ran.
@@ -57,6 +60,42 @@ pub struct Tool {
     pub git_revision: Option<String>,
     /// SHA-256 of the binary, hexadecimal.
     pub binary_sha256: Option<String>,
+}
+
+/// The variable by which a command in a virtual machine learns what that is: a [`Vm`] as JSON.
+pub const VM_FACTS: &str = "COPYCOST_VM";
+
+/// A virtual machine that `copycost vm` made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vm {
+    /// QEMU's version.
+    pub qemu: String,
+    /// Its board.
+    pub machine: String,
+    /// Who ran the guest's instructions: `kvm` or `tcg`.
+    pub accel: String,
+    /// What the guest's clocks counted: `host` or `instructions`.
+    pub clock: String,
+    /// Model of the network cards.
+    pub nic: String,
+    /// Model of the CPU.
+    pub cpu_model: String,
+    /// CPUs.
+    pub cpus: u32,
+    /// Memory, bytes.
+    pub memory_bytes: u64,
+    /// The file that the kernel came from.
+    pub kernel: String,
+    /// Words that were added to the kernel's command line.
+    pub kernel_arguments: String,
+}
+
+impl Vm {
+    /// The machine that this process runs in, where `copycost vm` made one.
+    #[must_use]
+    pub fn of_this_process() -> Option<Self> {
+        serde_json::from_str(&std::env::var(VM_FACTS).ok()?).ok()
+    }
 }
 
 /// A wire, as read from the sender's interface on it.

@@ -7,7 +7,7 @@ use crate::grid::{Grid, TrialOptions};
 use crate::host;
 use crate::lab::{Lab, Side};
 use crate::record::SCHEMA_VERSION;
-use crate::record::manifest::{Agent, Manifest, Tool};
+use crate::record::manifest::{Agent, Manifest, Tool, Vm};
 
 /// The manifest of a sweep that begins now.
 #[must_use]
@@ -50,6 +50,7 @@ pub fn manifest(grid: &Grid, options: &TrialOptions, seed: u64, lab: &Lab) -> Ma
             .collect(),
         seed,
         lab: lab.kind().to_owned(),
+        vm: Vm::of_this_process(),
         wires: lab.links().clone(),
         sender: agent(Side::Sender, sender_cpus),
         receiver: agent(Side::Receiver, receiver_cpus),

@@ -1,0 +1,227 @@
+//! A machine from its start to its end: it boots, what it tells is done, Ctrl-C reaches its command, and how it
+//! ended is said.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::frame::{self, News, Order, Stream};
+use super::home::Home;
+use super::qemu::{Accel, Machine, Qemu, Running};
+use crate::agent::frame as control;
+use crate::output::{Out, harmless};
+
+/// How long a machine may take until its first program runs. KVM needs a second where it works, and hangs for
+/// ever where it does not; a translator on a busy host is slow.
+const KVM_PATIENCE: Duration = Duration::from_secs(5);
+const TCG_PATIENCE: Duration = Duration::from_secs(120);
+/// How often is looked whether the user has pressed Ctrl-C.
+const GLANCE: Duration = Duration::from_millis(50);
+/// Lines of the console that are shown of a machine that failed.
+const LAST_LINES: usize = 12;
+
+/// What comes from a machine.
+enum Event {
+    News(News, Vec<u8>),
+    /// The port was closed, or carries nonsense.
+    Closed,
+    Console(Vec<u8>),
+}
+
+/// Why a machine did not get as far as its command.
+pub(super) enum NotUp {
+    /// Nothing came within this time.
+    Silent(Duration),
+    /// It ended, or cannot go on.
+    Failed(anyhow::Error),
+}
+
+/// A machine whose command runs.
+pub(super) struct Up {
+    running: Running,
+    events: Receiver<Event>,
+    console: Console,
+}
+
+/// The last lines of a console.
+#[derive(Default)]
+struct Console(VecDeque<String>, String);
+
+impl Console {
+    fn add(&mut self, bytes: &[u8]) {
+        self.1 += &String::from_utf8_lossy(bytes);
+        while let Some((line, rest)) = self.1.split_once('\n') {
+            let (line, rest) = (harmless(line.trim_end()), rest.to_owned());
+            self.0.push_back(line);
+            self.1 = rest;
+            if self.0.len() > LAST_LINES {
+                self.0.pop_front();
+            }
+        }
+    }
+
+    /// The lines, for the end of a message.
+    fn last_words(&self) -> String {
+        let mut lines: Vec<&str> = self.0.iter().map(String::as_str).collect();
+        let rest = harmless(self.1.trim_end());
+        lines.extend(Some(rest.as_str()).filter(|rest| !rest.is_empty()));
+        match lines.is_empty() {
+            true => "it said nothing on its console".to_owned(),
+            false => format!("its last lines:\n  {}", lines.join("\n  ")),
+        }
+    }
+
+    fn has_panicked(&self) -> bool {
+        self.0.iter().any(|line| line.contains("Kernel panic"))
+    }
+}
+
+/// Starts a machine and waits until its command runs.
+pub(super) fn start(
+    qemu: &Qemu,
+    machine: &Machine<'_>,
+    [image, initramfs]: [&File; 2],
+    stop: &AtomicBool,
+) -> Result<Up, NotUp> {
+    let running = qemu.start(machine, image, initramfs).map_err(NotUp::Failed)?;
+    let events = listen(&running).map_err(NotUp::Failed)?;
+    let mut up = Up { running, events, console: Console::default() };
+    let patience = if machine.accel == Accel::Kvm { KVM_PATIENCE } else { TCG_PATIENCE };
+    let deadline = Instant::now() + patience;
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            return Err(NotUp::Failed(anyhow::anyhow!("interrupted while the machine was starting")));
+        }
+        match up.events.recv_timeout(GLANCE) {
+            Ok(Event::News(News::Up, _)) => return Ok(up),
+            Ok(Event::News(News::Unable(why), _)) => {
+                return Err(NotUp::Failed(anyhow::anyhow!("the machine cannot do the work: {why}")));
+            }
+            Ok(Event::News(..)) => {}
+            Ok(Event::Console(bytes)) => up.console.add(&bytes),
+            Ok(Event::Closed) | Err(RecvTimeoutError::Disconnected) => {
+                return Err(NotUp::Failed(up.why_gone()));
+            }
+            Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {}
+            Err(RecvTimeoutError::Timeout) => return Err(NotUp::Silent(patience)),
+        }
+    }
+}
+
+/// Threads that read what the machine says.
+fn listen(running: &Running) -> Result<Receiver<Event>> {
+    let (sender, events) = channel();
+    let (mut port, mut console) = (running.port.try_clone()?, running.console.try_clone()?);
+    let tell = sender.clone();
+    std::thread::spawn(move || {
+        while let Ok((news, bytes)) = frame::hear(&mut port) {
+            if tell.send(Event::News(news, bytes)).is_err() {
+                return;
+            }
+        }
+        let _ = tell.send(Event::Closed);
+    });
+    std::thread::spawn(move || read_console(&mut console, &sender));
+    Ok(events)
+}
+
+fn read_console(console: &mut UnixStream, tell: &Sender<Event>) {
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = console.read(&mut buffer) {
+        if tell.send(Event::Console(buffer[..count].to_vec())).is_err() {
+            return;
+        }
+    }
+}
+
+impl Up {
+    /// Does what the machine tells until its command has ended; the command's exit code.
+    ///
+    /// # Errors
+    /// When the machine ends before its command, or what it writes cannot be written here.
+    pub(super) fn run(mut self, home: &Home, stop: &AtomicBool) -> Result<u8> {
+        let mut is_told = false;
+        let mut trouble: Option<anyhow::Error> = None;
+        loop {
+            if (stop.load(Ordering::Relaxed) || trouble.is_some()) && !is_told {
+                is_told = true;
+                control::write(&mut self.running.port, &Order::Interrupt).context("the machine is gone")?;
+            }
+            match self.events.recv_timeout(GLANCE) {
+                Ok(Event::News(News::Output { stream, .. }, bytes)) => show(stream, &bytes),
+                Ok(Event::News(News::Changed { path, change, .. }, bytes)) if trouble.is_none() => {
+                    trouble = home.apply(&path, &change, &bytes).err();
+                }
+                Ok(Event::News(News::Changed { .. } | News::Up, _)) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Event::News(News::Ended { code }, _)) => return trouble.map_or(Ok(code), Err),
+                Ok(Event::News(News::Unable(why), _)) => bail!("the machine cannot do the work: {why}"),
+                Ok(Event::Console(bytes)) => self.console.add(&bytes),
+                Ok(Event::Closed) | Err(RecvTimeoutError::Disconnected) => {
+                    return Err(trouble.unwrap_or_else(|| self.why_gone()));
+                }
+            }
+        }
+    }
+
+    /// What became of a machine that is gone.
+    fn why_gone(&mut self) -> anyhow::Error {
+        // What it said last may still be on its way.
+        let deadline = Instant::now() + Duration::from_millis(500);
+        while let Ok(event) = self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            if let Event::Console(bytes) = event {
+                self.console.add(&bytes);
+            }
+        }
+        let _ = self.running.child.kill();
+        let status = self.running.child.wait();
+        let mut said = String::new();
+        if let Some(error) = &mut self.running.child.stderr {
+            let _ = error.take(4096).read_to_string(&mut said);
+        }
+        let said = harmless(said.trim().lines().next().unwrap_or_default());
+        if self.console.has_panicked() {
+            return anyhow::anyhow!("the machine's kernel panicked; {}", self.console.last_words());
+        }
+        if !said.is_empty() {
+            return anyhow::anyhow!("QEMU refused the machine: {said}");
+        }
+        let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+        anyhow::anyhow!("the machine ended before its command did ({status}); {}", self.console.last_words())
+    }
+}
+
+/// Shows what the command wrote, where it was meant to go. A reader that is gone is no reason to stop.
+fn show(stream: Stream, bytes: &[u8]) {
+    let _ = match stream {
+        Stream::Out => Out.write_all(bytes).and_then(|()| Out.flush()),
+        Stream::Error => std::io::stderr().write_all(bytes),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_of_a_console_are_kept_and_harmless() {
+        let mut console = Console::default();
+        assert!(console.last_words().contains("said nothing"));
+        for number in 0..30 {
+            console.add(format!("line {number}\x1b[2J\r\n").as_bytes());
+        }
+        console.add(b"Kernel panic - not syncing\nhalf");
+        assert!(console.has_panicked());
+        let words = console.last_words();
+        assert!(
+            words.contains("line 29") && !words.contains("line 10") && words.ends_with("half"),
+            "{words}"
+        );
+        assert!(!words.contains('\x1b'));
+    }
+}

@@ -1,0 +1,27 @@
+//! `copycost vm`: a command of copycost in a virtual machine of its own, on any kernel, with two network cards,
+//! whose results come home as they are made.
+//!
+//! ```text
+//! host                                                guest (this binary as /init)
+//!   kernel, package, modules ─► initramfs ──────────►  boot: file systems, modules, cards
+//!   qemu: the command line, the process                the command, as a child
+//!   machine: boots, listens, tells, ends  ◄── port ──  output, files, exit code
+//!   home: files as they grow                           files: watches them with inotify
+//! ```
+//!
+//! No root, no tap device, no disk image, no file system driver: the initramfs carries what the command needs,
+//! and one virtio-serial port ([`frame`]) carries everything home.
+
+pub mod args;
+pub mod frame;
+pub mod guest;
+mod home;
+mod initramfs;
+mod kernel;
+mod machine;
+mod modules;
+mod package;
+mod qemu;
+mod task;
+
+pub use args::VmArgs;

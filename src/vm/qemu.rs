@@ -1,0 +1,294 @@
+//! QEMU: the program, the machine that it is told to be, and its process.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use super::frame::PORT;
+use crate::cell::words;
+use crate::record::manifest::Vm;
+
+/// Who runs the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Accel {
+    /// KVM where it works, else TCG.
+    Auto,
+    /// The CPU itself.
+    Kvm,
+    /// QEMU's translator.
+    Tcg,
+}
+
+words!(Accel: Auto = "auto", Kvm = "kvm", Tcg = "tcg");
+
+/// What the guest's clocks count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Clock {
+    /// The host's time.
+    Host,
+    /// The guest's instructions: a nanosecond is one.
+    Instructions,
+}
+
+words!(Clock: Host = "host", Instructions = "instructions");
+
+/// The model of the two network cards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Nic {
+    /// Intel 82574: scatter-gather, checksums and TSO in the card.
+    E1000e,
+    /// Intel 82576, in QEMU 8.0 and later.
+    Igb,
+    /// A virtio card on a hub, which carries no offloads: a card without scatter-gather.
+    Virtio,
+}
+
+words!(Nic: E1000e = "e1000e", Igb = "igb", Virtio = "virtio");
+
+impl Nic {
+    /// QEMU's name of the device.
+    fn device(self) -> &'static str {
+        match self {
+            Self::E1000e => "e1000e",
+            Self::Igb => "igb",
+            Self::Virtio => "virtio-net-pci",
+        }
+    }
+
+    /// The kernel's name of the driver.
+    pub(super) fn module(self) -> &'static str {
+        match self {
+            Self::E1000e => "e1000e",
+            Self::Igb => "igb",
+            Self::Virtio => "virtio_net",
+        }
+    }
+}
+
+const PROGRAM: &str = "qemu-system-x86_64";
+/// What the instruction clock holds still: a CPU of this model is the same in every QEMU, and the kernel and the
+/// C library choose the same copying routines for it on every host.
+const FIXED_CPU: &str = "Nehalem-v1,+rdrand";
+
+/// A QEMU that can be started.
+pub(super) struct Qemu {
+    path: PathBuf,
+    /// Its version, as it tells it.
+    pub(super) version: String,
+}
+
+/// A machine to be.
+pub(super) struct Machine<'a> {
+    pub(super) accel: Accel,
+    pub(super) clock: Clock,
+    pub(super) nic: Nic,
+    pub(super) cpus: u32,
+    pub(super) memory_mib: u64,
+    /// More words for the kernel's command line.
+    pub(super) append: &'a str,
+}
+
+/// A running QEMU; dropped, it is killed and reaped.
+pub(super) struct Running {
+    pub(super) child: Child,
+    /// The host's end of the port.
+    pub(super) port: UnixStream,
+    /// The guest's console.
+    pub(super) console: UnixStream,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Qemu {
+    /// Finds QEMU.
+    ///
+    /// # Errors
+    /// When there is none, with the command that installs it.
+    pub(super) fn find() -> Result<Self> {
+        if !cfg!(target_arch = "x86_64") {
+            bail!(
+                "copycost vm starts a machine of the program's own architecture, and knows x86_64 alone so far"
+            );
+        }
+        let path = std::env::var_os("COPYCOST_QEMU").map_or_else(|| PROGRAM.into(), PathBuf::from);
+        let output = Command::new(&path).arg("--version").stdin(Stdio::null()).output();
+        let output = output.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => anyhow::anyhow!(
+                "there is no {}: install QEMU (Debian and Ubuntu: `apt install qemu-system-x86`; Fedora: \
+                 `dnf install qemu-system-x86-core`)",
+                path.display()
+            ),
+            _ => anyhow::Error::new(error).context(format!("cannot start {}", path.display())),
+        })?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let version = text.lines().next().and_then(|line| line.split("version ").nth(1)).unwrap_or("unknown");
+        Ok(Self { path, version: version.to_owned() })
+    }
+
+    /// Whether this QEMU has a device.
+    ///
+    /// # Errors
+    /// When it has not; the sentence says what to do.
+    pub(super) fn check(&self, nic: Nic) -> Result<()> {
+        let output = Command::new(&self.path).args(["-device", "help"]).stdin(Stdio::null()).output()?;
+        let name = format!("name \"{}\"", nic.device());
+        if String::from_utf8_lossy(&output.stdout).contains(&name) {
+            return Ok(());
+        }
+        bail!("QEMU {} has no card {nic}; choose another with --nic, or install a newer QEMU", self.version)
+    }
+
+    /// Starts the machine with this kernel image and this initramfs.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub(super) fn start(&self, machine: &Machine<'_>, image: &File, initramfs: &File) -> Result<Running> {
+        let (port, port_there) = UnixStream::pair()?;
+        let (console, console_there) = UnixStream::pair()?;
+        let (image, initramfs) = (image.try_clone()?.into(), initramfs.try_clone()?.into());
+        let inherited = [OwnedFd::from(port_there), OwnedFd::from(console_there), image, initramfs];
+        let [port_fd, console_fd, image_fd, initramfs_fd] =
+            [0, 1, 2, 3].map(|index: usize| inherited[index].as_raw_fd());
+        let mut command = Command::new(&self.path);
+        command
+            .args(machine.arguments())
+            .args(["-kernel", &format!("/proc/self/fd/{image_fd}")])
+            .args(["-initrd", &format!("/proc/self/fd/{initramfs_fd}")])
+            .args(["-chardev", &format!("socket,id=port,fd={port_fd}")])
+            .args(["-device", "virtio-serial-pci"])
+            .args(["-device", &format!("virtserialport,chardev=port,name={PORT}")])
+            .args(["-chardev", &format!("socket,id=console,fd={console_fd}")])
+            .args(["-serial", "chardev:console"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            // Ctrl-C on the terminal is for copycost, which lets the command in the guest come to an end.
+            .process_group(0);
+        let fds: Vec<RawFd> = inherited.iter().map(AsRawFd::as_raw_fd).collect();
+        let parent = nix::unistd::getpid();
+        // SAFETY: between fork and exec there are system calls alone, and nothing is allocated.
+        unsafe {
+            command.pre_exec(move || {
+                // However this program ends, the machine ends with it.
+                nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+                if nix::unistd::getppid() != parent {
+                    return Err(io::Error::from_raw_os_error(nix::libc::ESRCH));
+                }
+                for &fd in &fds {
+                    // SAFETY: the descriptor is open, and F_SETFD changes its flag alone.
+                    if nix::libc::fcntl(fd, nix::libc::F_SETFD, 0) < 0 {
+                        return Err(io::Error::last_os_error());
+                    }
+                }
+                Ok(())
+            });
+        }
+        let child = command.spawn().with_context(|| format!("cannot start {}", self.path.display()))?;
+        Ok(Running { child, port, console })
+    }
+}
+
+impl Machine<'_> {
+    /// What the manifest says of the machine.
+    pub(super) fn facts(&self, qemu: &Qemu, kernel: &str) -> Vm {
+        Vm {
+            qemu: qemu.version.clone(),
+            machine: MACHINE.to_owned(),
+            accel: self.accel.word().to_owned(),
+            clock: self.clock.word().to_owned(),
+            nic: self.nic.word().to_owned(),
+            cpu_model: self.cpu().to_owned(),
+            cpus: self.cpus,
+            memory_bytes: self.memory_mib << 20,
+            kernel: kernel.to_owned(),
+            kernel_arguments: self.append.to_owned(),
+        }
+    }
+
+    fn cpu(&self) -> &'static str {
+        match (self.accel, self.clock) {
+            (_, Clock::Instructions) => FIXED_CPU,
+            (Accel::Kvm, _) => "host",
+            _ => "max",
+        }
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        // One thread for all CPUs: with a thread each, a kernel that patches its own code can be caught halfway,
+        // as it does when perf events are switched on (seen with QEMU 7.2: "Oops: int3").
+        let accel = if self.accel == Accel::Kvm { "kvm" } else { "tcg,thread=single" };
+        let mut kernel = "console=ttyS0 panic=-1 quiet net.ifnames=0 random.trust_cpu=on".to_owned();
+        let mut clock = Vec::new();
+        if self.clock == Clock::Instructions {
+            // Where the kernel and the program lie, and what is random to them, is the same in each boot.
+            kernel += " nokaslr norandmaps";
+            clock =
+                ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2020-01-01,clock=vm"].to_vec();
+        }
+        kernel = format!("{kernel} {}", self.append);
+        let (cpus, memory) = (self.cpus.to_string(), self.memory_mib.to_string());
+        let fixed = [
+            ["-accel", accel],
+            ["-machine", MACHINE],
+            ["-cpu", self.cpu()],
+            ["-smp", &cpus],
+            ["-m", &memory],
+            ["-append", kernel.trim()],
+            ["-display", "none"],
+            ["-monitor", "none"],
+            ["-nic", "none"],
+        ];
+        let mut words: Vec<String> = fixed.into_iter().flatten().map(str::to_owned).collect();
+        words.extend(["-nodefaults", "-no-user-config", "-no-reboot"].map(str::to_owned));
+        words.extend(clock.into_iter().map(str::to_owned));
+        // Two cards on one hub: a cable between them.
+        for card in ["card0", "card1"] {
+            let device = format!("{},netdev={card},romfile=", self.nic.device());
+            words.extend(["-netdev".to_owned(), format!("hubport,id={card},hubid=1")]);
+            words.extend(["-device".to_owned(), device]);
+        }
+        words
+    }
+}
+
+/// The board: the plainest that has PCI.
+const MACHINE: &str = "pc";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_instruction_clock_holds_everything_still() {
+        let machine = Machine {
+            accel: Accel::Tcg,
+            clock: Clock::Instructions,
+            nic: Nic::E1000e,
+            cpus: 1,
+            memory_mib: 1024,
+            append: "swiotlb=force",
+        };
+        let line = machine.arguments().join(" ");
+        for part in ["-icount shift=0,sleep=off", "-seed 1", "nokaslr", "swiotlb=force", "thread=single"] {
+            assert!(line.contains(part), "`{part}` is missing from: {line}");
+        }
+        assert_eq!(line.matches("-device e1000e,").count(), 2);
+        let usual = Machine { clock: Clock::Host, ..machine }.arguments().join(" ");
+        assert!(!usual.contains("icount") && !usual.contains("nokaslr"), "{usual}");
+    }
+}
