@@ -164,10 +164,11 @@ fn a_pair_joins_two_namespaces(test: &str, rootless: bool) {
     assert_eq!(ask(&mut sender, "serve 198.19.0.1"), "serving");
     assert_eq!(ask(&mut receiver, "ping 198.19.0.1"), "pong");
     for end in [&mut sender, &mut receiver] {
-        let link: crate::record::manifest::Link =
-            serde_json::from_str(&ask(end, "describe copycost0")).unwrap();
-        assert_eq!((link.kind.as_str(), link.mtu), ("veth", Some(9000)));
-        let state = |name: &str| link.offloads[name];
+        let shown: WireEnd = serde_json::from_str(&ask(end, "describe copycost0")).unwrap();
+        let facts = shown.facts;
+        assert_eq!((facts.device.as_deref(), facts.driver.as_deref()), (Some("veth"), Some("veth")));
+        assert_eq!((facts.mtu, facts.xdp.as_deref(), facts.taps), (Some(9000), Some("none"), Some(0)));
+        let state = |name: &str| facts.offloads[name];
         assert_eq!(
             (state("tso"), state("gso"), state("gro"), state("scatter-gather")),
             (false, false, true, true)
