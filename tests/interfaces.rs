@@ -194,7 +194,7 @@ fn an_interrupted_sweep_gives_the_interfaces_back() {
     let other = run(host.copycost(&["measure", "--interfaces", "c0,c1"]));
     assert_eq!(other.code(), Some(2), "{other:?}");
     assert!(
-        other.stderr.contains(&format!("lent to another copycost (process {})", sweep.pid())),
+        other.stderr.contains(&format!("lent to another copycost; wait until process {} has", sweep.pid())),
         "{other:?}"
     );
 
@@ -234,6 +234,58 @@ fn what_a_killed_sweep_had_borrowed_is_seen_to_by_the_next_command() {
     assert!(told.contains(&format!("a run that was killed (process {pid}) had borrowed it")), "{told}");
     let again = run(host.copycost(&["doctor"]));
     assert!(!again.stdout.contains("borrowed"), "it is told once: {}", again.stdout);
+}
+
+#[test]
+fn interfaces_that_came_back_bare_and_renamed_are_restored_by_the_next_command() {
+    const TEST: &str = "interfaces_that_came_back_bare_and_renamed_are_restored_by_the_next_command";
+    for next in [&["doctor"][..], &["measure", "--lab", "loopback", "--messages", "1"]] {
+        let Some(host) = Host::new(TEST) else { return };
+        dress(&host);
+        let before = host.state();
+        let scratch = Scratch::new();
+        let grid =
+            verified(&scratch, "repetitions: 1000\nlink: {interfaces: [c0, c1], mtu: 2000, tso: false}");
+        let results = scratch.path("results");
+        let sweep = start_with_rows(sweep_within(&host, &grid, &results, &[]), &results, 1);
+        sweep.signal(Signal::SIGKILL);
+        sweep.wait();
+        // As the kernel gives cards back: the same hardware addresses, another name on a clash, and nothing else.
+        host.ip("link add dev7 address 02:00:00:00:c0:00 type veth peer name c1 address 02:00:00:00:c0:01");
+        let ended = run(host.copycost(next));
+        assert_eq!(host.state(), before, "{ended:?}");
+        let told = format!("{} {}", ended.stdout, ended.stderr);
+        let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        for name in ["c0", "c1"] {
+            let sentence = format!("{name} has its name, addresses, routes and settings again");
+            assert!(told.contains(&sentence), "{told}");
+        }
+    }
+}
+
+#[test]
+fn who_may_not_move_interfaces_is_told_so() {
+    let Some(host) = Host::new("who_may_not_move_interfaces_is_told_so") else { return };
+    let before = host.state();
+    let mut command = copycost(["measure", "--interfaces", "c0,c1", "--messages", "1"]);
+    // Ids change after the namespace was entered.
+    command.current_dir("/");
+    let mut command = host.within(command);
+    // SAFETY: system calls alone; nothing is allocated between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            nix::unistd::setgroups(&[])?;
+            nix::unistd::setgid(65534.into())?;
+            Ok(nix::unistd::setuid(65534.into())?)
+        });
+    }
+    let ended = run(command);
+    assert_eq!(ended.code(), Some(1), "{ended:?}");
+    assert!(
+        ended.stderr.contains("takes CAP_NET_ADMIN") && ended.stderr.contains("run as root"),
+        "{ended:?}"
+    );
+    assert_eq!(host.state(), before);
 }
 
 #[test]

@@ -68,6 +68,8 @@ impl Lab {
     fn netns(link: &LinkOptions, wanted: &[Wire]) -> anyhow::Result<Self> {
         let loan = link.interfaces.as_ref().map(Loan::of).transpose()?;
         let wires = netns_wires(loan.as_ref().map(|loan| &loan.reading), wanted).map_err(UsageError)?;
+        // Interfaces that no named wire goes over are left where they are.
+        let loan = loan.filter(|loan| wires.contains(&loan.reading.wire));
         let (heard, replies) = channel();
         let sender = spawn(Side::Sender, &["--netns"], heard.clone())?;
         let first = sender.welcome.pid.to_string();
@@ -196,6 +198,7 @@ mod tests {
         let of = |wanted: &[Wire]| netns_wires(Some(&cards), wanted);
         assert_eq!(of(&[]), Ok(vec![Wire::Nic]));
         assert_eq!(of(&[Wire::Nic]), Ok(vec![Wire::Nic]));
+        assert_eq!(of(&[Wire::Veth]), Ok(vec![Wire::Veth]));
         assert_eq!(of(&[Wire::Veth, Wire::Nic]), Ok(vec![Wire::Veth, Wire::Nic]));
         assert!(of(&[Wire::Bridge]).unwrap_err().contains("two cards: call it nic"));
 

@@ -240,7 +240,7 @@ fn check(rtnl: &mut Rtnl, names: &[String; 2]) -> Result<Vec<Interface>> {
     for name in names {
         match rtnl.by_name(name)? {
             Some(interface) => found.push(interface),
-            None => return refuse(format!("{}; `ip link` lists those there are", missing(name))),
+            None => return refuse(missing(name)),
         }
     }
     let routes = saved::routes(rtnl)?;
@@ -284,13 +284,15 @@ fn no_right() -> anyhow::Error {
 
 /// Why there is no such interface: another lab may have it.
 fn missing(name: &str) -> String {
+    let home = Netns::own().and_then(|own| own.inode()).ok();
     let journals = Directory::existing().and_then(|directory| directory.journals().ok()).unwrap_or_default();
-    let holds = |entry: &Entry| entry.devices.iter().any(|device| device.name == name);
-    match journals.into_iter().find(|(entry, journal)| journal.is_none() && holds(entry)) {
+    let has_it =
+        |entry: &Entry| Some(entry.home) == home && entry.devices.iter().any(|device| device.name == name);
+    match journals.into_iter().find(|(entry, journal)| journal.is_none() && has_it(entry)) {
         Some((entry, _)) => {
-            format!("{name} is lent to another copycost (process {}) until its run ends", entry.pid)
+            format!("{name} is lent to another copycost; wait until process {} has ended", entry.pid)
         }
-        None => format!("there is no interface {name}"),
+        None => format!("there is no interface {name}; `ip link` lists those there are"),
     }
 }
 

@@ -155,3 +155,66 @@ impl Directory {
         Ok(found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn entry(pid: u32) -> Entry {
+        Entry { pid, boot_id: None, home: 7, devices: Vec::new() }
+    }
+
+    fn open(path: &std::path::Path) -> Result<Directory> {
+        Directory::open(path.to_owned())
+    }
+
+    #[test]
+    fn a_journal_is_left_over_when_its_lab_is_gone() {
+        let scratch = tempfile::tempdir().unwrap();
+        let directory = open(scratch.path()).unwrap();
+        let journal = Journal::write(open(scratch.path()).unwrap(), &entry(1)).unwrap();
+        assert_eq!(std::fs::metadata(journal.path()).unwrap().permissions().mode() & 0o777, 0o600);
+        let of = |directory: &Directory| -> Vec<(u32, bool)> {
+            let all = directory.journals().unwrap();
+            all.into_iter().map(|(entry, left)| (entry.pid, left.is_some())).collect()
+        };
+        assert_eq!(of(&directory), [(1, false)]);
+        let Journal { _file: file, .. } = journal;
+        drop(file);
+        assert_eq!(of(&directory), [(1, true)]);
+        for (_, journal) in directory.journals().unwrap() {
+            journal.unwrap().remove();
+        }
+        assert_eq!(of(&directory), []);
+    }
+
+    #[test]
+    fn what_was_cut_off_in_mid_writing_is_taken_away() {
+        let scratch = tempfile::tempdir().unwrap();
+        let half = scratch.path().join("interfaces-1-7.json");
+        std::fs::write(&half, "{\"pid\": 1, \"bo").unwrap();
+        assert!(open(scratch.path()).unwrap().journals().unwrap().is_empty());
+        assert!(!half.exists());
+    }
+
+    #[test]
+    fn links_and_places_that_others_may_write_to_are_refused() {
+        let scratch = tempfile::tempdir().unwrap();
+        let real = scratch.path().join("real");
+        std::fs::create_dir(&real).unwrap();
+        let link = scratch.path().join("link");
+        symlink(&real, &link).unwrap();
+        assert!(open(&link).is_err(), "a link was followed");
+        // A journal that is a link is neither read nor written through.
+        let victim = scratch.path().join("victim");
+        std::fs::write(&victim, "precious").unwrap();
+        symlink(&victim, real.join("interfaces-1-7.json")).unwrap();
+        assert!(open(&real).unwrap().journals().unwrap().is_empty());
+        Journal::write(open(&real).unwrap(), &entry(1)).unwrap();
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+
+        std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(open(&real).unwrap_err().to_string().contains("may be written by others"));
+    }
+}

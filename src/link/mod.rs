@@ -29,6 +29,8 @@ mod taps;
 pub mod wire;
 
 #[cfg(test)]
+mod disturbance;
+#[cfg(test)]
 mod tests;
 
 pub use args::LinkArgs;
