@@ -204,3 +204,31 @@ impl Manifest {
         std::fs::rename(beside, path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wire_of_schema_1_0_reads_and_what_it_does_not_say_is_absent() {
+        let text = r#"{"kind": "veth", "interface": "copycost0", "mtu": 1500, "offloads": {"tso": true}}"#;
+        let link: Link = serde_json::from_str(text).unwrap();
+        assert_eq!((link.kind.as_str(), link.sender.mtu), ("veth", Some(1500)));
+        assert_eq!(link.sender.offloads.get("tso"), Some(&true));
+        assert_eq!((link.read, link.receiver, link.sender.taps, link.sender.xdp), (None, None, None, None));
+    }
+
+    #[test]
+    fn a_wire_survives_the_file() {
+        let receiver = Interface { taps: Some(1), xdp: Some("generic".into()), ..Interface::default() };
+        let link = Link {
+            kind: "nic".into(),
+            read: Some(false),
+            why_not_read: Some("no netlink".into()),
+            sender: Interface { driver: Some("e1000e".into()), ..Interface::default() },
+            receiver: Some(receiver),
+        };
+        let text = serde_json::to_string(&link).unwrap();
+        assert_eq!(serde_json::from_str::<Link>(&text).unwrap(), link);
+    }
+}
