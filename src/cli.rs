@@ -77,10 +77,15 @@ pub struct LabArgs {
     /// The receiver's agent; without it the coordinator starts its own
     #[arg(long, value_name = "ADDR", requires = "sender")]
     pub receiver: Option<String>,
-    /// What joins agents reached by address: loopback, veth, bridge, overlay or nic, and the sender's
-    /// address on it where that is not its agent's; may be given again
-    #[arg(long = "wire", value_name = "WIRE[=ADDR]", requires = "sender", value_parser = parse_wire)]
+    /// What joins the agents: loopback, veth, bridge, overlay or nic, held against what their interfaces
+    /// show; for agents reached by address also the sender's address on it where that is not its agent's;
+    /// may be given again
+    #[arg(long = "wire", value_name = "WIRE[=ADDR]", value_parser = parse_wire)]
     pub wires: Vec<(Wire, Option<IpAddr>)>,
+    /// Two interfaces of this host that are joined, such as the ports of a card with a cable between them: lent to
+    /// the netns lab instead of a veth pair, and restored afterwards [env: COPYCOST_INTERFACES]
+    #[arg(long, value_name = "A,B", conflicts_with = "sender", value_parser = grid::parse_interfaces)]
+    pub interfaces: Option<Interfaces>,
     /// File with the token that the agents were started with
     #[arg(long, value_name = "FILE", requires = "sender")]
     pub token_file: Option<PathBuf>,
@@ -212,6 +217,9 @@ pub struct XrayArgs {
 /// A working set; its own type, because clap reads an `Option` as a flag that may be left out.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkingSet(pub Option<u64>);
+
+/// Two interfaces, the sender's first.
+pub type Interfaces = [String; 2];
 
 /// How `measure` prints its figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -73,7 +73,7 @@ fn a_netns_sweep_writes_every_row_and_leaves_nothing() {
     let manifest = manifest(&run);
     let wire = &manifest.wires["veth"];
     assert_eq!((manifest.lab.as_str(), wire.kind.as_str()), ("netns", "veth"));
-    assert_eq!((wire.mtu, wire.offloads.get("tso")), (Some(9000), Some(&false)));
+    assert_eq!((wire.sender.mtu, wire.sender.offloads.get("tso")), (Some(9000), Some(&false)));
     assert_eq!((manifest.grid.as_str(), manifest.seed, manifest.resumed), (text, 99, 0));
     assert_eq!(manifest.outcome.as_deref(), Some("complete"));
     assert!(manifest.finished_at.is_some() && manifest.grid_sha256.len() == 64);
@@ -148,7 +148,10 @@ fn the_same_sweep_runs_without_root() {
     let run = directory(&ended);
     let (rows, _) = trials(&run);
     let manifest = manifest(&run);
-    assert_eq!((manifest.wires["veth"].kind.as_str(), manifest.wires["veth"].mtu), ("veth", Some(1400)));
+    assert_eq!(
+        (manifest.wires["veth"].kind.as_str(), manifest.wires["veth"].sender.mtu),
+        ("veth", Some(1400))
+    );
     assert_rows_of(&rows, &manifest.cells, 2);
     assert!(rows.iter().all(|row| row.status == Status::Ok), "{rows:?}");
     assert_eq!(our_interfaces(), Vec::<String>::new());

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use copycost::record::{Column, Trial, csv_file, trial};
+use copycost::record::{Column, SCHEMA_VERSION, Trial, csv_file, trial};
 use copycost::simulate::{Noise, PathCost, Simulation};
 use copycost::tables::{self, Difference, Flag, Run, Tables, Verdict};
 
@@ -276,7 +276,7 @@ fn what_is_no_run_is_refused_in_one_sentence() {
     assert!(refused(&dir).ends_with("trials.csv, line 3, column window_s: `fast` is not a finite number"));
 
     std::fs::write(&trials, &whole).unwrap();
-    std::fs::write(&manifest, described.replacen("\"1.0.0\"", "\"2.0.0\"", 1)).unwrap();
+    std::fs::write(&manifest, described.replacen(&format!("{SCHEMA_VERSION:?}"), "\"2.0.0\"", 1)).unwrap();
     assert!(refused(&dir).contains("schema version 2.0.0 is newer"));
     std::fs::write(&manifest, &described).unwrap();
     assert!(Run::load(&dir).is_ok());

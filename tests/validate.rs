@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use copycost::record::{csv_file, trial};
+use copycost::record::{SCHEMA_VERSION, csv_file, trial};
 use copycost::simulate::Simulation;
 use copycost::tables::{Run, Tables};
 use copycost::validate::{ValidateArgs, validate};
@@ -256,7 +256,11 @@ fn what_cannot_be_read_at_all_is_an_error_and_no_violation() {
     assert!(validate(parent.path()).unwrap_err().to_string().contains("is no run"));
     let (_parent, dir) = written(&Simulation::default());
     let manifest = std::fs::read_to_string(dir.join("manifest.json")).unwrap();
-    std::fs::write(dir.join("manifest.json"), manifest.replacen("\"1.0.0\"", "\"2.0.0\"", 1)).unwrap();
+    std::fs::write(
+        dir.join("manifest.json"),
+        manifest.replacen(&format!("{SCHEMA_VERSION:?}"), "\"2.0.0\"", 1),
+    )
+    .unwrap();
     assert!(validate(&dir).unwrap_err().to_string().contains("is newer than this copycost reads"));
     std::fs::write(dir.join("manifest.json"), &manifest).unwrap();
     std::fs::remove_file(dir.join("trials.csv")).unwrap();

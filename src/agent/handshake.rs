@@ -255,7 +255,7 @@ mod tests {
         frame::write(&mut other, &Hello { protocol: 999, version: "9.9".into(), nonce: "0".into() }).unwrap();
         assert!(agent(&one, &Token::default(), PATIENCE, || Ok(Welcome::default())).is_err());
         let Answer::Refused { why } = frame::read(&mut other, CAP).unwrap() else { panic!("welcomed") };
-        assert!(why.contains("protocol 1") && why.contains("9.9"), "{why}");
+        assert!(why.contains(&format!("protocol {PROTOCOL}")) && why.contains("9.9"), "{why}");
     }
 
     #[test]

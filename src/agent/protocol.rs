@@ -6,16 +6,18 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::order::Order;
+use crate::cell::Side;
 use crate::failure::Failure;
+use crate::link::WireEnd;
 use crate::record::End;
-use crate::record::manifest::{Host, Link};
+use crate::record::manifest::Host;
 use crate::record::stream::ZeroCopy;
 use crate::socket::ReadBack;
 use crate::xray::roofline::Bandwidth;
 use crate::xray::watch::Seen;
 
 /// Version of the protocol: both ends must speak the same.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// What the coordinator asks of an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,9 +59,11 @@ pub enum Request {
         /// The CPU to measure; absent: whichever the scheduler chooses.
         cpu: Option<usize>,
     },
-    /// Tell which interface carries this local address.
+    /// Tell which interface this end of a wire is.
     Describe {
-        /// An address of the agent's own.
+        /// Which end: the sender's has the address, the receiver's leads to it.
+        side: Side,
+        /// The sender's address on the wire.
         address: IpAddr,
     },
 }
@@ -115,10 +119,10 @@ pub enum Reply {
         /// One bandwidth a level.
         levels: Vec<Bandwidth>,
     },
-    /// The interface that was asked for; absent when no interface has the address.
+    /// The interface that was asked for.
     Interface {
-        /// The interface.
-        link: Option<Link>,
+        /// The interface, or why it could not be read.
+        end: Result<WireEnd, String>,
     },
 }
 

@@ -291,9 +291,10 @@ impl Session {
                 let levels = roofline::measure(cpu, &host::read().caches);
                 self.reply(&Reply::Roofline { levels })
             }
-            Request::Describe { address } => {
-                let link = within(self.towards(address).as_deref(), || interface(address));
-                self.reply(&Reply::Interface { link: link.ok().flatten() })
+            Request::Describe { side, address } => {
+                let end = within(self.towards(address).as_deref(), || link::end_of(side, address));
+                let end = end.map_err(anyhow::Error::from).flatten().map_err(|why| format!("{why:#}"));
+                self.reply(&Reply::Interface { end })
             }
         }
     }
@@ -400,9 +401,4 @@ fn within<T: Send>(pair: Option<&PairNetns>, work: impl FnOnce() -> T + Send) ->
         Some(pair) => pair.within(work).map_err(Failure::io("the namespace of the direct pair")),
         None => Ok(work()),
     }
-}
-
-/// The interface that carries a local address.
-fn interface(address: std::net::IpAddr) -> Option<crate::record::manifest::Link> {
-    link::describe(&link::interface_of(address)?).ok()
 }

@@ -1,12 +1,14 @@
 //! `copycost measure`: one cell, one trial, from flags.
 
+use std::sync::atomic::Ordering;
+
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::{Exit, UsageError, lab, print};
+use super::{Exit, UsageError, interfaces, lab, print, stop_flag};
 use crate::cell::Cell;
 use crate::cli::{Format, MeasureArgs};
 use crate::failure::Failure;
-use crate::grid::{self, Bound, LinkOptions, TrialOptions};
+use crate::grid::{self, Bound, LabKind, LinkOptions, TrialOptions};
 use crate::lab::Trouble;
 use crate::record::{End, Stream, Trial, column, trial};
 use crate::socket::SocketOptions;
@@ -21,7 +23,9 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
     let send_path = path::find(&arguments.path).map_err(usage)?.name.to_owned();
     let receive_path = receive::find(&arguments.receive_path).map_err(usage)?.name.to_owned();
     let options = options(arguments);
-    let mut lab = lab(&arguments.lab, None, &LinkOptions::default())?;
+    // Interfaces that are lent to the lab are to be restored, so a signal lets the trial be finished.
+    let stop = interfaces(&arguments.lab, LabKind::Netns)?.map(|_| stop_flag()).transpose()?;
+    let mut lab = lab(&arguments.lab, None, &LinkOptions::default(), &[])?;
     let cell = Cell {
         wire: lab.wires()[0],
         send_path,
@@ -44,7 +48,10 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
         Format::Json => format!("{:#}\n", column::to_json(&trial::columns(), &row)),
         Format::Summary => streams.iter().map(summary).collect(),
     })?;
-    Ok(Exit::Well)
+    Ok(match stop {
+        Some(stop) if stop.load(Ordering::Relaxed) => Exit::Unable,
+        _ => Exit::Well,
+    })
 }
 
 fn options(arguments: &MeasureArgs) -> TrialOptions {

@@ -6,11 +6,12 @@ use anyhow::{Context, ensure};
 
 use super::source::{grid_of, read_grid, read_manifest};
 use super::xray::conclude as conclude_xray;
-use super::{Exit, lab, print, stop_flag};
+use super::{Exit, interfaces, lab, print, stop_flag};
 use crate::cell::{Cell, Wire};
 use crate::cli::{LabArgs, SweepArgs};
 use crate::grid::{Grid, LabKind};
 use crate::lab::Lab;
+use crate::link::Loan;
 use crate::output::say;
 use crate::record::{Status, Trial};
 use crate::report;
@@ -45,7 +46,7 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     }
     // A run is gone on with in the lab that it began in, whatever flag that was chosen by.
     let began_in = resumed.as_ref().and_then(|(run, _)| run.manifest.lab.parse::<LabKind>().ok());
-    let mut lab = lab(&arguments.lab, began_in.or(grid.lab), &grid.link)?;
+    let mut lab = lab(&arguments.lab, began_in.or(grid.lab), &grid.link, &grid.wires)?;
     let wire = lab.wires()[0];
     let cells = grid.cells(wire);
     let times: Vec<u32> = cells.iter().map(|cell| grid.times_per_block(cell)).collect();
@@ -161,10 +162,14 @@ fn make_report(run: &RunDir) -> anyhow::Result<String> {
 
 /// What would be run.
 fn dry_run(grid: &Grid, lab: &LabArgs) -> anyhow::Result<Exit> {
-    let wire = match (lab.wires.first(), lab.lab.or(grid.lab)) {
-        (Some(&(wire, _)), _) => wire,
-        (None, Some(LabKind::Loopback)) => Wire::Loopback,
-        (None, _) => Wire::Veth,
+    let kind = lab.lab.or(grid.lab).unwrap_or(LabKind::Netns);
+    let interfaces = interfaces(lab, kind)?.or_else(|| grid.link.interfaces.clone());
+    let wire = match (lab.wires.first(), kind, interfaces) {
+        (Some(&(wire, _)), ..) => wire,
+        (None, LabKind::Loopback, _) => Wire::Loopback,
+        (None, LabKind::Netns, None) => Wire::Veth,
+        // On another host the grid's interfaces need not be there.
+        (None, LabKind::Netns, Some(names)) => Loan::of(&names).map_or(Wire::Nic, |loan| loan.reading.wire),
     };
     let cells = grid.cells(wire);
     let lines: String = cells.iter().map(|cell| format!("{cell}\n")).collect();

@@ -31,7 +31,7 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
         Some(path) => read_grid(Some(path))?,
         None => Grid::parse(&grid_text(arguments)).map_err(|error| UsageError(error.what))?,
     };
-    let mut lab = lab(&arguments.lab, grid.lab, &grid.link)?;
+    let mut lab = lab(&arguments.lab, grid.lab, &grid.link, &grid.wires)?;
     let cells = grid.cells(lab.wires()[0]);
     let seed = grid.seed.unwrap_or_default();
     let rows = cells.len() as u64 * (Category::ALL.len() as u64 * 2 + Place::EXAMINED.len() as u64);
@@ -53,9 +53,11 @@ fn grid_text(arguments: &XrayArgs) -> String {
         false => arguments.path.iter().map(String::as_str).collect(),
     };
     let list = |values: Vec<String>| values.join(", ");
+    let wires: Vec<String> = arguments.lab.wires.iter().map(|(wire, _)| wire.to_string()).collect();
+    let wires = if wires.is_empty() { String::new() } else { format!("wire: [{}]\n", list(wires)) };
     format!(
         "name: xray\npaths: [{}]\nreceive_paths: [{}]\npayload: [{}]\nmessage_sizes: [{}]\nthreads: [{}]\n\
-         working_set: [{}]\nrepetitions: 1\nxray: true\n",
+         working_set: [{}]\nrepetitions: 1\nxray: true\n{wires}",
         paths.join(", "),
         arguments.receive_path.join(", "),
         arguments.payload,

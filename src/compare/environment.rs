@@ -19,8 +19,20 @@ pub struct Difference {
 }
 
 /// Facts of a manifest that say which run it is, not what it ran in. The grid's text is told by its hash.
-const NOT_ENVIRONMENT: [&str; 9] =
-    ["run_id", "started_at", "finished_at", "resumed", "command_line", "cells", "grid", "seed", "boot_id"];
+const NOT_ENVIRONMENT: [&str; 11] = [
+    "run_id",
+    "started_at",
+    "finished_at",
+    "resumed",
+    "command_line",
+    "cells",
+    "grid",
+    "seed",
+    "boot_id",
+    // What happens to be in use, as against what is in force.
+    "swiotlb_used",
+    "swiotlb_most_used",
+];
 
 /// What differs between two manifests, apart from what names the run.
 #[must_use]
@@ -44,17 +56,28 @@ pub fn differences(base: &Manifest, new: &Manifest) -> Vec<Difference> {
 /// Says once what differs at the sender and at the receiver in the same way.
 fn at_both_ends(found: &mut Vec<Difference>) {
     let copy = found.clone();
-    let twin = |difference: &Difference, from: &str, to: &str| {
-        let what = difference.what.strip_prefix(from).map(|rest| format!("{to}{rest}"))?;
-        let twin = Difference { what, ..difference.clone() };
-        copy.contains(&twin).then_some(())
+    let has_twin = |difference: &Difference, what: Option<String>| {
+        what.is_some_and(|what| copy.contains(&Difference { what, ..difference.clone() }))
     };
-    found.retain(|difference| twin(difference, "receiver.", "sender.").is_none());
+    found.retain(|difference| !has_twin(difference, at_the_sender(&difference.what)));
     for difference in found {
-        if twin(difference, "sender.", "receiver.").is_some() {
-            difference.what = difference.what.replacen("sender.", "both ends: ", 1);
+        let what = &difference.what;
+        let twin = copy.iter().find(|other| {
+            at_the_sender(&other.what).as_ref() == Some(what)
+                && (&other.base, &other.new) == (&difference.base, &difference.new)
+        });
+        if let Some(twin) = twin {
+            difference.what = twin.what.replacen("receiver.", "both ends: ", 1);
         }
     }
+}
+
+/// The place of the same fact at the sender: an end of a wire stands in the wire itself there.
+fn at_the_sender(what: &str) -> Option<String> {
+    if let Some(rest) = what.strip_prefix("receiver.") {
+        return Some(format!("sender.{rest}"));
+    }
+    what.starts_with("wires.").then(|| what.replacen(".receiver.", ".", 1)).filter(|twin| twin != what)
 }
 
 /// The facts of a manifest by their places. One that is null is not there.
@@ -86,6 +109,7 @@ fn flatten(place: String, value: &Value, facts: &mut BTreeMap<String, String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::manifest::Interface;
     use crate::simulate::Simulation;
 
     #[test]
@@ -106,7 +130,10 @@ mod tests {
             end.host.governor = Some("powersave".into());
         }
         other.sender.pinned = vec![0];
-        other.wires.get_mut("veth").unwrap().offloads.insert("tso".into(), false);
+        let wire = other.wires.get_mut("veth").unwrap();
+        wire.sender.offloads.insert("tso".into(), false);
+        wire.sender.xdp = Some("driver".into());
+        wire.receiver = Some(Interface { xdp: Some("driver".into()), ..Interface::default() });
         let found = differences(&one, &other);
         let said: Vec<String> =
             found.iter().map(|one| format!("{} {} -> {}", one.what, one.base, one.new)).collect();
@@ -117,6 +144,7 @@ mod tests {
                 "both ends: host.kernel 6.18.0-simulated -> 6.19",
                 "sender.pinned [] -> [0]",
                 "wires.veth.offloads.tso true -> false",
+                "wires.veth.both ends: xdp unknown -> driver",
             ]
         );
     }

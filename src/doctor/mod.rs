@@ -109,10 +109,14 @@ impl DoctorArgs {
 /// Some probes fork, so it is best called while the process has one thread.
 #[must_use]
 pub fn diagnose(results: &Path) -> Diagnosis {
+    let restored = crate::link::recover();
     let lab = lab::check();
     let default_lab = lab.verdict == Verdict::Ok;
     let facts = crate::host::read();
     let mut findings = vec![host::judge_kernel(&facts.kernel), lab];
+    if !restored.is_empty() {
+        findings.push(Finding::note("borrowed interfaces", restored.join("; ")));
+    }
     findings.extend(counters::check());
     findings.extend(xray::check());
     findings.extend(zero_copy::check());

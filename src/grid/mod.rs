@@ -166,13 +166,39 @@ pub enum LabKind {
 
 words!(LabKind: Netns = "netns", Loopback = "loopback");
 
-/// What a lab that makes its own link makes of it.
+/// What a lab that makes its own link, or borrows one, makes of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinkOptions {
+    /// Two interfaces that are joined already and are borrowed for the lab, the sender's first; absent: a veth pair
+    /// is made.
+    pub interfaces: Option<[String; 2]>,
     /// MTU of both ends, bytes; absent: the kernel's default.
     pub mtu: Option<u32>,
     /// Offloads of both ends, on or off; the others stay as the kernel has them.
     pub offloads: BTreeMap<Offload, bool>,
+}
+
+/// Reads the names of two interfaces, as `ens1f0,ens1f1`.
+pub(crate) fn parse_interfaces(text: &str) -> Result<[String; 2], String> {
+    let names: Vec<&str> = text.split(',').map(str::trim).collect();
+    two_interfaces(&names)
+}
+
+fn two_interfaces(names: &[&str]) -> Result<[String; 2], String> {
+    // dev_valid_name of the kernel.
+    let is_name = |name: &str| {
+        (1..16).contains(&name.len()) && !name.contains(|c: char| c == '/' || c == ':' || c.is_whitespace())
+    };
+    match names {
+        [one, other] if one == other => {
+            Err(format!("interface `{one}` stands there twice; name the two that are joined"))
+        }
+        [one, other] if is_name(one) && is_name(other) => Ok([(*one).to_owned(), (*other).to_owned()]),
+        _ => {
+            Err("interfaces are two names, the sender's and the receiver's, such as ens1f0 and ens1f1"
+                .to_owned())
+        }
+    }
 }
 
 impl Grid {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_yaml::Spanned;
 
-use super::{Bound, Grid, LinkOptions, MOST_CELLS, Pin, ReadSize, Repetitions, TrialOptions};
+use super::{Bound, Grid, LinkOptions, MOST_CELLS, Pin, ReadSize, Repetitions, TrialOptions, two_interfaces};
 use crate::agent::order::MOST_STREAMS;
 use crate::cell::{Payload, Wire};
 use crate::link::Offload;
@@ -137,6 +137,7 @@ struct RawSocket {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawLink {
+    interfaces: Option<Spanned<Vec<String>>>,
     mtu: Option<Spanned<u32>>,
     tso: Option<bool>,
     gso: Option<bool>,
@@ -446,7 +447,12 @@ fn link_options(raw: &RawLink) -> Result<LinkOptions, GridError> {
         (Offload::ScatterGather, raw.scatter_gather),
     ];
     let offloads = offloads.into_iter().filter_map(|(offload, on)| Some((offload, on?))).collect();
-    Ok(LinkOptions { mtu: raw.mtu.as_ref().map(|mtu| mtu.value), offloads })
+    let interfaces = raw.interfaces.as_ref().map(|names| {
+        let words: Vec<&str> = names.value.iter().map(String::as_str).collect();
+        two_interfaces(&words).map_err(|what| refuse(names, what))
+    });
+    let interfaces = interfaces.transpose()?;
+    Ok(LinkOptions { interfaces, mtu: raw.mtu.as_ref().map(|mtu| mtu.value), offloads })
 }
 
 /// The parser's own error, as one sentence.
@@ -499,6 +505,9 @@ mod tests {
         assert_eq!(grid.trial.pin, Pin::Explicit { sender: vec![0], receiver: vec![1] });
         assert_eq!(grid.trial.socket.send_buffer, Some(4 << 20));
         assert_eq!((grid.link.mtu, grid.link.offloads[&Offload::Tso]), (Some(1500), true));
+        assert_eq!(grid.link.interfaces, None);
+        let link = with("link: {interfaces: [ens1f0, ens1f1], mtu: 9000}").unwrap().link;
+        assert_eq!(link.interfaces, Some(["ens1f0".to_owned(), "ens1f1".to_owned()]));
     }
 
     #[test]
@@ -526,6 +535,9 @@ mod tests {
             ("receive_paths: []", 5, "empty"),
             ("control: one-copy", 5, "not among"),
             ("link: {mtu: 9, tso: true}", 5, "68 to 65535"),
+            ("link: {interfaces: [ens1f0]}", 5, "two names"),
+            ("link: {interfaces: [a, a]}", 5, "twice"),
+            ("link: {interfaces: [a, b/c]}", 5, "two names"),
             ("link: {tsa: true}", 5, "unknown field `tsa`"),
             ("socket: {congestion: a_name_that_is_too_long}", 5, "congestion"),
             ("socket: {send_buffer: 1}", 5, "send_buffer"),

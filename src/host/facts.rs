@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Root, cpu, process};
+use super::{Root, cpu, process, swiotlb};
 use crate::record::manifest::Host;
 
 /// Sysctls that change what a socket, a veth pair or perf does. Those of one network namespace are read in
@@ -72,6 +72,9 @@ pub fn read() -> Host {
         limits: process::limits(),
         capabilities: process::capabilities(),
         seccomp: process::seccomp(&root),
+        swiotlb_forced: swiotlb::forced(&root),
+        swiotlb_used: swiotlb::used(&root),
+        swiotlb_most_used: swiotlb::most_used(&root),
         container_image: std::env::var("COPYCOST_IMAGE_ID").ok().filter(|id| !id.is_empty()),
     }
 }

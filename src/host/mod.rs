@@ -6,6 +6,7 @@ mod binary;
 mod cpu;
 mod facts;
 mod process;
+mod swiotlb;
 mod times;
 
 pub use binary::binary_sha256;

@@ -8,6 +8,7 @@ mod local;
 mod peer;
 mod pinning;
 mod remote;
+mod wires;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -20,6 +21,7 @@ use crate::agent::protocol::{Reply, Report, Request, Welcome};
 use crate::cell::{Cell, Wire};
 use crate::failure::Failure;
 use crate::grid::{Bound, TrialOptions};
+use crate::link::Borrowed;
 use crate::record::manifest;
 use crate::xray::roofline::Bandwidth;
 use crate::xray::watch::{Pass, Seen};
@@ -27,6 +29,7 @@ pub use assemble::Measured;
 pub use peer::Side;
 use peer::{Heard, Peer};
 pub use remote::{Addresses, dial};
+use wires::Route;
 
 /// How long an agent may take for an answer that takes no work.
 const PROMPT: Duration = Duration::from_secs(10);
@@ -44,13 +47,16 @@ const AFTERMATH: Duration = Duration::from_millis(400);
 
 /// Two agents, connected.
 pub struct Lab {
+    /// The first to be dropped: interfaces are given back before the agents, and their namespaces, end.
+    #[expect(dead_code, reason = "it is kept for what dropping it does")]
+    borrowed: Option<Borrowed>,
     kind: String,
     sender: Peer,
     receiver: Peer,
     heard: Receiver<(Side, Heard)>,
     /// The wires there are, and the sender's address on each.
     routes: Vec<(Wire, IpAddr)>,
-    /// The sender's interface on each.
+    /// The interfaces of each.
     links: BTreeMap<String, manifest::Link>,
     trial: u64,
 }
@@ -114,7 +120,7 @@ impl Lab {
         })
     }
 
-    /// The sender's interface on each wire, as read when the lab was made.
+    /// The interfaces of each wire, as they were last read.
     #[must_use]
     pub fn links(&self) -> &BTreeMap<String, manifest::Link> {
         &self.links
@@ -395,20 +401,6 @@ impl Lab {
         self.expect("the receiver's pause", PROMPT, |side, reply| held(&mut boundary, side, reply))
     }
 
-    /// Reads what the streams go through, as the sender's agent sees it.
-    fn read_link(&mut self, address: IpAddr) -> Result<manifest::Link, Trouble> {
-        self.tell(Side::Sender, &Request::Describe { address })?;
-        let mut found = None;
-        self.expect("the interface", PROMPT, |side, reply| match reply {
-            Reply::Interface { link } => {
-                found = link;
-                Ok(true)
-            }
-            other => Err(out_of_place(side, &other)),
-        })?;
-        Ok(found.unwrap_or_default())
-    }
-
     /// How fast the sender's host copies, on the CPU of its first worker.
     ///
     /// # Errors
@@ -430,17 +422,22 @@ impl Lab {
     /// A lab of two agents that stand.
     fn of(
         kind: &str,
-        sender: Peer,
-        receiver: Peer,
+        [sender, receiver]: [Peer; 2],
         heard: Receiver<(Side, Heard)>,
-        routes: Vec<(Wire, IpAddr)>,
+        routes: &[Route],
+        borrowed: Option<Borrowed>,
     ) -> anyhow::Result<Self> {
-        let links = BTreeMap::new();
-        let mut lab = Self { kind: kind.to_owned(), sender, receiver, heard, routes, links, trial: 0 };
-        for (wire, address) in lab.routes.clone() {
-            let link = lab.read_link(address)?;
-            lab.links.insert(wire.to_string(), link);
-        }
+        let mut lab = Self {
+            borrowed,
+            kind: kind.to_owned(),
+            sender,
+            receiver,
+            heard,
+            routes: Vec::new(),
+            links: BTreeMap::new(),
+            trial: 0,
+        };
+        lab.read_wires(routes)?;
         Ok(lab)
     }
 }

@@ -23,7 +23,8 @@ pub struct Addresses {
     pub sender: String,
     /// The receiver's; absent: the coordinator starts one of its own.
     pub receiver: Option<String>,
-    /// What joins them, and the sender's address on it; absent: the address of its agent.
+    /// What the user says joins them, and the sender's address on it; absent: the address of its agent. Empty:
+    /// whatever the interfaces show.
     pub wires: Vec<(Wire, Option<IpAddr>)>,
 }
 
@@ -40,26 +41,16 @@ impl Lab {
             None => spawn(Side::Receiver, &[], heard)?,
         };
         let mut routes: Vec<_> =
-            addresses.wires.iter().map(|&(wire, address)| (wire, address.unwrap_or(at.ip()))).collect();
-        for (index, (wire, _)) in routes.iter().enumerate() {
-            if routes[..index].iter().any(|(earlier, _)| earlier == wire) {
+            addresses.wires.iter().map(|&(wire, address)| (Some(wire), address.unwrap_or(at.ip()))).collect();
+        for (index, (wire, _)) in addresses.wires.iter().enumerate() {
+            if addresses.wires[..index].iter().any(|(earlier, _)| earlier == wire) {
                 bail!("--wire {wire} is given twice, and rows tell wires apart by that word; give each once");
             }
         }
         if routes.is_empty() {
-            let together = sender.welcome.host.boot_id == receiver.welcome.host.boot_id;
-            routes.push((guess(at.ip(), together), at.ip()));
+            routes.push((None, at.ip()));
         }
-        Self::of("remote", sender, receiver, replies, routes)
-    }
-}
-
-/// What joins two agents when nobody says.
-fn guess(address: IpAddr, one_machine: bool) -> Wire {
-    match (address.is_loopback(), one_machine) {
-        (true, _) => Wire::Loopback,
-        (false, true) => Wire::Bridge,
-        (false, false) => Wire::Nic,
+        Self::of("remote", [sender, receiver], replies, &routes, None)
     }
 }
 

@@ -28,6 +28,9 @@ pub enum LinkCommand {
         /// Leave a pair alone that is already as asked for
         #[arg(long)]
         keep: bool,
+        /// Use the two interfaces of these names, which are there already
+        #[arg(long, hide = true, conflicts_with = "keep")]
+        existing: bool,
         /// The two ends.
         #[command(flatten)]
         ends: EndsArgs,
@@ -44,6 +47,13 @@ pub enum LinkCommand {
         /// Address of the receiver's end
         #[arg(long, value_name = "ADDR/LEN", default_value_t = pair::DEFAULT_RECEIVER)]
         receiver_addr: IpNet,
+    },
+    /// Move two interfaces that a lab has borrowed back into this process's namespace
+    #[command(hide = true)]
+    GiveBack {
+        /// The two ends.
+        #[command(flatten)]
+        ends: EndsArgs,
     },
     /// Delete the pair; it is no error when there is none
     Delete {
@@ -102,15 +112,16 @@ impl LinkCommand {
     #[must_use]
     pub fn spec(&self) -> LinkSpec {
         match self {
-            Self::Create { keep, ends, mtu, offloads, sender_addr, receiver_addr } => LinkSpec {
+            Self::Create { keep, existing, ends, mtu, offloads, sender_addr, receiver_addr } => LinkSpec {
                 keep: *keep,
+                existing: *existing,
                 mtu: *mtu,
                 offloads: BTreeMap::from_iter(offloads.iter().copied()),
                 sender_addr: *sender_addr,
                 receiver_addr: *receiver_addr,
                 ..ends.spec()
             },
-            Self::Delete { ends } => ends.spec(),
+            Self::GiveBack { ends } | Self::Delete { ends } => ends.spec(),
         }
     }
 }
@@ -128,6 +139,7 @@ impl LinkArgs {
                 serde_json::to_writer_pretty(&mut *out, &made)?;
                 writeln!(out)?;
             }
+            LinkCommand::GiveBack { .. } => pair::give_back(&spec)?,
             LinkCommand::Delete { .. } => {
                 let was_there = pair::delete(&spec)?;
                 writeln!(out, "{}", if was_there { "deleted" } else { "there was none" })?;

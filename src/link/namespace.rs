@@ -169,6 +169,11 @@ impl Netns {
         is_same(&self.file, &other.file)
     }
 
+    /// Its number, which no other living namespace has.
+    pub(super) fn inode(&self) -> Result<u64> {
+        Ok(self.file.metadata()?.ino())
+    }
+
     pub(super) fn as_raw_fd(&self) -> std::os::fd::RawFd {
         self.file.as_raw_fd()
     }

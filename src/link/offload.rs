@@ -7,6 +7,7 @@ use std::os::fd::RawFd;
 
 use serde::{Deserialize, Serialize};
 
+use super::ethtool::{self, Value};
 use crate::cell::words;
 
 /// An offload that can be switched.
@@ -36,20 +37,6 @@ words!(Offload:
     Gro = "gro",
 );
 
-/// `struct ethtool_value` of linux/ethtool.h.
-#[repr(C)]
-struct EthtoolValue {
-    command: u32,
-    data: u32,
-}
-
-nix::ioctl_readwrite_bad!(
-    /// SIOCETHTOOL of ethtool(8): the request is what `ifr_data` points to.
-    siocethtool,
-    libc::SIOCETHTOOL,
-    libc::ifreq
-);
-
 impl Offload {
     /// Every offload, each after those that it needs: switching on goes in this order.
     pub const ALL: [Self; 6] =
@@ -73,7 +60,7 @@ pub(super) fn read(socket: RawFd, interface: &str) -> BTreeMap<Offload, bool> {
     Offload::ALL
         .into_iter()
         .filter_map(|offload| {
-            let value = ethtool(socket, interface, offload.get_command(), 0).ok()?;
+            let value = call(socket, interface, offload.get_command(), 0).ok()?;
             Some((offload, value != 0))
         })
         .collect()
@@ -82,24 +69,11 @@ pub(super) fn read(socket: RawFd, interface: &str) -> BTreeMap<Offload, bool> {
 /// Sets one offload. That it holds must be read back: the kernel switches off in silence what depends on an
 /// offload that is off.
 pub(super) fn set(socket: RawFd, interface: &str, offload: Offload, on: bool) -> io::Result<()> {
-    ethtool(socket, interface, offload.get_command() + 1, on.into()).map(drop)
+    call(socket, interface, offload.get_command() + 1, on.into()).map(drop)
 }
 
-fn ethtool(socket: RawFd, interface: &str, command: u32, data: u32) -> io::Result<u32> {
-    let mut value = EthtoolValue { command, data };
-    // SAFETY: `ifreq` is plain data, for which all zeroes are valid.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    // One byte less than the array holds, so that the name stays terminated.
-    let room = request.ifr_name.len() - 1;
-    if interface.len() > room {
-        return Err(io::Error::from_raw_os_error(libc::ENODEV));
-    }
-    for (to, from) in request.ifr_name.iter_mut().zip(interface.bytes()) {
-        *to = from as libc::c_char;
-    }
-    request.ifr_ifru.ifru_data = (&raw mut value).cast();
-    // SAFETY: `request` names an interface and points to `value`, a whole `struct ethtool_value`; both live
-    // until the call returns, and the commands used here touch nothing beyond it.
-    unsafe { siocethtool(socket, &raw mut request) }?;
+fn call(socket: RawFd, interface: &str, command: u32, data: u32) -> io::Result<u32> {
+    let mut value = Value { command, data };
+    ethtool::ask(socket, interface, &mut value)?;
     Ok(value.data)
 }

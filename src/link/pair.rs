@@ -1,4 +1,4 @@
-//! One veth pair between two network namespaces.
+//! One veth pair between two network namespaces, or two interfaces in them that are joined already.
 //!
 //! An interface whose name begins with `copycost` is ours: one left behind by a run that was killed is
 //! replaced, and no other interface is ever deleted.
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use ipnet::{IpNet, Ipv4Net};
+use netlink_packet_route::link::LinkAttribute;
 use serde::Serialize;
 
 use super::namespace::{Netns, NsRef, join_user_ns};
@@ -31,12 +32,19 @@ pub const DEFAULT_SENDER: IpNet = net(1);
 /// See [`DEFAULT_SENDER`].
 pub const DEFAULT_RECEIVER: IpNet = net(2);
 
+/// The same for a pair beside two interfaces, which then have the first two addresses.
+pub const BESIDE_SENDER: IpNet = net(5);
+/// See [`BESIDE_SENDER`].
+pub const BESIDE_RECEIVER: IpNet = net(6);
+
 const fn net(host: u8) -> IpNet {
     IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(198, 19, 0, host), 30))
 }
 
 /// How long both ends may take to pass traffic once they are up.
 const READY_DEADLINE: Duration = Duration::from_secs(5);
+/// The same for two cards, which agree on a speed first.
+const CARRIER_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A link to be made.
 #[derive(Clone, Debug)]
@@ -62,6 +70,8 @@ pub struct LinkSpec {
     pub user_ns: Option<PathBuf>,
     /// Whether a pair that is already as asked for is left alone, with the traffic that it carries.
     pub keep: bool,
+    /// Whether the two interfaces are in their namespaces already, and no pair is to be made.
+    pub existing: bool,
 }
 
 impl LinkSpec {
@@ -79,15 +89,17 @@ impl LinkSpec {
             offloads: BTreeMap::new(),
             user_ns: None,
             keep: false,
+            existing: false,
         }
     }
 
     fn validate(&self) -> Result<()> {
         for name in [&self.sender_name, &self.receiver_name] {
             ensure!(
-                name.starts_with(NAME_PREFIX)
-                    && name.len() < libc::IFNAMSIZ
-                    && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)),
+                self.existing
+                    || name.starts_with(NAME_PREFIX)
+                        && name.len() < libc::IFNAMSIZ
+                        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)),
                 "`{name}` cannot name an end of a link; write {NAME_PREFIX} and up to {} letters or digits",
                 libc::IFNAMSIZ - 1 - NAME_PREFIX.len()
             );
@@ -136,6 +148,7 @@ struct End<'a> {
     rtnl: Rtnl,
     name: &'a str,
     address: IpNet,
+    existing: bool,
 }
 
 /// Makes the pair, replacing one that an earlier run left, and returns when both ends pass traffic. A later
@@ -153,6 +166,9 @@ pub fn create(spec: &LinkSpec) -> Result<Made> {
         !sender.netns.is(&receiver.netns)?,
         "sender and receiver are in the same network namespace; start each in its own"
     );
+    if spec.existing {
+        return finish(&mut sender, &mut receiver, spec);
+    }
     if spec.keep
         && let Some(there) = existing(&mut sender, &mut receiver, spec)?
     {
@@ -195,6 +211,23 @@ pub fn delete(spec: &LinkSpec) -> Result<bool> {
     Ok(sender.clear()? | receiver.clear()?)
 }
 
+/// Gives two existing interfaces back to the namespace that the process is in, by their names.
+///
+/// As [`create`], it belongs into a process of its own.
+///
+/// # Errors
+/// When a namespace cannot be entered, or an interface cannot leave it.
+pub fn give_back(spec: &LinkSpec) -> Result<()> {
+    let home = Netns::own()?;
+    let (mut sender, mut receiver) = enter_both(spec)?;
+    for end in [&mut sender, &mut receiver] {
+        let Some(found) = end.rtnl.by_name(end.name)? else { continue };
+        let moved = end.rtnl.set(found.index, LinkAttribute::NetNsFd(home.as_raw_fd()));
+        moved.with_context(|| format!("cannot move {} back", end.name))?;
+    }
+    Ok(())
+}
+
 fn enter_both(spec: &LinkSpec) -> Result<(End<'_>, End<'_>)> {
     let own = Netns::own()?;
     // Opened before any is entered: what `/proc` shows depends on where one stands.
@@ -210,7 +243,7 @@ fn enter_both(spec: &LinkSpec) -> Result<(End<'_>, End<'_>)> {
         };
         netns.enter()?;
         let rtnl = Rtnl::open().context("cannot open a netlink socket")?;
-        anyhow::Ok(End { is_foreign: !netns.is(&own)?, netns, rtnl, name, address })
+        anyhow::Ok(End { is_foreign: !netns.is(&own)?, netns, rtnl, name, address, existing: spec.existing })
     };
     Ok((
         end(sender, &spec.sender_name, spec.sender_addr)?,
@@ -236,9 +269,9 @@ fn existing(sender: &mut End<'_>, receiver: &mut End<'_>, spec: &LinkSpec) -> Re
 }
 
 fn finish(sender: &mut End<'_>, receiver: &mut End<'_>, spec: &LinkSpec) -> Result<Made> {
-    sender.set_up(&spec.offloads)?;
-    receiver.set_up(&spec.offloads)?;
-    let deadline = Instant::now() + READY_DEADLINE;
+    sender.set_up(spec)?;
+    receiver.set_up(spec)?;
+    let deadline = Instant::now() + if spec.existing { CARRIER_DEADLINE } else { READY_DEADLINE };
     Ok(Made {
         sender: sender.read_back(&spec.offloads, deadline)?,
         receiver: receiver.read_back(&spec.offloads, deadline)?,
@@ -268,7 +301,7 @@ impl End<'_> {
         Ok(is_as_asked.then_some(found))
     }
 
-    fn set_up(&mut self, offloads: &BTreeMap<Offload, bool>) -> Result<()> {
+    fn set_up(&mut self, spec: &LinkSpec) -> Result<()> {
         let name = self.name;
         if self.is_foreign
             && let Some(lo) = self.rtnl.by_name("lo")?
@@ -277,13 +310,19 @@ impl End<'_> {
             self.rtnl.set_up(lo.index).context("cannot bring lo up")?;
         }
         let index = self.rtnl.by_name(name)?.with_context(|| format!("{name} has vanished"))?.index;
+        // A pair was made with its MTU.
+        if let Some(mtu) = spec.mtu.filter(|_| spec.existing) {
+            self.rtnl.set(index, LinkAttribute::Mtu(mtu)).map_err(|error| {
+                anyhow::anyhow!("{name} does not take an MTU of {mtu} ({error}); choose another for the link")
+            })?;
+        }
         self.rtnl.add_address(index, self.address).map_err(|error| match error.raw_os_error() {
             Some(libc::EEXIST) => anyhow::anyhow!("{} is already in use; choose another", self.address),
             _ => {
                 anyhow::Error::new(error).context(format!("cannot give {name} the address {}", self.address))
             }
         })?;
-        for (&offload, &on) in offloads {
+        for (&offload, &on) in &spec.offloads {
             offload::set(self.rtnl.as_raw_fd(), name, offload, on).map_err(|error| {
                 anyhow::anyhow!("{name} does not let {offload} be switched ({error}); leave it out")
             })?;
@@ -297,10 +336,13 @@ impl End<'_> {
         let name = self.name;
         let found = loop {
             let found = self.rtnl.by_name(name)?.with_context(|| format!("{name} has vanished"))?;
-            if found.is_ready {
+            // Not every driver of a card tells more than its carrier.
+            if found.is_ready || self.existing && found.has_carrier {
                 break found;
             }
-            ensure!(Instant::now() < deadline, "{name} is up but passes no traffic");
+            let no_carrier = "has no carrier; join the two by a cable, or by a switch that is on";
+            let why = if self.existing { no_carrier } else { "is up but passes no traffic" };
+            ensure!(Instant::now() < deadline, "{name} {why}");
             std::thread::sleep(Duration::from_millis(1));
         };
         let offloads = offload::read(self.rtnl.as_raw_fd(), name);

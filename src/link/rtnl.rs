@@ -15,7 +15,8 @@ use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeader, AddressHeaderFlags, AddressMessage,
 };
 use netlink_packet_route::link::{
-    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State,
+    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, State,
+    XdpAttached,
 };
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -29,7 +30,7 @@ pub(super) struct Rtnl {
 }
 
 /// What copycost asks of an interface.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Interface {
     pub(super) index: u32,
     pub(super) name: String,
@@ -46,6 +47,14 @@ pub(super) struct Interface {
     pub(super) far_end: Option<u32>,
     /// The same, where the far end is in this namespace.
     pub(super) peer: Option<u32>,
+    /// Up and with a carrier, from a driver that tells no more than that.
+    pub(super) has_carrier: bool,
+    /// XDP programs, by where they run; absent where the kernel does not tell.
+    pub(super) xdp: Option<String>,
+    /// The address that the device was made with, or the one it has where the driver does not tell.
+    pub(super) hardware_address: Vec<u8>,
+    /// Whether it can be moved into another namespace, as far as the kernel tells.
+    pub(super) is_bound_to_netns: bool,
 }
 
 /// One end of a pair to be made.
@@ -115,11 +124,37 @@ impl Rtnl {
         self.call(RouteNetlinkMessage::NewLink(message), NLM_F_CREATE | NLM_F_EXCL).map(drop)
     }
 
+    /// Every interface.
+    pub(super) fn all(&mut self) -> io::Result<Vec<Interface>> {
+        let replies = self.call(RouteNetlinkMessage::GetLink(LinkMessage::default()), NLM_F_DUMP)?;
+        let link = |reply| match reply {
+            RouteNetlinkMessage::NewLink(link) => Some(interface(link)),
+            _ => None,
+        };
+        Ok(replies.into_iter().filter_map(link).collect())
+    }
+
     /// Brings an interface up.
     pub(super) fn set_up(&mut self, index: u32) -> io::Result<()> {
+        self.set_state(index, LinkFlags::Up)
+    }
+
+    /// Brings an interface down.
+    pub(super) fn set_down(&mut self, index: u32) -> io::Result<()> {
+        self.set_state(index, LinkFlags::empty())
+    }
+
+    fn set_state(&mut self, index: u32, state: LinkFlags) -> io::Result<()> {
         let mut message = link(index);
-        message.header.flags = LinkFlags::Up;
+        message.header.flags = state;
         message.header.change_mask = LinkFlags::Up;
+        self.call(RouteNetlinkMessage::SetLink(message), 0).map(drop)
+    }
+
+    /// Changes one thing of an interface: its name, its MTU or its namespace.
+    pub(super) fn set(&mut self, index: u32, what: LinkAttribute) -> io::Result<()> {
+        let mut message = link(index);
+        message.attributes.push(what);
         self.call(RouteNetlinkMessage::SetLink(message), 0).map(drop)
     }
 
@@ -192,7 +227,11 @@ impl Rtnl {
     }
 
     /// Sends one request and reads replies up to the acknowledgement, or to the end of a dump.
-    fn call(&mut self, request: RouteNetlinkMessage, flags: u16) -> io::Result<Vec<RouteNetlinkMessage>> {
+    pub(super) fn call(
+        &mut self,
+        request: RouteNetlinkMessage,
+        flags: u16,
+    ) -> io::Result<Vec<RouteNetlinkMessage>> {
         self.sequence += 1;
         let mut packet = NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::from(request));
         packet.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
@@ -243,17 +282,11 @@ fn interface(message: LinkMessage) -> Interface {
     let flags = message.header.flags;
     let mut found = Interface {
         index: message.header.index,
-        name: String::new(),
-        kind: None,
-        mtu: None,
         is_up: flags.contains(LinkFlags::Up),
         is_loopback: flags.contains(LinkFlags::Loopback),
-        is_ready: false,
-        controller: None,
-        far_end: None,
-        peer: None,
+        ..Interface::default()
     };
-    let mut is_elsewhere = false;
+    let (mut is_elsewhere, mut state, mut permanent) = (false, State::Down, None);
     for attribute in message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => found.name = name,
@@ -261,7 +294,11 @@ fn interface(message: LinkMessage) -> Interface {
             LinkAttribute::Controller(index) => found.controller = Some(index),
             LinkAttribute::Link(index) => found.far_end = Some(index),
             LinkAttribute::LinkNetNsId(_) => is_elsewhere = true,
-            LinkAttribute::OperState(state) => found.is_ready = state == State::Up,
+            LinkAttribute::OperState(now) => state = now,
+            LinkAttribute::Xdp(told) => found.xdp = xdp(&told),
+            LinkAttribute::Address(address) => found.hardware_address = address,
+            LinkAttribute::PermAddress(address) => permanent = Some(address),
+            LinkAttribute::NetnsImmutable(is) => found.is_bound_to_netns = is,
             LinkAttribute::LinkInfo(infos) => {
                 found.kind = infos.into_iter().find_map(|info| match info {
                     LinkInfo::Kind(kind) => Some(kind.to_string()),
@@ -271,6 +308,34 @@ fn interface(message: LinkMessage) -> Interface {
             _ => {}
         }
     }
+    found.is_ready = state == State::Up;
+    found.has_carrier =
+        found.is_ready || state == State::Unknown && flags.contains(LinkFlags::Up | LinkFlags::LowerUp);
     found.peer = found.far_end.filter(|_| !is_elsewhere);
+    found.hardware_address = permanent.unwrap_or(found.hardware_address);
     found
+}
+
+/// Where the XDP programs of an interface run, in one word or several with `+` between them.
+fn xdp(told: &[LinkXdp]) -> Option<String> {
+    let attached = told.iter().find_map(|one| match one {
+        LinkXdp::Attached(attached) => Some(*attached),
+        _ => None,
+    })?;
+    Some(match attached {
+        XdpAttached::None => "none".to_owned(),
+        XdpAttached::Driver => "driver".to_owned(),
+        XdpAttached::SocketBuffer => "generic".to_owned(),
+        XdpAttached::Hardware => "offload".to_owned(),
+        _ => {
+            let word = |one: &LinkXdp| match one {
+                LinkXdp::DrvProgId(_) => Some("driver"),
+                LinkXdp::SkbProgId(_) => Some("generic"),
+                LinkXdp::HwProgId(_) => Some("offload"),
+                _ => None,
+            };
+            let words: Vec<&str> = told.iter().filter_map(word).collect();
+            return (!words.is_empty()).then(|| words.join("+"));
+        }
+    })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use nix::unistd::{Gid, Uid};
 
 use super::child::{Child, answer};
+use super::disturbance::{tap, xdp};
 use super::*;
 
 /// An end: answers each line with a line, in a namespace of its own. The first thing it says is how it came
@@ -68,6 +70,11 @@ fn obey(command: &str) -> Result<String> {
         "describe" => serde_json::to_string(&describe(rest)?)?,
         "of" => interface_of(rest.parse()?).unwrap_or_default(),
         "towards" => interface_towards(rest.parse()?).unwrap_or_default(),
+        "tap" => TAP.set(tap(rest)?).map_or("twice", |()| "tapped").to_owned(),
+        "xdp" => {
+            let (name, mode) = rest.split_once(' ').context("a mode")?;
+            xdp(name, mode)?
+        }
         "lo" => format!("{:?}", rtnl::Rtnl::open()?.by_name("lo")?.context("no lo")?.is_up),
         "names" => names()?.join(" "),
         "offer" => OFFERED.set(PairNetns::offer()?).map_or("twice", |()| "offered").to_owned(),
@@ -79,6 +86,9 @@ fn obey(command: &str) -> Result<String> {
         _ => unreachable!("{command}"),
     })
 }
+
+/// The packet socket of this end.
+static TAP: OnceLock<OwnedFd> = OnceLock::new();
 
 /// What this end keeps for direct pairs.
 static OFFERED: OnceLock<Arc<PairNetns>> = OnceLock::new();
@@ -164,10 +174,11 @@ fn a_pair_joins_two_namespaces(test: &str, rootless: bool) {
     assert_eq!(ask(&mut sender, "serve 198.19.0.1"), "serving");
     assert_eq!(ask(&mut receiver, "ping 198.19.0.1"), "pong");
     for end in [&mut sender, &mut receiver] {
-        let link: crate::record::manifest::Link =
-            serde_json::from_str(&ask(end, "describe copycost0")).unwrap();
-        assert_eq!((link.kind.as_str(), link.mtu), ("veth", Some(9000)));
-        let state = |name: &str| link.offloads[name];
+        let shown: WireEnd = serde_json::from_str(&ask(end, "describe copycost0")).unwrap();
+        let facts = shown.facts;
+        assert_eq!((facts.device.as_deref(), facts.driver.as_deref()), (Some("veth"), Some("veth")));
+        assert_eq!((facts.mtu, facts.xdp.as_deref(), facts.taps), (Some(9000), Some("none"), Some(0)));
+        let state = |name: &str| facts.offloads[name];
         assert_eq!(
             (state("tso"), state("gso"), state("gro"), state("scatter-gather")),
             (false, false, true, true)
@@ -247,6 +258,27 @@ fn a_pair_carries_ipv6_at_once() {
     assert_eq!(ask(&mut sender, "of fd00::1"), "copycost0");
     assert_eq!(ask(&mut sender, "serve fd00::1"), "serving");
     assert_eq!(ask(&mut receiver, "ping fd00::1"), "pong");
+}
+
+#[test]
+fn taps_and_xdp_programs_are_seen() {
+    const TEST: &str = "taps_and_xdp_programs_are_seen";
+    let Some((mut sender, mut receiver)) = two_ends(TEST, false) else { return };
+    create_in_child(&spec_of(&sender, &receiver), false).unwrap();
+    let facts =
+        |end: &mut Child| serde_json::from_str::<WireEnd>(&ask(end, "describe copycost0")).unwrap().facts;
+    assert_eq!(facts(&mut sender).taps, Some(0));
+    assert_eq!(ask(&mut sender, "tap copycost0"), "tapped");
+    assert_eq!((facts(&mut sender).taps, facts(&mut receiver).taps), (Some(1), Some(0)));
+    for mode in ["driver", "generic"] {
+        let seen = ask(&mut receiver, &format!("xdp copycost0 {mode}"));
+        if seen.starts_with("refused") {
+            println!("SKIP {TEST}: {seen}");
+            return;
+        }
+        assert_eq!(seen, mode);
+    }
+    assert_eq!(facts(&mut receiver).xdp.as_deref(), Some("none"));
 }
 
 #[test]

@@ -4,11 +4,12 @@
 use std::net::IpAddr;
 
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 
-use super::offload;
-use super::rtnl::{Interface, Rtnl};
-use crate::cell::Wire;
-use crate::record::manifest::Link;
+use super::rtnl::Rtnl;
+use super::{ethtool, offload, taps};
+use crate::cell::Side;
+use crate::record::manifest;
 
 /// What the names of our interfaces begin with.
 pub const NAME_PREFIX: &str = "copycost";
@@ -34,85 +35,88 @@ pub fn interface_towards(remote: IpAddr) -> Option<String> {
     Some(rtnl.by_index(index).ok()??.name)
 }
 
-/// An interface as the manifest records it: kind of wire, MTU, offloads.
-///
-/// The kind is exact for `lo`, for a pair that copycost made, for a bridge and for a tunnel. The far end of
-/// another veth lies outside a container and cannot be seen from inside; container engines put it on a
-/// bridge, so `bridge` is what it is taken for.
+/// One end of a wire, as the agent there sees it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WireEnd {
+    /// The interface's index in its network namespace.
+    pub index: u32,
+    /// The index of a pair's far end, in whichever namespace that is.
+    pub far_end: Option<u32>,
+    /// Whether it is `lo`.
+    pub is_loopback: bool,
+    /// What the manifest records of it.
+    pub facts: manifest::Interface,
+}
+
+/// An interface as its own kernel shows it.
 ///
 /// # Errors
 /// When there is no such interface, or netlink does not answer.
-pub fn describe(interface: &str) -> Result<Link> {
+pub fn describe(interface: &str) -> Result<WireEnd> {
     let mut rtnl = Rtnl::open().context("cannot open a netlink socket")?;
     let found = rtnl
         .by_name(interface)
         .with_context(|| format!("cannot read {interface}"))?
         .with_context(|| format!("there is no interface {interface}"))?;
     let offloads = offload::read(rtnl.as_raw_fd(), interface);
-    Ok(Link {
-        kind: wire_of(&found).to_string(),
-        interface: Some(found.name),
-        mtu: found.mtu,
-        offloads: offloads.into_iter().map(|(offload, on)| (offload.to_string(), on)).collect(),
+    let far_end = match (found.far_end, found.peer) {
+        (Some(_), Some(_)) => Some("in this namespace"),
+        (Some(_), None) => Some("in another namespace"),
+        (None, _) => None,
+    };
+    Ok(WireEnd {
+        index: found.index,
+        far_end: found.far_end,
+        is_loopback: found.is_loopback,
+        facts: manifest::Interface {
+            driver: ethtool::driver(rtnl.as_raw_fd(), interface),
+            interface: Some(found.name),
+            device: found.kind,
+            mtu: found.mtu,
+            offloads: offloads.into_iter().map(|(offload, on)| (offload.to_string(), on)).collect(),
+            xdp: found.xdp,
+            taps: taps::on(found.index),
+            far_end: far_end.map(str::to_owned),
+        },
     })
 }
 
-fn wire_of(interface: &Interface) -> Wire {
-    match interface.kind.as_deref() {
-        _ if interface.is_loopback => Wire::Loopback,
-        Some("veth") if interface.name.starts_with(NAME_PREFIX) => Wire::Veth,
-        // A pair whose two ends are in one namespace, and this one on no bridge: nothing is in between.
-        Some("veth") if interface.peer.is_some() && interface.controller.is_none() => Wire::Veth,
-        Some("veth" | "bridge") => Wire::Bridge,
-        Some(
-            "vxlan" | "geneve" | "gre" | "gretap" | "ip6gre" | "ip6gretap" | "ipip" | "ip6tnl" | "sit"
-            | "tun" | "wireguard",
-        ) => Wire::Overlay,
-        _ => Wire::Nic,
-    }
+/// The end of a wire on this side: the sender's interface has the address, the receiver's leads to it.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn end_of(side: Side, address: IpAddr) -> Result<WireEnd> {
+    Rtnl::open().context("netlink, by which interfaces are read, is refused to it")?;
+    let name = match side {
+        Side::Sender => {
+            interface_of(address).with_context(|| format!("it has no interface with {address}"))?
+        }
+        Side::Receiver => {
+            interface_towards(address).with_context(|| format!("it has no route to {address}"))?
+        }
+    };
+    describe(&name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn interface(name: &str, kind: Option<&str>) -> Interface {
-        Interface {
-            index: 2,
-            name: name.to_owned(),
-            kind: kind.map(str::to_owned),
-            mtu: None,
-            is_up: true,
-            is_loopback: name == "lo",
-            is_ready: true,
-            controller: None,
-            far_end: None,
-            peer: None,
-        }
-    }
-
-    #[test]
-    fn each_kind_of_interface_is_a_wire() {
-        for (name, kind, wire) in [
-            ("lo", None, Wire::Loopback),
-            ("copycost0", Some("veth"), Wire::Veth),
-            ("eth0", Some("veth"), Wire::Bridge),
-            ("br0", Some("bridge"), Wire::Bridge),
-            ("vx1", Some("vxlan"), Wire::Overlay),
-            ("eth0", None, Wire::Nic),
-        ] {
-            assert_eq!(wire_of(&interface(name, kind)), wire, "{name} {kind:?}");
-        }
-    }
-
     #[test]
     fn loopback_is_read_back() {
         let lo = interface_of([127, 0, 0, 1].into()).expect("127.0.0.1 is on no interface");
         assert_eq!(interface_towards([127, 0, 0, 1].into()), Some(lo.clone()));
-        let link = describe(&lo).unwrap();
-        assert_eq!((link.kind.as_str(), link.interface), ("loopback", Some(lo)));
-        assert!(link.mtu.unwrap() >= 1500);
-        assert!(link.offloads.contains_key("tso"), "{:?}", link.offloads);
+        let end = describe(&lo).unwrap();
+        assert!(end.is_loopback && end.index > 0, "{end:?}");
+        assert!(end.facts.mtu.unwrap() >= 1500);
+        assert!(end.facts.offloads.contains_key("tso"), "{end:?}");
+        assert_eq!((end.facts.interface, end.facts.xdp.as_deref()), (Some(lo), Some("none")));
+        for side in [Side::Sender, Side::Receiver] {
+            assert!(end_of(side, [127, 0, 0, 1].into()).unwrap().is_loopback);
+        }
+        let error = end_of(Side::Sender, [203, 0, 113, 1].into()).unwrap_err();
+        assert!(error.to_string().contains("no interface with 203.0.113.1"), "{error}");
         assert!(describe("copycost-none").unwrap_err().to_string().contains("no interface"));
     }
 }

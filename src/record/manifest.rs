@@ -98,17 +98,43 @@ impl Vm {
     }
 }
 
-/// A wire, as read from the sender's interface on it.
+/// A wire, as read from the interfaces that its traffic goes through. The sender's stands here itself.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Link {
-    /// Word of [`crate::cell::Wire`] for what the interface itself shows.
+    /// Word of [`crate::cell::Wire`] for what the two interfaces show; where they could not be read, the word
+    /// that the user gave.
     pub kind: String,
-    /// Interface on the sender's side.
+    /// Whether `kind` was read; absent in runs of versions that did not look at both ends.
+    pub read: Option<bool>,
+    /// Why it could not be read.
+    pub why_not_read: Option<String>,
+    /// The sender's interface.
+    #[serde(flatten)]
+    pub sender: Interface,
+    /// The interface by which the receiver reaches the sender.
+    pub receiver: Option<Interface>,
+}
+
+/// One end of a wire, as its own kernel shows it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Interface {
+    /// Its name.
     pub interface: Option<String>,
+    /// What the kernel calls a device of this kind: `veth`, `bridge`, `vxlan`, …; absent for a card.
+    pub device: Option<String>,
+    /// Its driver.
+    pub driver: Option<String>,
     /// Its MTU, bytes.
     pub mtu: Option<u32>,
     /// Its offloads (`tso`, `gso`, `gro`, `tx-checksum`, …): on or off.
+    #[serde(default)]
     pub offloads: BTreeMap<String, bool>,
+    /// XDP programs that received packets go through: `none`, `driver`, `generic`, `offload`, or several with `+`.
+    pub xdp: Option<String>,
+    /// Packet sockets in its network namespace that TCP packets of this interface are shown to.
+    pub taps: Option<u64>,
+    /// Where the far end of a pair is: `the other agent's`, `in another namespace`, `in this namespace`.
+    pub far_end: Option<String>,
 }
 
 /// One agent and its host.
@@ -161,6 +187,13 @@ pub struct Host {
     pub capabilities: Vec<String>,
     /// Seccomp mode: `disabled`, `strict`, `filter`.
     pub seccomp: Option<String>,
+    /// Whether `swiotlb=force` stands on the kernel's command line: what a card reads and writes is copied
+    /// through bounce buffers.
+    pub swiotlb_forced: Option<bool>,
+    /// Slots of the bounce buffers in use when the agent started, 2 KiB each.
+    pub swiotlb_used: Option<u64>,
+    /// The most that were in use since boot.
+    pub swiotlb_most_used: Option<u64>,
     /// The container's image id, where the lab passed one in `COPYCOST_IMAGE_ID`.
     pub container_image: Option<String>,
 }
@@ -208,5 +241,33 @@ impl Manifest {
         let beside = path.with_extension("json.new");
         std::fs::write(&beside, text)?;
         std::fs::rename(beside, path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wire_of_schema_1_0_reads_and_what_it_does_not_say_is_absent() {
+        let text = r#"{"kind": "veth", "interface": "copycost0", "mtu": 1500, "offloads": {"tso": true}}"#;
+        let link: Link = serde_json::from_str(text).unwrap();
+        assert_eq!((link.kind.as_str(), link.sender.mtu), ("veth", Some(1500)));
+        assert_eq!(link.sender.offloads.get("tso"), Some(&true));
+        assert_eq!((link.read, link.receiver, link.sender.taps, link.sender.xdp), (None, None, None, None));
+    }
+
+    #[test]
+    fn a_wire_survives_the_file() {
+        let receiver = Interface { taps: Some(1), xdp: Some("generic".into()), ..Interface::default() };
+        let link = Link {
+            kind: "nic".into(),
+            read: Some(false),
+            why_not_read: Some("no netlink".into()),
+            sender: Interface { driver: Some("e1000e".into()), ..Interface::default() },
+            receiver: Some(receiver),
+        };
+        let text = serde_json::to_string(&link).unwrap();
+        assert_eq!(serde_json::from_str::<Link>(&text).unwrap(), link);
     }
 }

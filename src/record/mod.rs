@@ -5,6 +5,7 @@
 //! columns that it does not know (a later minor version) and refuses a file that lacks one it needs.
 
 pub mod attribution;
+pub mod below_tcp;
 pub mod category;
 pub mod column;
 pub mod copies;
@@ -16,6 +17,7 @@ pub mod stream;
 pub mod trial;
 
 pub use attribution::Attribution;
+pub use below_tcp::copies_below_tcp;
 pub use column::Column;
 pub use copies::Copies;
 pub use csv_file::{ReadError, read};
@@ -26,4 +28,4 @@ pub use stream::Stream;
 pub use trial::{Status, Trial};
 
 /// Version of the files of a run (semver): a rename or a change of meaning is a new major version.
-pub const SCHEMA_VERSION: &str = "1.0.0";
+pub const SCHEMA_VERSION: &str = "1.1.0";

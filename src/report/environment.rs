@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::block::{Block, Table};
 use super::subject::Subject;
 use super::words;
-use crate::record::Manifest;
-use crate::record::manifest::{Agent, Link};
+use crate::record::manifest::{Agent, Host, Interface};
+use crate::record::{Manifest, copies_below_tcp};
 use crate::units;
 
 /// The section on the environment.
@@ -29,7 +29,9 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
     say("grid", Some(format!("{}{hash}", manifest.grid_name)));
     say("seed of the order", Some(manifest.seed.to_string()));
     say("lab", Some(manifest.lab.clone()));
-    say("wire", Some(wire(manifest)));
+    for (what, value) in wires(manifest) {
+        say(&what, Some(value));
+    }
     say("congestion control, read back", distinct(subject, |trial| trial.congestion.clone()));
     say("send buffer, read back", distinct(subject, |trial| trial.send_buffer_bytes.map(units::size)));
     say("receive buffer, read back", distinct(subject, |trial| trial.receive_buffer_bytes.map(units::size)));
@@ -71,23 +73,50 @@ fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }
 
-fn wire(manifest: &Manifest) -> String {
-    let wires: Vec<String> = manifest.wires.iter().map(|(wire, link)| interface(wire, link)).collect();
-    wires.join("; and ")
+/// A row for each wire, and for each of its ends where the two differ.
+fn wires(manifest: &Manifest) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    for (wire, link) in &manifest.wires {
+        let read = match (link.read, &link.why_not_read) {
+            (Some(true), _) => "; read from the interfaces of both ends".to_owned(),
+            (Some(false), Some(why)) => format!("; not read ({why}), so this is the user's word"),
+            (Some(false), None) => "; not read, so this is the user's word".to_owned(),
+            (None, _) if link.kind != *wire && !link.kind.is_empty() => format!("; seen as {}", link.kind),
+            (None, _) => String::new(),
+        };
+        let (sender, receiver) = (interface(&link.sender), link.receiver.as_ref().map(interface));
+        rows.push(("wire".to_owned(), format!("{wire}{read}")));
+        match receiver {
+            Some(receiver) if receiver == sender => rows.push((format!("{wire}, both ends"), sender)),
+            Some(receiver) => {
+                rows.push((format!("{wire}, sender's end"), sender));
+                rows.push((format!("{wire}, receiver's end"), receiver));
+            }
+            None => rows.push((format!("{wire}, sender's end"), sender)),
+        }
+        for reason in copies_below_tcp(link, &manifest.sender.host, &manifest.receiver.host) {
+            rows.push((format!("{wire}, copies below TCP"), reason));
+        }
+    }
+    rows
 }
 
-fn interface(wire: &str, link: &Link) -> String {
-    let mut parts = vec![wire.to_owned()];
-    parts.extend((link.kind != wire && !link.kind.is_empty()).then(|| format!("seen as {}", link.kind)));
-    parts.extend(link.interface.as_ref().map(|name| format!("interface {name}")));
-    parts.extend(link.mtu.map(|mtu| format!("MTU {mtu}")));
+fn interface(end: &Interface) -> String {
+    let mut parts = Vec::new();
+    parts.extend(end.interface.as_ref().map(|name| format!("interface {name}")));
+    parts.extend(end.device.clone());
+    parts.extend(end.driver.as_ref().map(|driver| format!("driver {driver}")));
+    parts.extend(end.far_end.as_ref().map(|place| format!("far end {place}")));
+    parts.extend(end.mtu.map(|mtu| format!("MTU {mtu}")));
     for (state, word) in [(true, "on"), (false, "off")] {
         let names: Vec<&str> =
-            link.offloads.iter().filter(|(_, on)| **on == state).map(|(name, _)| name.as_str()).collect();
+            end.offloads.iter().filter(|(_, on)| **on == state).map(|(name, _)| name.as_str()).collect();
         if !names.is_empty() {
             parts.push(format!("{word}: {}", names.join(" ")));
         }
     }
+    parts.extend(end.xdp.as_ref().map(|xdp| format!("XDP {xdp}")));
+    parts.extend(end.taps.map(|taps| words::plural(taps, "packet tap")));
     parts.join("; ")
 }
 
@@ -127,6 +156,7 @@ fn facts(agent: &Agent) -> Facts {
                 .to_owned(),
         ),
     );
+    say("bounce buffers (swiotlb)", bounce_buffers(host));
     say("container image", host.container_image.clone());
     say("capabilities", (!host.capabilities.is_empty()).then(|| capabilities(&host.capabilities)));
     say("seccomp", host.seccomp.clone());
@@ -141,6 +171,14 @@ fn facts(agent: &Agent) -> Facts {
     );
     say("counters absent", Some(reasons(absent)));
     facts
+}
+
+fn bounce_buffers(host: &Host) -> Option<String> {
+    let mut parts = Vec::new();
+    parts.extend(host.swiotlb_forced.map(|forced| if forced { "forced" } else { "not forced" }.to_owned()));
+    parts.extend(host.swiotlb_used.map(|slots| format!("{} in use", words::plural(slots, "slot"))));
+    parts.extend(host.swiotlb_most_used.map(|slots| format!("at most {slots} since boot")));
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Those that decide what a lab may do, and how many others.

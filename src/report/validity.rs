@@ -160,7 +160,8 @@ fn whole(subject: &Subject) -> Vec<Text> {
         let why = "the sender's workers were not pinned; whether both ends share a CPU makes up to a factor of two.";
         warnings.push(warning("not pinned", why.to_owned()));
     }
-    let is_off = |name: &&str| manifest.wires.values().any(|link| link.offloads.get(*name) == Some(&false));
+    let is_off =
+        |name: &&str| manifest.wires.values().any(|link| link.sender.offloads.get(*name) == Some(&false));
     let off: Vec<&str> = ["tso", "gso"].into_iter().filter(is_off).collect();
     if !off.is_empty() {
         let why = format!(

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::Simulation;
 use crate::counters::events::Event;
 use crate::record::csv_file::Appender;
-use crate::record::manifest::{Agent, Host, Link, Manifest, Tool};
+use crate::record::manifest::{Agent, Host, Interface, Link, Manifest, Tool};
 use crate::record::{SCHEMA_VERSION, Stream, stream, trial};
 use crate::tables::{Examined, Run, StreamRate};
 
@@ -78,9 +78,13 @@ impl Simulation {
                 self.wire.to_string(),
                 Link {
                     kind: self.wire.to_string(),
-                    interface: Some("simulated0".to_owned()),
-                    mtu: Some(1500),
-                    offloads: ["tso", "gso", "gro"].map(|name| (name.to_owned(), true)).into(),
+                    sender: Interface {
+                        interface: Some("simulated0".to_owned()),
+                        mtu: Some(1500),
+                        offloads: ["tso", "gso", "gro"].map(|name| (name.to_owned(), true)).into(),
+                        ..Interface::default()
+                    },
+                    ..Link::default()
                 },
             )]
             .into(),

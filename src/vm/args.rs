@@ -156,7 +156,9 @@ impl VmArgs {
                     "{} under KVM, which on some nested hosts opens and does not work; use --accel tcg",
                     silent(patience)
                 ),
-                (Err(NotUp::Failed(error)), Accel::Kvm) => return Err(error),
+                (Err(NotUp::Failed(error)), Accel::Kvm) => {
+                    return Err(error.context("the machine did not come up under KVM; try --accel tcg"));
+                }
                 (Err(NotUp::Silent(patience)), _) => {
                     self.tell(format_args!(
                         "copycost vm: {} under KVM; going on without it",

@@ -17,8 +17,8 @@ use super::qemu::{Accel, Machine, Qemu, Running};
 use crate::agent::frame as control;
 use crate::output::{Out, harmless};
 
-/// How long a machine may take until its first program runs. KVM needs a second where it works, and hangs for
-/// ever where it does not; a translator on a busy host is slow.
+/// How long a machine may take until its first program runs. KVM needs a second or two where it works, and hangs
+/// for ever where it does not; a translator on a busy host is slow.
 const KVM_PATIENCE: Duration = Duration::from_secs(5);
 const TCG_PATIENCE: Duration = Duration::from_secs(120);
 /// How often is looked whether the user has pressed Ctrl-C.
@@ -51,34 +51,39 @@ pub(super) struct Up {
 
 /// The last lines of a console.
 #[derive(Default)]
-struct Console(VecDeque<String>, String);
+struct Console {
+    lines: VecDeque<String>,
+    /// A line whose end has not come yet.
+    rest: String,
+    /// What a kernel said that gave up; the trace behind it may be longer than what is kept.
+    panic: Option<String>,
+}
 
 impl Console {
     fn add(&mut self, bytes: &[u8]) {
-        self.1 += &String::from_utf8_lossy(bytes);
-        while let Some((line, rest)) = self.1.split_once('\n') {
+        self.rest += &String::from_utf8_lossy(bytes);
+        while let Some((line, rest)) = self.rest.split_once('\n') {
             let (line, rest) = (harmless(line.trim_end()), rest.to_owned());
-            self.0.push_back(line);
-            self.1 = rest;
-            if self.0.len() > LAST_LINES {
-                self.0.pop_front();
+            if self.panic.is_none() && line.contains("Kernel panic") {
+                self.panic = Some(line.clone());
+            }
+            self.lines.push_back(line);
+            self.rest = rest;
+            if self.lines.len() > LAST_LINES {
+                self.lines.pop_front();
             }
         }
     }
 
     /// The lines, for the end of a message.
     fn last_words(&self) -> String {
-        let mut lines: Vec<&str> = self.0.iter().map(String::as_str).collect();
-        let rest = harmless(self.1.trim_end());
+        let mut lines: Vec<&str> = self.lines.iter().map(String::as_str).collect();
+        let rest = harmless(self.rest.trim_end());
         lines.extend(Some(rest.as_str()).filter(|rest| !rest.is_empty()));
         match lines.is_empty() {
             true => "it said nothing on its console".to_owned(),
             false => format!("its last lines:\n  {}", lines.join("\n  ")),
         }
-    }
-
-    fn has_panicked(&self) -> bool {
-        self.0.iter().any(|line| line.contains("Kernel panic"))
     }
 }
 
@@ -184,10 +189,11 @@ impl Up {
         if let Some(error) = &mut self.running.child.stderr {
             let _ = error.take(4096).read_to_string(&mut said);
         }
-        let said = harmless(said.trim().lines().next().unwrap_or_default());
-        if self.console.has_panicked() {
-            return anyhow::anyhow!("the machine's kernel panicked; {}", self.console.last_words());
+        if let Some(panic) = &self.console.panic {
+            return anyhow::anyhow!("the machine's kernel gave up: {panic}; {}", self.console.last_words());
         }
+        let said = said.lines().find(|line| !line.contains(" warning: ")).unwrap_or_default();
+        let said = harmless(said.trim());
         if !said.is_empty() {
             return anyhow::anyhow!("QEMU refused the machine: {said}");
         }

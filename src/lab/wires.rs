@@ -1,0 +1,68 @@
+//! What joins the agents of a lab, as both of them read it.
+
+use std::net::IpAddr;
+
+use super::{Lab, PROMPT, Side, Trouble, out_of_place};
+use crate::agent::protocol::{Reply, Request};
+use crate::cell::Wire;
+use crate::exit::UsageError;
+use crate::failure::Failure;
+use crate::link::{WireEnd, reading};
+use crate::record::manifest;
+
+/// A way between the agents: what the user calls it, and the sender's address on it.
+pub(super) type Route = (Option<Wire>, IpAddr);
+
+impl Lab {
+    /// Reads every route when the lab is made.
+    pub(super) fn read_wires(&mut self, routes: &[Route]) -> anyhow::Result<()> {
+        for &(word, address) in routes {
+            let (wire, link) = self.read_route(word, address)?;
+            if self.links.insert(wire.to_string(), link).is_some() {
+                return Err(UsageError(format!(
+                    "two of the wires are {wire}, and rows tell wires apart by that word; name one of them"
+                ))
+                .into());
+            }
+            self.routes.push((wire, address));
+        }
+        Ok(())
+    }
+
+    fn read_route(&mut self, word: Option<Wire>, address: IpAddr) -> anyhow::Result<(Wire, manifest::Link)> {
+        let sender = self.read_end(Side::Sender, address)?;
+        let receiver = self.read_end(Side::Receiver, address)?;
+        let boot = |side| self.agent(side).0.host.boot_id.as_ref();
+        let one_machine = boot(Side::Sender).is_some() && boot(Side::Sender) == boot(Side::Receiver);
+        Ok(reading::settle(word, sender, receiver, one_machine).map_err(UsageError)?)
+    }
+
+    /// Reads a wire again: a tap or an XDP program may have come since the lab was made.
+    ///
+    /// # Errors
+    /// When the lab has no such wire, it has become another one, or an agent is gone.
+    pub fn read_link(&mut self, wire: Wire) -> Result<manifest::Link, Trouble> {
+        let address = self.route(wire)?;
+        let read = self.read_route(Some(wire), address);
+        let (_, link) = read.map_err(|error| match error.downcast::<Trouble>() {
+            Ok(trouble) => trouble,
+            Err(error) => Failure::Failed(error.to_string()).into(),
+        })?;
+        self.links.insert(wire.to_string(), link.clone());
+        Ok(link)
+    }
+
+    /// What an agent sees of its end.
+    fn read_end(&mut self, side: Side, address: IpAddr) -> Result<Result<WireEnd, String>, Trouble> {
+        self.tell(side, &Request::Describe { side, address })?;
+        let mut read = Err(String::new());
+        self.expect("the interface", PROMPT, |side, reply| match reply {
+            Reply::Interface { end } => {
+                read = end;
+                Ok(true)
+            }
+            other => Err(out_of_place(side, &other)),
+        })?;
+        Ok(read)
+    }
+}
