@@ -111,10 +111,17 @@ impl Chain<'_> {
     fn copy(&self) -> Category {
         let own = |frame: &&Frame| !matches!(frame.mark, Some(Mark::Network | Mark::Interrupt));
         let frames = self.kernel.iter().take_while(own).enumerate();
-        frames
+        let mut copies = frames
             .filter_map(|(depth, frame)| frame.as_copy.map(|copy| (depth, copy)))
-            .find(|(depth, (_, direct))| !direct || *depth == 1)
-            .map_or(Category::UnknownCopy, |(_, (category, _))| category)
+            .filter(|(depth, (_, direct))| !direct || *depth == 1)
+            .map(|(_, (category, _))| category);
+        match copies.next() {
+            // A deferred copy moves the headers too, by a function that others call below TCP.
+            Some(Category::BelowTcpCopy) if copies.any(|outer| outer == Category::DeferredCopy) => {
+                Category::DeferredCopy
+            }
+            first => first.unwrap_or(Category::UnknownCopy),
+        }
     }
 
     /// Whether the kernel worked on packets for nobody in particular: in a softirq, or in a thread of its own.
@@ -288,6 +295,12 @@ mod tests {
         // A file that cannot be spliced by reference is copied into the pipe.
         let file = "do_sendfile;splice_direct_to_actor;copy_splice_read;ext4_file_read_iter;copy_page_to_iter;memcpy";
         assert_eq!(category(file), Category::KernelCopy);
+        // Before Linux 6.5 a pipe took the page itself.
+        let page =
+            "do_sendfile;splice_direct_to_actor;generic_file_splice_read;filemap_read;copy_page_to_iter";
+        assert_eq!(category(page), Category::Splice);
+        let headers = "net_rx_action;__netif_receive_skb_core;skb_copy_ubufs;pskb_expand_head;__pi_memcpy";
+        assert_eq!(category(headers), Category::DeferredCopy);
         // The caller of an arm64 routine has no frame of its own.
         assert_eq!(category("tcp_sendmsg;tcp_sendmsg_locked;__arch_copy_from_user"), Category::KernelCopy);
         let deeper = "tcp_sendmsg_locked;tcp_write_xmit;a_function_of_a_later_kernel;__pi_memcpy";

@@ -8,8 +8,10 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod agent;
+pub mod disturbance;
 pub mod lab;
 pub mod process;
+pub mod xray;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -103,6 +103,7 @@ pub(in crate::xray) const KERNEL: &[Rule] = &[
     any("*pipe_buf*", Splice, "the pipe's ring"),
     any("pipe_*", Splice, "the pipe's ring"),
     any("wakeup_pipe_*", Splice, "the pipe's ring"),
+    any("copy_page_to_iter*", Splice, "a pipe takes the page by reference, before 6.5"),
     any("shmem_*", Splice, "pages of a memfd"),
     any("filemap_*", Splice, "pages of a file"),
     any("touch_atime", Splice, "sendfile marks the file as read"),
