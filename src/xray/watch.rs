@@ -15,6 +15,8 @@ use super::symbols::{Symbols, kernel_names};
 use crate::record::End;
 use crate::record::category::{Category, Owner};
 use crate::record::category::{Clock, Scope};
+use crate::witness::Frames;
+use crate::witness::pages::Pages;
 
 /// Chains, and callers, that no rule knows: as many as are handed over.
 const UNKNOWN_CHAINS: usize = 8;
@@ -27,6 +29,8 @@ pub enum Pass {
     Samples,
     /// Records of every call and copy: where the bytes go.
     Records,
+    /// The page frames of the sender's payload: where a card should read.
+    Pages,
 }
 
 /// What one agent is to watch.
@@ -55,6 +59,8 @@ pub enum Seen {
     Samples(Sampled),
     /// Where the bytes went.
     Records(Counted),
+    /// Where its memory lies.
+    Pages(Frames),
     /// Nothing, and why: which right or which feature of the kernel is missing.
     Nothing(String),
 }
@@ -156,6 +162,7 @@ pub struct Watcher {
 enum Instrument {
     Sampler(Sampler, Result<Option<Sampler>, String>),
     Recorder(Recorder),
+    Pages(Pages),
 }
 
 impl Watcher {
@@ -168,6 +175,8 @@ impl Watcher {
                 Instrument::Sampler(sampler, distant)
             }),
             Pass::Records => Recorder::open(sending, threads, watch.field_bytes).map(Instrument::Recorder),
+            Pass::Pages if sending => Pages::watch().map(Instrument::Pages),
+            Pass::Pages => Err("a receiver sends no payload".to_owned()),
         };
         Self { instrument, watch: watch.clone(), threads: threads.to_vec(), running: false }
     }
@@ -177,7 +186,8 @@ impl Watcher {
         let begun = match &mut self.instrument {
             Ok(Instrument::Sampler(sampler, distant)) => all(sampler, distant).try_for_each(Sampler::enable),
             Ok(Instrument::Recorder(recorder)) => recorder.enable(),
-            Err(_) => return,
+            // It looks since the workers were ready: also at what is sent before and after the window.
+            Ok(Instrument::Pages(_)) | Err(_) => return,
         };
         self.running = begun.is_ok();
         self.note("switching the events on", begun);
@@ -191,7 +201,7 @@ impl Watcher {
         let ended = match &mut self.instrument {
             Ok(Instrument::Sampler(sampler, distant)) => all(sampler, distant).try_for_each(Sampler::disable),
             Ok(Instrument::Recorder(recorder)) => recorder.disable(),
-            Err(_) => return,
+            Ok(Instrument::Pages(_)) | Err(_) => return,
         };
         self.note("switching the events off", ended);
     }
@@ -208,6 +218,7 @@ impl Watcher {
         self.end();
         match self.instrument {
             Ok(Instrument::Recorder(recorder)) => Seen::Records(recorder.collect()),
+            Ok(Instrument::Pages(pages)) => pages.collect().map_or_else(Seen::Nothing, Seen::Pages),
             Ok(Instrument::Sampler(sampler, distant)) => {
                 sampled(sampler, distant, symbols, &self.threads, &self.watch.own_cpus, end)
             }

@@ -97,7 +97,7 @@ fn sampled(seen: &Seen, place: Place) -> Result<&Sampled, String> {
         }
         Seen::Samples(sampled) => sampled,
         Seen::Nothing(why) => return Err(why.clone()),
-        Seen::Records(_) => return Err("no samples were taken".to_owned()),
+        Seen::Records(_) | Seen::Pages(_) => return Err("no samples were taken".to_owned()),
     };
     match sampled.limits.iter().find(|why| why.contains("kallsyms")) {
         Some(why) => Err(why.clone()),
