@@ -9,6 +9,7 @@
 
 pub mod agent;
 pub mod lab;
+pub mod machine;
 pub mod process;
 
 use std::io::Write;
