@@ -222,7 +222,7 @@ mod tests {
             console.add(format!("line {number}\x1b[2J\r\n").as_bytes());
         }
         console.add(b"Kernel panic - not syncing\nhalf");
-        assert!(console.has_panicked());
+        assert_eq!(console.panic.as_deref(), Some("Kernel panic - not syncing"));
         let words = console.last_words();
         assert!(
             words.contains("line 29") && !words.contains("line 10") && words.ends_with("half"),
