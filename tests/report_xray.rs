@@ -83,7 +83,7 @@ fn an_x_ray_heads_the_report_and_answers_in_it() {
     assert!(verdict.starts_with(refuted), "{verdict}");
     for part in [
         "**copies into the kernel of zero-copy**: a right is missing.",
-        "| two-copy | 64 KiB | 1 | 1.000, exact | present, sampled |",
+        "| two-copy | 64 KiB | 1 | 1.000, exact | seen, sampled |",
         // Waiting is no cost: 20 + 60 + 5.
         "| two-copy | 64 KiB | 1 | sender | 20.0 | 65.0 | 0 | 85.0 |",
         "| zero-copy | 64 KiB | 1 | sender | 0 | 35.0 | 80.0 | 115 |",

@@ -101,7 +101,7 @@ fn examine(
 ) -> anyhow::Result<Ended> {
     let mut passes = Passes::open(run.path())?;
     let whole = passes.run(lab, cells, &grid.trial, quiet, stop)?;
-    print(&format!("{}\n", conclude_xray(cells, &passes)))?;
+    print(&format!("{}\n", conclude_xray(cells, &passes, &run.manifest)))?;
     Ok(if whole { Ended::Complete } else { Ended::Interrupted })
 }
 

@@ -12,14 +12,14 @@ use crate::cli::XrayArgs;
 use crate::grid::Grid;
 use crate::path;
 use crate::record::category::Category;
-use crate::record::copies::{Evidence, Place, Verdict};
+use crate::record::copies::{Place, Verdict};
 use crate::record::roofline::Level;
-use crate::record::{Attribution, Copies, Roofline};
+use crate::record::{Attribution, Copies, Manifest, Roofline};
 use crate::sweep::manifest;
 use crate::sweep::passes::Passes;
 use crate::sweep::run_dir::RunDir;
 use crate::units;
-use crate::xray::verdict::headline;
+use crate::xray::verdict::{figure, heading, headline, out_of_sight};
 
 /// Examines every cell and prints what was found.
 ///
@@ -34,7 +34,7 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
     let mut lab = lab(&arguments.lab, grid.lab, &grid.link, &grid.wires)?;
     let cells = grid.cells(lab.wires()[0]);
     let seed = grid.seed.unwrap_or_default();
-    let rows = cells.len() as u64 * (Category::ALL.len() as u64 * 2 + 4);
+    let rows = cells.len() as u64 * (Category::ALL.len() as u64 * 2 + Place::EXAMINED.len() as u64);
     let mut run = RunDir::create(&arguments.results, manifest(&grid, &grid.trial, seed, &lab), rows)?;
     let mut passes = Passes::open(run.path())?;
     let whole = passes.run(&mut lab, &cells, &grid.trial, arguments.quiet, &stop)?;
@@ -42,7 +42,7 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
     run.manifest.finished_at = Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     run.manifest.outcome = Some(if whole { "complete" } else { "interrupted" }.to_owned());
     run.write_manifest()?;
-    print(&format!("{}\n{}\n", conclude(&cells, &passes), run.path().display()))?;
+    print(&format!("{}\n{}\n", conclude(&cells, &passes, &run.manifest), run.path().display()))?;
     Ok(if whole { Exit::Well } else { Exit::Unable })
 }
 
@@ -73,8 +73,8 @@ fn grid_text(arguments: &XrayArgs) -> String {
     )
 }
 
-/// Everything that was found, refutations first.
-pub(super) fn conclude(cells: &[Cell], passes: &Passes) -> String {
+/// Everything that was found, contradictions and refutations first.
+pub(super) fn conclude(cells: &[Cell], passes: &Passes, manifest: &Manifest) -> String {
     let of = |cell: &Cell| -> Vec<Copies> {
         passes.rows.iter().filter(|row| row.cell == cell.key()).cloned().collect()
     };
@@ -88,7 +88,11 @@ pub(super) fn conclude(cells: &[Cell], passes: &Passes) -> String {
         })
         .collect();
     verdicts.sort_by_key(|(verdict, _)| *verdict);
-    let verdicts: String = verdicts.into_iter().map(|(_, line)| line + "\n").collect();
+    let mut verdicts: String = verdicts.into_iter().map(|(_, line)| line + "\n").collect();
+    let hosts = [&manifest.sender.host, &manifest.receiver.host];
+    if let Some(words) = hosts.iter().find_map(|host| out_of_sight(host.virtualisation.as_deref())) {
+        verdicts += &format!("All of this is about {words}.\n");
+    }
     format!(
         "\n{verdicts}\n{}\n\n{}\n\n{}",
         copies_table(&examined),
@@ -112,27 +116,18 @@ fn new_table() -> Table {
 /// Bytes copied per payload byte, with the evidence.
 fn copies_table(examined: &[(&Cell, Vec<Copies>)]) -> String {
     let mut table = new_table();
-    table.set_header(["copies per byte", "", "user space", "into the kernel", "deferred", "to the receiver"]);
+    let witnessed = examined.iter().any(|(_, rows)| rows.iter().any(|row| row.place == Place::Card));
+    let places = || Place::EXAMINED.into_iter().chain(witnessed.then_some(Place::Card));
+    let mut header = vec!["copies per byte", ""];
+    header.extend(places().map(heading));
+    table.set_header(header);
     for (cell, rows) in examined {
-        let of = |place| rows.iter().find(|row| row.place == place).map(figure).unwrap_or_default();
-        table.add_row([
-            cell.send_path.clone(),
-            dimensions(cell),
-            of(Place::User),
-            of(Place::Kernel),
-            of(Place::Deferred),
-            of(Place::Receive),
-        ]);
+        let of = |place| rows.iter().find(|row| row.place == place).map(|row| figure(row, " "));
+        let mut line = vec![cell.send_path.clone(), dimensions(cell)];
+        line.extend(places().map(|place| of(place).unwrap_or_default()));
+        table.add_row(line);
     }
     table.trim_fmt()
-}
-
-fn figure(row: &Copies) -> String {
-    match (row.copied_per_byte, row.evidence) {
-        (Some(count), evidence) => format!("{count:.3} {evidence}"),
-        (None, Evidence::NotMeasurable) => Evidence::NotMeasurable.to_string(),
-        (None, evidence) => format!("present, {evidence}"),
-    }
 }
 
 /// CPU time per KiB: a row a cell and side, a column a category that was found anywhere.

@@ -17,7 +17,7 @@ pub(super) fn check() -> Vec<Finding> {
     let mut findings =
         vec![judge_sampling(sampler.map(|it| (it.scope(), it.clock(), it.limits().join("; "))))];
     findings.push(judge_symbols(kernel_names()));
-    for place in [Place::User, Place::Kernel, Place::Receive] {
+    for place in [Place::User, Place::Kernel, Place::Deferred, Place::BelowTcp, Place::Receive] {
         findings.push(judge_counting(place, probe::can_count(place)));
     }
     findings
@@ -49,11 +49,15 @@ fn judge_counting(place: Place, counted: Result<(), String>) -> Finding {
     let (what, otherwise) = match place {
         Place::User => ("copies in user space", "they are known by construction and by samples"),
         Place::Kernel => ("copies into the kernel", "samples show only whether they are made"),
-        Place::Deferred => ("deferred copies", "completions flag them"),
+        Place::Deferred => ("deferred copies", "completions flag them, and samples show them"),
+        Place::BelowTcp => ("copies below TCP", "samples show whether they are made"),
+        Place::Unknown | Place::Card => return Finding::note("x-ray", "nothing counts these copies"),
         Place::Receive => ("copies to the receiver", "samples show only whether they are made"),
     };
     let check = format!("x-ray: {what}");
     match counted {
+        Ok(()) if place == Place::Deferred => Finding::ok(&check, "their number is counted, from below"),
+        Ok(()) if place == Place::BelowTcp => Finding::ok(&check, "counted from below"),
         Ok(()) => Finding::ok(&check, "counted to the byte"),
         // What was left out when the kernel was built is nobody's to mend from here.
         Err(why) if why.contains("CONFIG_") || why.contains("no tracepoint") => {

@@ -52,9 +52,19 @@ fn parse_list(text: &str) -> Option<Vec<usize>> {
     Some(cpus)
 }
 
+/// Every CPU that is online, whoever may run there; none where the machine does not tell.
+#[must_use]
+pub fn all_online() -> Vec<usize> {
+    online_in(&Root::system()).unwrap_or_default()
+}
+
+fn online_in(root: &Root) -> Option<Vec<usize>> {
+    parse_list(&root.text(format!("{CPUS}/online"))?)
+}
+
 /// Number of CPUs online.
 pub(super) fn online(root: &Root) -> Option<u64> {
-    Some(parse_list(&root.text(format!("{CPUS}/online"))?)?.len() as u64)
+    Some(online_in(root)?.len() as u64)
 }
 
 /// The model's name; Arm tells the implementer and the part as numbers.

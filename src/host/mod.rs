@@ -10,7 +10,7 @@ mod swiotlb;
 mod times;
 
 pub use binary::binary_sha256;
-pub use cpu::{allowed, pin_order};
+pub use cpu::{all_online, allowed, pin_order};
 pub use facts::read;
 pub use times::{CpuTimes, cpu_times, times_per_cpu};
 

@@ -44,12 +44,28 @@ pub(super) fn watches(
     let (sender_cpus, receiver_cpus) = (or_any(sender_cpus, sender), or_any(receiver_cpus, receiver));
     let field_bytes = cell.message_bytes / FIELDS as u64;
     let mut receivers_own = receiver_cpus.clone();
+    let mut elsewhere = [Some(Vec::new()), Some(Vec::new())];
     if together(sender, receiver) {
         receivers_own.retain(|cpu| !sender_cpus.contains(cpu));
+        // One of them looks at the rest of the machine, and leaves out what the other has.
+        elsewhere = [Some(receiver_cpus.clone()), None];
     }
+    let [sender_elsewhere, receiver_elsewhere] = elsewhere;
     [
-        Watch { pass, own_cpus: sender_cpus.clone(), cpus: sender_cpus, field_bytes },
-        Watch { pass, own_cpus: receivers_own, cpus: receiver_cpus, field_bytes },
+        Watch {
+            pass,
+            own_cpus: sender_cpus.clone(),
+            cpus: sender_cpus,
+            all_but: sender_elsewhere,
+            field_bytes,
+        },
+        Watch {
+            pass,
+            own_cpus: receivers_own,
+            cpus: receiver_cpus,
+            all_but: receiver_elsewhere,
+            field_bytes,
+        },
     ]
 }
 
@@ -88,6 +104,17 @@ mod tests {
         assert_eq!(choose(&Pin::None, &end, &end), (vec![], vec![]));
         let explicit = Pin::Explicit { sender: vec![1], receiver: vec![1, 0] };
         assert_eq!(choose(&explicit, &end, &end), (vec![1], vec![1, 0]));
+    }
+
+    #[test]
+    fn the_rest_of_a_machine_is_watched_by_one_of_its_ends() {
+        let rest = |sender: &Welcome, receiver: &Welcome| {
+            let cell = crate::record::Trial::default().to_cell();
+            watches(Pass::Samples, &cell, &Pin::Auto, sender, receiver).map(|watch| watch.all_but)
+        };
+        let end = on("a", &[0, 1]);
+        assert_eq!(rest(&end, &end), [Some(vec![1]), None]);
+        assert_eq!(rest(&end, &on("b", &[0, 1])), [Some(vec![]), Some(vec![])]);
     }
 
     #[test]

@@ -14,8 +14,12 @@ pub enum Category {
     KernelCopy,
     /// The kernel copies pinned pages after all, because the skb is delivered on the same host.
     DeferredCopy,
+    /// The kernel copies what TCP has handed on: segments, packets for a tap or for XDP, bounce buffers.
+    BelowTcpCopy,
     /// The kernel copies the payload to the receiver.
     ReceiveCopy,
+    /// The kernel copies, and no rule knows for whom.
+    UnknownCopy,
     /// The pages of the program are looked up, pinned, accounted and let go.
     PagePinning,
     /// Pages move between file, pipe and socket by reference.
@@ -44,7 +48,9 @@ words!(Category:
     GatherCopy = "gather-copy",
     KernelCopy = "kernel-copy",
     DeferredCopy = "deferred-copy",
+    BelowTcpCopy = "below-tcp-copy",
     ReceiveCopy = "receive-copy",
+    UnknownCopy = "unknown-copy",
     PagePinning = "page-pinning",
     Splice = "splice",
     Allocation = "allocation",
@@ -60,11 +66,13 @@ words!(Category:
 
 impl Category {
     /// Every category, copies first, in the order of a figure's stack.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::GatherCopy,
         Self::KernelCopy,
         Self::DeferredCopy,
+        Self::BelowTcpCopy,
         Self::ReceiveCopy,
+        Self::UnknownCopy,
         Self::PagePinning,
         Self::Splice,
         Self::Allocation,
@@ -78,10 +86,18 @@ impl Category {
         Self::Unattributed,
     ];
 
-    /// Whether payload is copied by the CPU.
+    /// Whether the CPU copies what is, or may be, payload.
     #[must_use]
     pub fn is_copy(self) -> bool {
-        matches!(self, Self::GatherCopy | Self::KernelCopy | Self::DeferredCopy | Self::ReceiveCopy)
+        matches!(
+            self,
+            Self::GatherCopy
+                | Self::KernelCopy
+                | Self::DeferredCopy
+                | Self::BelowTcpCopy
+                | Self::ReceiveCopy
+                | Self::UnknownCopy
+        )
     }
 }
 

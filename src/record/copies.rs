@@ -7,7 +7,7 @@ use crate::cell::{Side, words};
 
 /// Where a payload byte is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Place {
     /// By the program, in user space.
     User,
@@ -15,18 +15,41 @@ pub enum Place {
     Kernel,
     /// Inside the kernel, when a zero-copy skb is delivered on the same host.
     Deferred,
+    /// By the kernel, of what TCP has handed on: segments, packets for a tap or for XDP, bounce buffers.
+    BelowTcp,
     /// From the kernel to the receiver.
     Receive,
+    /// By the kernel, nobody knows for whom.
+    Unknown,
+    /// On the way to the card: bytes that the card read elsewhere than in the program's own pages.
+    Card,
 }
 
-words!(Place: User = "user", Kernel = "kernel", Deferred = "deferred", Receive = "receive");
+words!(Place:
+    User = "user",
+    Kernel = "kernel",
+    Deferred = "deferred",
+    BelowTcp = "below-tcp",
+    Receive = "receive",
+    Unknown = "unknown",
+    Card = "card",
+);
+
+impl Place {
+    /// The places that the x-ray looks at, in the order of their rows.
+    pub const EXAMINED: [Self; 6] =
+        [Self::User, Self::Kernel, Self::Deferred, Self::BelowTcp, Self::Receive, Self::Unknown];
+}
 
 /// How a figure is known, the strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Evidence {
-    /// Every copy was recorded with its length, and none was lost unnoticed.
+    /// The card itself told which bytes it read, and where.
+    Witnessed,
+    /// Every copy was recorded with its length, and none was lost unnoticed; below TCP a lower bound, because
+    /// only copies in the worker threads' own time are recorded.
     Exact,
-    /// The kernel said so in its completions; a lower bound.
+    /// The kernel said so in its completions: at least so many calls had a packet copied.
     Flagged,
     /// The program is so written, and samples agree.
     Construction,
@@ -37,6 +60,7 @@ pub enum Evidence {
 }
 
 words!(Evidence:
+    Witnessed = "witnessed",
     Exact = "exact",
     Flagged = "flagged",
     Construction = "construction",
@@ -47,6 +71,8 @@ words!(Evidence:
 /// What the evidence says of a path's label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
+    /// Two kinds of evidence disagree: one of them is wrong, and nothing may be built on either.
+    Contradicted,
     /// The label is wrong here.
     Refuted,
     /// It holds.
@@ -55,7 +81,12 @@ pub enum Verdict {
     NotMeasurable,
 }
 
-words!(Verdict: Refuted = "refuted", Confirmed = "confirmed", NotMeasurable = "not measurable");
+words!(Verdict:
+    Contradicted = "contradicted",
+    Refuted = "refuted",
+    Confirmed = "confirmed",
+    NotMeasurable = "not measurable",
+);
 word_field!(Evidence, Verdict, Place);
 
 /// One place of copying of one cell.
@@ -83,7 +114,7 @@ pub struct Copies {
     pub calls: Option<u64>,
     /// Records lost; the calls around them are in neither sum.
     pub lost: Option<u64>,
-    /// Share of this end's samples, without idle ones, that fell into this copy.
+    /// Share of the samples, without idle ones, that fell into this copy: of this end's, or of both ends'.
     pub share: Option<f64>,
     /// One sentence: what was found, or which right or feature is missing.
     pub note: String,
@@ -114,8 +145,16 @@ impl Default for Copies {
 pub fn columns() -> Vec<Column<Copies>> {
     vec![
         column!("cell", cell, "key of the cell"),
-        column!("side", side, "sender or receiver"),
-        column!("place", place, "user, kernel, deferred or receive: where the bytes are copied"),
+        column!(
+            "side",
+            side,
+            "sender or receiver: whose promise it is; deferred, below-tcp and unknown copies are looked for at both ends"
+        ),
+        column!(
+            "place",
+            place,
+            "user, kernel, deferred, below-tcp, receive, unknown or card: where the bytes are copied"
+        ),
         column!(
             "copied_per_byte",
             copied_per_byte,
@@ -124,15 +163,23 @@ pub fn columns() -> Vec<Column<Copies>> {
         column!(
             "evidence",
             evidence,
-            "exact, flagged, construction, sampled, or not measurable here: how it is known"
+            "witnessed, exact, flagged, construction, sampled, or not measurable here: how it is known"
         ),
-        column!("verdict", verdict, "confirmed, refuted or not measurable: what it says of the label"),
+        column!(
+            "verdict",
+            verdict,
+            "confirmed, refuted, contradicted or not measurable: what it says of the label"
+        ),
         column!("promised", promised, "what the path's name promises, bytes per payload byte"),
         column!("copied_bytes", copied_bytes, "bytes copied in the calls that were recorded"),
         column!("call_bytes", call_bytes, "bytes that the same calls moved"),
         column!("calls", calls, "those calls"),
         column!("lost", lost, "records lost; the calls around them are in neither sum"),
-        column!("share", share, "share of this end's samples, without idle ones, that fell into this copy"),
+        column!(
+            "share",
+            share,
+            "share of the samples, without idle ones, that fell into this copy: of both ends' where both are looked at"
+        ),
         column!("note", note, "what was found, or which right or feature is missing"),
     ]
 }

@@ -167,6 +167,8 @@ pub fn category(category: Category) -> &'static str {
         Category::KernelCopy => "copy into the kernel",
         Category::DeferredCopy => "deferred copy",
         Category::ReceiveCopy => "copy to the receiver",
+        Category::BelowTcpCopy => "copy below TCP",
+        Category::UnknownCopy => "unknown copy",
         Category::PagePinning => "page pinning",
         Category::Splice => "splice bookkeeping",
         Category::Allocation => "buffer and page allocation",

@@ -1,27 +1,31 @@
 //! What the x-ray found: labels that the evidence refutes, copies per payload byte with their evidence, and on
 //! whose account the CPUs worked.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::block::{Block, Field, Table, Text};
 use super::subject::Subject;
 use super::tabular::{self, SURROUNDINGS};
 use super::words;
 use crate::cell::{Cell, Side, Wire};
+use crate::record::Attribution;
 use crate::record::category::Category;
 use crate::record::copies::{Evidence, Place, Verdict};
-use crate::record::{Attribution, Copies};
 use crate::tables::{Setting, parse_key};
-use crate::xray::verdict::{headline, noun};
+use crate::xray::verdict::{figure, heading, headline, noun, out_of_sight};
 
-/// Labels that the evidence refutes: what a reader must see before any figure.
+/// Evidence that disagrees, and labels that the evidence refutes: what a reader must see before any figure.
 #[must_use]
 pub(super) fn refutations(subject: &Subject) -> Option<Block> {
     let lines: Vec<Text> = verdicts(subject)
         .into_iter()
-        .filter(|(verdict, ..)| *verdict == Verdict::Refuted)
-        .map(|(_, sentence, cells)| {
-            Text::default().strong("Label refuted").and(format!(": {sentence} (x-ray of {cells})."))
+        .filter_map(|(verdict, sentence, cells)| {
+            let alarm = match verdict {
+                Verdict::Contradicted => "Evidence contradicted",
+                Verdict::Refuted => "Label refuted",
+                Verdict::Confirmed | Verdict::NotMeasurable => return None,
+            };
+            Some(Text::default().strong(alarm).and(format!(": {sentence} (x-ray of {cells}).")))
         })
         .collect();
     (!lines.is_empty()).then_some(Block::List(lines))
@@ -81,6 +85,11 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
         Text::default().strong(label(verdict)).and(format!(": {sentence} ({cells})."))
     });
     blocks.push(Block::List(lines.collect()));
+    let manifest = &subject.run.manifest;
+    let hosts = [&manifest.sender.host, &manifest.receiver.host].into_iter();
+    let hypervisors: BTreeSet<String> =
+        hosts.filter_map(|host| out_of_sight(host.virtualisation.as_deref())).collect();
+    blocks.extend(hypervisors.into_iter().map(|words| Block::says(format!("All of this is about {words}."))));
     if let Some(share) = examined.least_attributed() {
         let share = words::percent(share);
         blocks.push(Block::says(format!(
@@ -115,29 +124,29 @@ fn table(caption: &str, rest: &[&str]) -> Table {
 }
 
 fn copies(subject: &Subject) -> Table {
+    let examined = &subject.run.examined;
+    // A run of an earlier version has fewer places, and one in a virtual machine may have one more.
+    let there = |place: &Place| examined.copies.iter().any(|row| row.place == *place);
+    let places: Vec<Place> = Place::EXAMINED.into_iter().chain([Place::Card]).filter(there).collect();
+    let mut columns: Vec<&str> = places.iter().map(|&place| heading(place)).collect();
+    columns.push("label");
     let mut table = table(
         "Copies of each payload byte, by the evidence. Exact: every copy was recorded with its length. Flagged: the \
-         kernel's completions say so, a lower bound. Construction: the program is so written, and the samples agree. \
-         Sampled: samples show the copy, or that there is none.",
-        &["in user space", "into the kernel", "deferred", "to the receiver", "label"],
+         kernel's completions say so, for at least so many calls. Construction: the program is so written, and the \
+         samples agree. Sampled: copies were seen in the samples, or none where they would have shown. Unknown \
+         callers: copies that may or may not be of the payload.",
+        &columns,
     );
-    for rows in subject.run.examined.cells() {
+    for rows in examined.cells() {
         let Some(mut fields) = cell_fields(&rows[0].cell) else { continue };
-        for place in [Place::User, Place::Kernel, Place::Deferred, Place::Receive] {
-            fields.push(rows.iter().find(|row| row.place == place).map(amount).unwrap_or_default().into());
+        for &place in &places {
+            let row = rows.iter().find(|row| row.place == place);
+            fields.push(row.map(|row| figure(row, ", ")).unwrap_or_default().into());
         }
         fields.push(headline(rows).0.to_string().into());
         table.push(fields);
     }
     table.without_constant(&SURROUNDINGS)
-}
-
-fn amount(row: &Copies) -> String {
-    match (row.copied_per_byte, row.evidence) {
-        (Some(count), evidence) => format!("{count:.3}, {evidence}"),
-        (None, Evidence::NotMeasurable) => Evidence::NotMeasurable.to_string(),
-        (None, evidence) => format!("present, {evidence}"),
-    }
 }
 
 /// Why figures are missing, each reason once with the paths that it holds for.

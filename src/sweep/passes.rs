@@ -19,7 +19,7 @@ use crate::output::say;
 use crate::record::column::Column;
 use crate::record::csv_file::{self, Appender};
 use crate::record::roofline::Level;
-use crate::record::{Attribution, Copies, Roofline, Trial, attribution, copies, roofline};
+use crate::record::{Attribution, Copies, Roofline, Trial, attribution, copies, copies_below_tcp, roofline};
 use crate::xray::costs::attributions;
 use crate::xray::findings::{self, Findings};
 use crate::xray::verdict;
@@ -177,6 +177,7 @@ impl Passes {
             zero_copy: sampled.row.zc.clone(),
             bytes: [sampled.row.sender.bytes, sampled.row.receiver.bytes],
             copy_ns_per_kib: self.fastest_copy(),
+            expected: &copies_that_the_wire_makes(lab, cell),
         };
         Ok((costs, findings::copies(&found)))
     }
@@ -186,6 +187,17 @@ impl Passes {
         let copies = self.bounds.iter().filter(|bound| bound.level != Level::Floor);
         copies.filter_map(|bound| bound.ns_per_kib).reduce(f64::min)
     }
+}
+
+/// Why the cell's wire must copy below TCP, a sentence each, by what its interfaces said when the lab was made.
+/// A packet tap is no such reason: its filter may let nothing through, as that of a DHCP client does.
+fn copies_that_the_wire_makes(lab: &Lab, cell: &Cell) -> Vec<String> {
+    let host = |side| &lab.agent(side).0.host;
+    let Some(mut link) = lab.links().get(cell.wire.word()).cloned() else { return Vec::new() };
+    for end in [Some(&mut link.sender), link.receiver.as_mut()].into_iter().flatten() {
+        end.taps = None;
+    }
+    copies_below_tcp(&link, host(Side::Sender), host(Side::Receiver))
 }
 
 /// A pass: its figures as a trial's row, and what the two agents saw.

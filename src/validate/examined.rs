@@ -1,13 +1,13 @@
 //! What must hold of the x-ray's files, where they are there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::derived::rows;
 use super::table::Row;
 use super::violation::{Findings, Violation};
 use crate::record::category::Category;
-use crate::record::copies::{Evidence, Verdict};
+use crate::record::copies::{Evidence, Place, Verdict};
 use crate::record::{Attribution, Copies, Manifest, attribution, copies, roofline};
 
 /// How far sums of rounded figures may lie apart, as a share.
@@ -79,6 +79,9 @@ fn attributions(rows: &[Row<Attribution>], manifest: &Manifest, findings: &mut F
 /// A figure has the evidence that it names; what is not measurable says why, and is no zero.
 fn all_copies(rows: &[Row<Copies>], manifest: &Manifest, findings: &mut Findings) {
     let mut seen: HashMap<(&str, _), u64> = HashMap::new();
+    let open = |row: &&Copies| row.place == Place::Unknown && row.verdict != Verdict::Confirmed;
+    let doubtful: HashSet<&str> =
+        rows.iter().map(|Row { row, .. }| row).filter(open).map(|row| row.cell.as_str()).collect();
     for Row { line, row } in rows {
         known(&row.cell, manifest, *line, findings);
         if let Some(first) = seen.insert((&row.cell, row.place), *line) {
@@ -93,6 +96,20 @@ fn all_copies(rows: &[Row<Copies>], manifest: &Manifest, findings: &mut Findings
                 "it does not say why this is not measurable here".to_owned()
             });
         }
+        findings.must(
+            row.evidence != Evidence::Witnessed || row.place == Place::Card,
+            *line,
+            "evidence",
+            || format!("a card tells nothing of copies of the place `{}`", row.place),
+        );
+        findings.must(row.verdict != Verdict::Contradicted || !row.note.is_empty(), *line, "note", || {
+            "it does not say which evidence disagrees".to_owned()
+        });
+        let by_samples = matches!(row.evidence, Evidence::Sampled | Evidence::Construction);
+        let doubted = by_samples && row.place != Place::User && doubtful.contains(row.cell.as_str());
+        findings.must(!doubted || row.verdict != Verdict::Confirmed, *line, "verdict", || {
+            "confirmed by samples, while copies of unknown callers may be of this payload".to_owned()
+        });
         if row.evidence == Evidence::Exact
             && let (Some(count), Some(copied), Some(moved)) =
                 (row.copied_per_byte, row.copied_bytes, row.call_bytes)
@@ -102,5 +119,47 @@ fn all_copies(rows: &[Row<Copies>], manifest: &Manifest, findings: &mut Findings
                 format!("{count} where {copied} of {moved} bytes are {ratio}")
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(rows: &[Copies]) -> Vec<String> {
+        let manifest = Manifest { cells: vec!["a cell".to_owned()], ..Manifest::default() };
+        let rows: Vec<Row<Copies>> =
+            rows.iter().zip(2..).map(|(row, line)| Row { line, row: row.clone() }).collect();
+        let mut found = Vec::new();
+        all_copies(&rows, &manifest, &mut Findings { file: "copies.csv", found: &mut found });
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    fn row(place: Place, evidence: Evidence, verdict: Verdict) -> Copies {
+        let note = "a note".to_owned();
+        Copies { cell: "a cell".to_owned(), place, evidence, verdict, note, ..Copies::default() }
+    }
+
+    #[test]
+    fn what_samples_confirm_beside_unknown_copies_is_a_violation() {
+        let kernel = row(Place::Kernel, Evidence::Sampled, Verdict::Confirmed);
+        let counted = row(Place::Receive, Evidence::Exact, Verdict::Confirmed);
+        let known = row(Place::Unknown, Evidence::Sampled, Verdict::Confirmed);
+        assert_eq!(found(&[kernel.clone(), counted.clone(), known]), [""; 0]);
+        let open = row(Place::Unknown, Evidence::Sampled, Verdict::NotMeasurable);
+        let said = found(&[kernel, counted, open]);
+        assert!(
+            said.len() == 1 && said[0].contains("line 2") && said[0].contains("unknown callers"),
+            "{said:?}"
+        );
+    }
+
+    #[test]
+    fn a_card_bears_witness_of_the_way_to_it_and_a_contradiction_says_of_what() {
+        assert_eq!(found(&[row(Place::Card, Evidence::Witnessed, Verdict::Confirmed)]), [""; 0]);
+        assert_eq!(found(&[row(Place::Kernel, Evidence::Witnessed, Verdict::Confirmed)]).len(), 1);
+        let silent =
+            Copies { note: String::new(), ..row(Place::BelowTcp, Evidence::Sampled, Verdict::Contradicted) };
+        assert_eq!(found(&[silent]).len(), 1);
     }
 }

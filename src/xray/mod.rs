@@ -2,16 +2,19 @@
 //! PMU, without BPF, without perf's tools.
 //!
 //! ```text
-//! in the agent        watch ── sampler ── attribute ── rules, symbols      where the time goes
+//! in the agent        watch ── sampler ── ledger ── chain, rules, symbols     where the time goes
 //!                       │
-//!                       └───── records ── probe ── tracefs                 where the bytes go
+//!                       └───── records ── probe ── tracefs, functions      where the bytes go
 //!
 //! in the coordinator  costs, findings -> rows of xray.csv and copies.csv;  verdict: a sentence of them
 //! ```
 
-pub mod attribute;
+pub mod chain;
 pub mod costs;
+pub mod counted;
 pub mod findings;
+pub mod functions;
+pub mod ledger;
 pub mod probe;
 pub mod records;
 pub mod roofline;

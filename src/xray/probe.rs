@@ -4,10 +4,15 @@
 //! | place | probe | length | needs |
 //! |---|---|---|---|
 //! | user space | uprobe on `memcpy` | its third argument | CONFIG_UPROBES |
-//! | into the kernel | kprobe on `_copy_from_iter` | its second argument | CONFIG_KPROBES |
+//! | into the kernel | kprobe or breakpoint on `_copy_from_iter` and its like | its second argument | CONFIG_KPROBES |
+//! | deferred | kprobe on `skb_copy_ubufs` | none: calls are counted | CONFIG_KPROBES |
+//! | below TCP | kprobe on `skb_copy_bits` | its fourth argument | CONFIG_KPROBES |
 //! | to the receiver | tracepoint `skb:skb_copy_datagram_iovec` | field `len` | nothing more |
 //!
-//! All of them need CAP_PERFMON. Nothing like them sees a deferred copy's length; completions flag it.
+//! All of them need CAP_PERFMON. They are opened for the worker threads, so that each copy stands between the
+//! calls of its thread and no stranger's is counted. The copies of the program, into the kernel and to the
+//! receiver are made in the thread that asks for them, and so are all seen. Deferred ones and those below TCP
+//! may also run in softirqs beside other threads, and some pass other functions: their counts are lower bounds.
 
 use std::ffi::CString;
 use std::io;
@@ -15,9 +20,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use perf_event::data::Sample;
-use perf_event::events::{KProbe, Software};
+use perf_event::events::Software;
 use perf_event::{Builder, Counter, SampleFlag};
 
+use super::functions;
 use super::sampler::build;
 use super::tracefs::{Field, Tracefs, Tracepoint};
 use crate::counters::events::reason;
@@ -25,18 +31,19 @@ use crate::record::copies::Place;
 
 /// A function that is compiled with its copy length in this argument register.
 #[derive(Clone, Copy, Debug)]
-enum Argument {
+pub(super) enum Argument {
     Second,
     Third,
+    Fourth,
 }
 
-/// The registers that carry the second and third argument: a mask for perf, and each one's place in it.
+/// The registers that carry the second to fourth argument: a mask for perf, and each one's place in it.
 #[cfg(target_arch = "x86_64")]
-const REGISTERS: Option<(u64, [usize; 2])> = Some((1 << 4 | 1 << 3, [1, 0])); // SI, DX
+const REGISTERS: Option<(u64, [usize; 3])> = Some((1 << 4 | 1 << 3 | 1 << 2, [2, 1, 0])); // SI, DX, CX
 #[cfg(target_arch = "aarch64")]
-const REGISTERS: Option<(u64, [usize; 2])> = Some((1 << 1 | 1 << 2, [0, 1])); // X1, X2
+const REGISTERS: Option<(u64, [usize; 3])> = Some((1 << 1 | 1 << 2 | 1 << 3, [0, 1, 2])); // X1, X2, X3
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-const REGISTERS: Option<(u64, [usize; 2])> = None;
+const REGISTERS: Option<(u64, [usize; 3])> = None;
 
 /// Where a record has its number of bytes.
 #[derive(Clone, Debug)]
@@ -49,6 +56,8 @@ pub(super) enum Length {
         of: &'static [i64],
         result: Field,
     },
+    /// It has none: that it was made is all there is to know.
+    None,
 }
 
 impl Length {
@@ -60,6 +69,7 @@ impl Length {
                 let raw = sample.raw()?;
                 of.contains(&number.read(raw)?).then(|| result.read(raw)).flatten()
             }
+            Self::None => None,
         }
     }
 }
@@ -77,21 +87,52 @@ const RECEIVING: &[i64] = &[libc::SYS_recvfrom, libc::SYS_recvmsg, libc::SYS_rea
 
 /// An event that records every pass with its length.
 pub(super) struct Probe {
-    builder: Builder<'static>,
+    /// What is recorded, for a reason that it cannot be.
+    what: String,
+    /// Events that would do, the likeliest first: its kind, and its builder or why there is none.
+    events: Vec<(&'static str, Result<Builder<'static>, String>)>,
     /// What the builder's attributes point to.
     _file: Option<CString>,
     pub(super) length: Length,
 }
 
 impl Probe {
-    fn new(builder: Builder<'static>, length: Length) -> Self {
-        Self { builder, _file: None, length }
+    fn new(what: &str, builder: Builder<'static>, length: Length) -> Self {
+        Self { what: what.to_owned(), events: vec![("event", Ok(builder))], _file: None, length }
+    }
+
+    /// A function of the kernel.
+    pub(super) fn function(
+        name: &str,
+        events: Vec<(&'static str, Result<Builder<'static>, String>)>,
+        length: Length,
+    ) -> Self {
+        Self { what: name.to_owned(), events, _file: None, length }
     }
 
     /// Opens the event for a thread, stopped. All events have the same record layout, so that they can
     /// share a ring.
-    pub(super) fn open(&self, thread: u32) -> io::Result<Counter> {
-        let mut builder = self.builder.clone();
+    pub(super) fn open(&self, thread: u32) -> Result<Counter, String> {
+        let mut reasons = Vec::new();
+        for (kind, builder) in &self.events {
+            let opened = builder.clone().and_then(|builder| {
+                Self::open_as(builder, thread).map_err(|error| functions::refused(kind, &error))
+            });
+            match opened {
+                Ok(counter) => return Ok(counter),
+                Err(why) => reasons.push((kind, why)),
+            }
+        }
+        Err(match reasons.as_slice() {
+            [(_, why)] => why.clone(),
+            all => {
+                let all: Vec<_> = all.iter().map(|(kind, why)| format!("no {kind} ({why})")).collect();
+                format!("{} on {}", all.join(" and "), self.what)
+            }
+        })
+    }
+
+    fn open_as(mut builder: Builder<'static>, thread: u32) -> io::Result<Counter> {
         builder
             .sample_period(1)
             .sample(SampleFlag::IDENTIFIER | SampleFlag::RAW)
@@ -105,15 +146,15 @@ impl Probe {
         build(&mut builder)
     }
 
-    /// The event that records copies of this place.
-    pub(super) fn of(place: Place, tracefs: Result<&Tracefs, &String>) -> Result<Self, String> {
+    /// The events that together record copies of this place.
+    pub(super) fn of(place: Place, tracefs: Result<&Tracefs, &String>) -> Result<Vec<Self>, String> {
         match place {
-            Place::User => user_copy(),
-            Place::Kernel => kernel_copy(),
-            Place::Deferred => Err("no probe sees the length of a deferred copy".to_owned()),
+            Place::User => Ok(vec![user_copy()?]),
             Place::Receive => {
-                Self::tracepoint(&tracefs?.tracepoint("skb", "skb_copy_datagram_iovec")?, "len")
+                let tracepoint = tracefs?.tracepoint("skb", "skb_copy_datagram_iovec")?;
+                Ok(vec![Self::tracepoint(&tracepoint, "len")?])
             }
+            place => functions::probes(place),
         }
     }
 
@@ -132,13 +173,17 @@ impl Probe {
         let tracepoint = tracefs.tracepoint("raw_syscalls", "sys_exit")?;
         let of = if sending { SENDING } else { RECEIVING };
         let length = Length::Result { number: tracepoint.field("id")?, of, result: tracepoint.field("ret")? };
-        Ok(Self::new(Builder::new(perf_event::events::Tracepoint::with_id(tracepoint.id)), length))
+        Ok(Self::new(
+            "sys_exit",
+            Builder::new(perf_event::events::Tracepoint::with_id(tracepoint.id)),
+            length,
+        ))
     }
 
     fn tracepoint(tracepoint: &Tracepoint, field: &str) -> Result<Self, String> {
         let length = Length::Field(tracepoint.field(field)?);
         let event = perf_event::events::Tracepoint::with_id(tracepoint.id);
-        Ok(Self::new(Builder::new(event), length))
+        Ok(Self::new(field, Builder::new(event), length))
     }
 }
 
@@ -149,12 +194,12 @@ impl Probe {
 pub fn can_count(place: Place) -> Result<(), String> {
     let tracefs = Tracefs::open();
     let thread = nix::unistd::gettid().as_raw() as u32;
-    let open = |probe: Probe| probe.open(thread).map(drop).map_err(|error| reason(&error));
+    let open = |probe: Probe| probe.open(thread).map(drop);
     Probe::calls(place != Place::Receive, tracefs.as_ref()).and_then(open)?;
-    Probe::of(place, tracefs.as_ref()).and_then(open)
+    Probe::of(place, tracefs.as_ref())?.into_iter().try_for_each(open)
 }
 
-fn argument(argument: Argument) -> Result<Length, String> {
+pub(super) fn argument(argument: Argument) -> Result<Length, String> {
     let (_, places) =
         REGISTERS.ok_or("which register holds an argument is not known for this architecture")?;
     Ok(Length::Register(places[argument as usize]))
@@ -173,17 +218,10 @@ fn user_copy() -> Result<Probe, String> {
     attributes.config = 0;
     attributes.uprobe_path = file.as_ptr() as u64;
     attributes.probe_offset = offset;
-    Ok(Probe { builder, _file: Some(file), length })
+    Ok(Probe { _file: Some(file), ..Probe::new("memcpy", builder, length) })
 }
 
-fn kernel_copy() -> Result<Probe, String> {
-    let length = argument(Argument::Second)?;
-    let event =
-        KProbe::probe("_copy_from_iter", 0).map_err(|error| lacks("kprobe", "CONFIG_KPROBES", &error))?;
-    Ok(Probe::new(Builder::new(event), length))
-}
-
-fn lacks(pmu: &str, option: &str, error: &io::Error) -> String {
+pub(super) fn lacks(pmu: &str, option: &str, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => format!("the kernel was built without {option}"),
         _ => format!("/sys/bus/event_source/devices/{pmu}: {}", reason(error)),
@@ -240,10 +278,12 @@ mod tests {
             }
         };
         let thread = nix::unistd::gettid().as_raw() as u32;
-        let mut ring = match probe.open(thread).and_then(|counter| counter.sampled(1 << 16)) {
+        let ring =
+            probe.open(thread).and_then(|counter| counter.sampled(1 << 16).map_err(|error| reason(&error)));
+        let mut ring = match ring {
             Ok(ring) => ring,
-            Err(error) => {
-                println!("SKIP kernels_before_6_3_have_the_results_of_system_calls: {}", reason(&error));
+            Err(why) => {
+                println!("SKIP kernels_before_6_3_have_the_results_of_system_calls: {why}");
                 return;
             }
         };

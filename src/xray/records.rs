@@ -8,44 +8,19 @@
 use std::io;
 use std::os::fd::AsRawFd;
 
-use perf_event::Counter;
-use perf_event::data::Record;
-use serde::{Deserialize, Serialize};
-
+use super::counted::{Copied, Count, Counted, payload};
 use super::probe::{Length, Probe};
 use super::sampler::is_memory_limit;
 use super::tracefs::Tracefs;
 use crate::counters::events::reason;
 use crate::record::copies::Place;
+use perf_event::Counter;
+use perf_event::data::Record;
 
 /// Bytes of all rings together, and of the smallest one.
 const ALL_RINGS: usize = 64 << 20;
 const LARGEST_RING: usize = 16 << 20;
 const SMALLEST_RING: usize = 64 << 10;
-
-/// What the records of one end add up to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Counted {
-    /// Bytes that the whole calls between the first and the last record moved.
-    pub bytes: u64,
-    /// Those calls.
-    pub calls: u64,
-    /// Records lost; the calls around them are in no sum.
-    pub lost: u64,
-    /// What was copied in the same calls.
-    pub copies: Vec<Copied>,
-}
-
-/// Bytes copied in one place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Copied {
-    /// Where.
-    pub place: Place,
-    /// How many; or why they cannot be counted here.
-    pub bytes: Result<u64, String>,
-}
 
 /// Records of one end of a trial, stopped until [`Recorder::enable`].
 pub struct Recorder {
@@ -58,7 +33,15 @@ pub struct Recorder {
 struct Ring {
     calls: perf_event::Sampler,
     length: Length,
-    copies: Vec<(Place, Counter, Length)>,
+    copies: Vec<Watched>,
+}
+
+/// A function that copies, watched in one thread.
+struct Watched {
+    /// Its place's index among the recorder's.
+    place: usize,
+    counter: Counter,
+    length: Length,
 }
 
 impl std::fmt::Debug for Recorder {
@@ -74,31 +57,34 @@ impl Recorder {
     /// # Errors
     /// Why not even the calls can be recorded.
     pub fn open(sending: bool, threads: &[u32], field_bytes: u64) -> Result<Self, String> {
-        let places: &[Place] = if sending { &[Place::User, Place::Kernel] } else { &[Place::Receive] };
+        let places: &[Place] = match sending {
+            true => &[Place::User, Place::Kernel, Place::Deferred, Place::BelowTcp],
+            false => &[Place::Receive, Place::Deferred, Place::BelowTcp],
+        };
         let tracefs = Tracefs::open();
         let tracefs = tracefs.as_ref();
-        let mut places: Vec<_> = places.iter().map(|&place| (place, Ok(()))).collect();
+        let calls_probe = Probe::calls(sending, tracefs)?;
+        let probes: Vec<_> = places.iter().map(|&place| Probe::of(place, tracefs)).collect();
+        let mut states: Vec<Result<(), String>> =
+            probes.iter().map(|probes| probes.as_ref().map(|_| ()).map_err(Clone::clone)).collect();
         let mut rings = Vec::new();
         for &thread in threads {
-            let probe = Probe::calls(sending, tracefs)?;
             let size = (ALL_RINGS / threads.len()).next_power_of_two().min(LARGEST_RING);
-            let calls = map(|| probe.open(thread), size).map_err(|error| reason(&error))?;
+            let calls = map(|| calls_probe.open(thread), size)?;
             let mut copies = Vec::new();
-            for (place, state) in &mut places {
-                let opened = Probe::of(*place, tracefs).and_then(|probe| {
-                    let counter = probe.open(thread).map_err(|error| reason(&error))?;
-                    set_output(&counter, calls.as_counter())
-                        .map_err(|error| format!("joining the ring: {error}"))?;
-                    Ok((*place, counter, probe.length))
-                });
-                match opened {
-                    Ok(copy) => copies.push(copy),
-                    Err(why) => *state = Err(why),
+            for (place, probes) in probes.iter().enumerate() {
+                for probe in probes.iter().flatten() {
+                    match watch(probe, thread, calls.as_counter()) {
+                        Ok(counter) => {
+                            copies.push(Watched { place, counter, length: probe.length.clone() });
+                        }
+                        Err(why) => states[place] = Err(why),
+                    }
                 }
             }
-            rings.push(Ring { calls, length: probe.length, copies });
+            rings.push(Ring { calls, length: calls_probe.length.clone(), copies });
         }
-        Ok(Self { rings, field_bytes, places })
+        Ok(Self { rings, field_bytes, places: places.iter().copied().zip(states).collect() })
     }
 
     /// Begins the window: the copies first, so that no call is recorded without its copies.
@@ -107,7 +93,7 @@ impl Recorder {
     /// When an event cannot be switched on.
     pub fn enable(&mut self) -> io::Result<()> {
         for ring in &mut self.rings {
-            ring.copies.iter_mut().try_for_each(|(_, counter, _)| counter.enable())?;
+            ring.copies.iter_mut().try_for_each(|copy| copy.counter.enable())?;
         }
         self.rings.iter_mut().try_for_each(|ring| ring.calls.as_counter_mut().enable())
     }
@@ -119,7 +105,7 @@ impl Recorder {
     pub fn disable(&mut self) -> io::Result<()> {
         self.rings.iter_mut().try_for_each(|ring| ring.calls.as_counter_mut().disable())?;
         for ring in &mut self.rings {
-            ring.copies.iter_mut().try_for_each(|(_, counter, _)| counter.disable())?;
+            ring.copies.iter_mut().try_for_each(|copy| copy.counter.disable())?;
         }
         Ok(())
     }
@@ -127,7 +113,9 @@ impl Recorder {
     /// Adds the records up.
     #[must_use]
     pub fn collect(mut self) -> Counted {
-        let mut ledger = Ledger::new(self.places.len());
+        // Where copies have lengths, none of them is no byte.
+        let empty = self.places.iter().map(|(place, _)| (*place != Place::Deferred).then_some(0));
+        let mut ledger = Ledger::new(empty.map(|bytes| Count { times: 0, bytes }).collect());
         for ring in &mut self.rings {
             ledger.boundary = None;
             ring.add_to(&mut ledger, &self.places, self.field_bytes);
@@ -136,7 +124,7 @@ impl Recorder {
             .places
             .into_iter()
             .zip(&ledger.copied)
-            .map(|((place, state), &bytes)| Copied { place, bytes: state.map(|()| bytes) });
+            .map(|((place, state), &count)| Copied { place, counted: state.map(|()| count) });
         Counted { bytes: ledger.bytes, calls: ledger.calls, lost: ledger.lost, copies: copies.collect() }
     }
 }
@@ -152,12 +140,11 @@ impl Ring {
                     }
                 }
                 Ok(Record::Sample(sample)) => {
-                    let copy = self.copies.iter().find(|(_, counter, _)| Some(counter.id()) == sample.id());
-                    let Some((place, _, length)) = copy else { continue };
-                    let index = places.iter().position(|(known, _)| known == place);
-                    let (Some(index), Some(bytes)) = (index, length.of(&sample)) else { continue };
-                    if *place != Place::User || bytes.unsigned_abs() >= field_bytes {
-                        ledger.copy(index, bytes.unsigned_abs());
+                    let copy = self.copies.iter().find(|copy| Some(copy.counter.id()) == sample.id());
+                    let Some(copy) = copy else { continue };
+                    let bytes = copy.length.of(&sample).map(i64::unsigned_abs);
+                    if let Some(bytes) = payload(places[copy.place].0, bytes, field_bytes) {
+                        ledger.copy(copy.place, Count { times: 1, bytes });
                     }
                 }
                 Ok(Record::Lost(record)) => ledger.lose(record.lost),
@@ -168,13 +155,20 @@ impl Ring {
 }
 
 /// Opens an event and maps its ring, smaller where the limit of locked memory asks for it.
-fn map(open: impl Fn() -> io::Result<Counter>, mut size: usize) -> io::Result<perf_event::Sampler> {
+fn map(open: impl Fn() -> Result<Counter, String>, mut size: usize) -> Result<perf_event::Sampler, String> {
     loop {
         match open()?.sampled(size) {
             Err(error) if size > SMALLEST_RING && is_memory_limit(&error) => size /= 2,
-            other => return other,
+            other => return other.map_err(|error| reason(&error)),
         }
     }
+}
+
+/// Opens a probe for a thread, with its records in the ring of the thread's calls.
+fn watch(probe: &Probe, thread: u32, ring: &Counter) -> Result<Counter, String> {
+    let counter = probe.open(thread)?;
+    set_output(&counter, ring).map_err(|error| format!("joining the ring: {error}"))?;
+    Ok(counter)
 }
 
 /// Sends an event's records to the ring of another.
@@ -189,21 +183,23 @@ fn set_output(event: &Counter, ring: &Counter) -> io::Result<()> {
 #[derive(Debug, Default)]
 struct Ledger {
     /// Copies since the last call; none until the first call has shown where one begins.
-    boundary: Option<Vec<u64>>,
-    copied: Vec<u64>,
+    boundary: Option<Vec<Count>>,
+    copied: Vec<Count>,
+    /// Nothing, of each place.
+    empty: Vec<Count>,
     bytes: u64,
     calls: u64,
     lost: u64,
 }
 
 impl Ledger {
-    fn new(places: usize) -> Self {
-        Self { copied: vec![0; places], ..Self::default() }
+    fn new(empty: Vec<Count>) -> Self {
+        Self { copied: empty.clone(), empty, ..Self::default() }
     }
 
-    fn copy(&mut self, index: usize, bytes: u64) {
+    fn copy(&mut self, place: usize, count: Count) {
         if let Some(since) = &mut self.boundary {
-            since[index] += bytes;
+            since[place].add(count);
         }
     }
 
@@ -211,15 +207,15 @@ impl Ledger {
     fn call(&mut self, moved: i64) {
         match &mut self.boundary {
             Some(since) if moved > 0 => {
-                for (sum, since) in self.copied.iter_mut().zip(since) {
-                    *sum += std::mem::take(since);
+                for (sum, since) in self.copied.iter_mut().zip(std::mem::replace(since, self.empty.clone())) {
+                    sum.add(since);
                 }
                 self.bytes += moved.unsigned_abs();
                 self.calls += 1;
             }
             // What was copied before a call that failed belongs to the one that takes the bytes.
             Some(_) => {}
-            unknown => *unknown = Some(vec![0; self.copied.len()]),
+            unknown => *unknown = Some(self.empty.clone()),
         }
     }
 
@@ -238,37 +234,41 @@ mod tests {
 
     #[test]
     fn what_the_window_cuts_off_is_in_no_sum() {
-        let mut ledger = Ledger::new(1);
-        ledger.copy(0, 30); // of a call that began before the window
+        let mut ledger = Ledger::new(vec![of(0, 0)]);
+        ledger.copy(0, of(1, 30)); // of a call that began before the window
         ledger.call(100);
-        ledger.copy(0, 60);
-        ledger.copy(0, 40);
+        ledger.copy(0, of(1, 60));
+        ledger.copy(0, of(1, 40));
         ledger.call(100);
-        ledger.copy(0, 70); // of a call that ends after it
-        assert_eq!((ledger.copied[0], ledger.bytes, ledger.calls), (100, 100, 1));
+        ledger.copy(0, of(1, 70)); // of a call that ends after it
+        assert_eq!((ledger.copied[0], ledger.bytes, ledger.calls), (of(2, 100), 100, 1));
     }
 
     #[test]
     fn the_calls_around_a_lost_record_are_in_no_sum() {
-        let mut ledger = Ledger::new(1);
+        let mut ledger = Ledger::new(vec![of(0, 0)]);
         ledger.call(100);
-        ledger.copy(0, 50);
+        ledger.copy(0, of(1, 50));
         ledger.lose(3);
-        ledger.copy(0, 50);
+        ledger.copy(0, of(1, 50));
         ledger.call(100);
-        ledger.copy(0, 100);
+        ledger.copy(0, of(1, 100));
         ledger.call(100);
-        assert_eq!((ledger.copied[0], ledger.bytes, ledger.lost), (100, 100, 3));
+        assert_eq!((ledger.copied[0], ledger.bytes, ledger.lost), (of(1, 100), 100, 3));
     }
 
     #[test]
     fn copies_before_a_failed_call_belong_to_the_next() {
-        let mut ledger = Ledger::new(1);
+        let mut ledger = Ledger::new(vec![of(0, 0)]);
         ledger.call(1);
-        ledger.copy(0, 100);
+        ledger.copy(0, of(1, 100));
         ledger.call(-11);
         ledger.call(100);
-        assert_eq!((ledger.copied[0], ledger.bytes, ledger.calls), (100, 100, 1));
+        assert_eq!((ledger.copied[0], ledger.bytes, ledger.calls), (of(1, 100), 100, 1));
+    }
+
+    fn of(times: u64, bytes: u64) -> Count {
+        Count { times, bytes: Some(bytes) }
     }
 
     /// Runs `work` on this thread with its calls and copies recorded.
@@ -285,7 +285,7 @@ mod tests {
         work();
         recorder.disable().unwrap();
         let counted = recorder.collect();
-        if let Err(why) = &counted.copies[0].bytes {
+        if let Err(why) = &counted.copies[0].counted {
             println!("SKIP {test}: {why}");
             return None;
         }
@@ -312,7 +312,8 @@ mod tests {
             let Some(counted) = counted else { return };
             sending.join().unwrap();
             assert!(counted.calls > 10 && counted.bytes > 1 << 20, "{counted:?}");
-            assert_eq!(counted.copies[0].bytes, Ok(counted.bytes * per_byte), "{counted:?}");
+            let copied = counted.copies[0].counted.as_ref().unwrap().bytes;
+            assert_eq!(copied, Some(counted.bytes * per_byte), "{counted:?}");
         }
     }
 
@@ -340,7 +341,8 @@ mod tests {
             let Some(counted) = counted else { return };
             assert_eq!(received, 50 * MESSAGE as u64);
             assert!(counted.calls > 40, "{counted:?}");
-            assert_eq!(counted.copies[0].bytes, Ok(counted.bytes * copies), "{counted:?}");
+            let copied = counted.copies[0].counted.as_ref().unwrap().bytes;
+            assert_eq!(copied, Some(counted.bytes * copies), "{counted:?}");
         }
     }
 }

@@ -24,6 +24,8 @@ const CLOCK_PERIOD: u64 = 249_989;
 const CYCLES_PERIOD: u64 = 750_019;
 /// Bytes of a ring: 2 s of the deepest chains usually seen (700 B a record).
 const RING_BYTES: usize = 8 << 20;
+/// The same for a CPU on which no worker runs: most of the time it is idle, and its chains are short.
+const DISTANT_RING_BYTES: usize = 1 << 20;
 const SMALLEST_RING: usize = 64 << 10;
 
 /// One sample, innermost frames first.
@@ -65,7 +67,7 @@ impl Sampler {
         for scope in [Scope::Cpus, Scope::Threads, Scope::UserSpace] {
             let mut refusals = Vec::new();
             for clock in [Clock::Cycles, Clock::CpuClock] {
-                match open_all(scope, clock, cpus, threads) {
+                match open_all(scope, clock, cpus, threads, RING_BYTES) {
                     Ok(rings) => return Ok(Self { rings, clock, scope, limits }),
                     Err(error) => refusals.push((clock, error)),
                 }
@@ -76,6 +78,16 @@ impl Sampler {
             }
         }
         Err(limits.join("; "))
+    }
+
+    /// Opens whole CPUs that no worker runs on, for what softirqs and threads of the kernel do there.
+    ///
+    /// # Errors
+    /// Why they may not be sampled.
+    pub fn distant(cpus: &[usize], clock: Clock) -> Result<Self, String> {
+        let rings =
+            open_all(Scope::Cpus, clock, cpus, &[], DISTANT_RING_BYTES).map_err(|error| reason(&error))?;
+        Ok(Self { rings, clock, scope: Scope::Cpus, limits: Vec::new() })
     }
 
     /// What the weights count.
@@ -153,6 +165,7 @@ fn open_all(
     clock: Clock,
     cpus: &[usize],
     threads: &[u32],
+    ring_bytes: usize,
 ) -> io::Result<Vec<perf_event::Sampler>> {
     let mut builder = match clock {
         Clock::Cycles => Builder::new(Hardware::CPU_CYCLES),
@@ -164,14 +177,18 @@ fn open_all(
         .exclude_kernel(scope == Scope::UserSpace)
         .exclude_callchain_kernel(scope == Scope::UserSpace);
     match scope {
-        Scope::Cpus => cpus.iter().map(|&cpu| open(builder.clone().any_pid().one_cpu(cpu))).collect(),
-        _ => threads.iter().map(|&tid| open(builder.clone().observe_pid(tid as i32).any_cpu())).collect(),
+        Scope::Cpus => {
+            cpus.iter().map(|&cpu| open(builder.clone().any_pid().one_cpu(cpu), ring_bytes)).collect()
+        }
+        _ => threads
+            .iter()
+            .map(|&tid| open(builder.clone().observe_pid(tid as i32).any_cpu(), ring_bytes))
+            .collect(),
     }
 }
 
 /// Opens an event and maps its ring, smaller where the limit of locked memory asks for it.
-fn open(builder: &mut Builder<'_>) -> io::Result<perf_event::Sampler> {
-    let mut size = RING_BYTES;
+fn open(builder: &mut Builder<'_>, mut size: usize) -> io::Result<perf_event::Sampler> {
     loop {
         match build(builder)?.sampled(size) {
             Err(error) if size > SMALLEST_RING && is_memory_limit(&error) => size /= 2,
@@ -247,7 +264,7 @@ mod tests {
         let mut sampler = match Sampler::open(&[], &[thread]) {
             Ok(sampler) if sampler.scope() != Scope::Cpus => sampler,
             // With no CPU to watch, the scope of CPUs opens and is empty.
-            Ok(_) => match open_all(Scope::Threads, Clock::CpuClock, &[], &[thread]) {
+            Ok(_) => match open_all(Scope::Threads, Clock::CpuClock, &[], &[thread], RING_BYTES) {
                 Ok(rings) => Sampler { rings, clock: Clock::CpuClock, scope: Scope::Threads, limits: vec![] },
                 Err(error) => {
                     println!("SKIP a_busy_thread_is_sampled_for_the_time_it_ran: {}", reason(&error));

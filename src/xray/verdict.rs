@@ -3,7 +3,7 @@
 
 use crate::cell::Side;
 use crate::record::Copies;
-use crate::record::copies::{Place, Verdict};
+use crate::record::copies::{Evidence, Place, Verdict};
 
 /// Copies per byte below which none was made.
 const NONE: f64 = 0.05;
@@ -14,32 +14,81 @@ pub fn headline(rows: &[Copies]) -> (Verdict, String) {
     let mut key = rows.first().map(|row| row.cell.as_str()).unwrap_or_default().split('/');
     let (wire, path) = (key.next().unwrap_or_default(), key.next().unwrap_or_default());
     let sends: Vec<_> = rows.iter().filter(|row| row.side == Side::Sender).collect();
-    let found = |row: &Copies| match row.copied_per_byte {
-        Some(count) => format!("{} {}", amount(count), noun(row.place, count > 1.0 + NONE)),
-        None => format!("a {}", noun(row.place, false)),
-    };
-    let refuted: Vec<_> = sends.iter().filter(|row| row.verdict == Verdict::Refuted).collect();
-    if !refuted.is_empty() {
-        let what: Vec<_> = refuted.iter().map(|row| found(row)).collect();
-        return (Verdict::Refuted, format!("{path} on {wire}: {} for each byte", what.join(" and ")));
+    let first = |verdict| sends.iter().find(|row| row.verdict == verdict);
+    if let Some(row) = first(Verdict::Contradicted) {
+        let what = noun(row.place, true);
+        return (
+            Verdict::Contradicted,
+            format!("{path} on {wire}: the evidence on {what} disagrees: {}", row.note),
+        );
     }
-    if let Some(row) = sends.iter().find(|row| row.verdict == Verdict::NotMeasurable) {
+    let refuted: Vec<_> = sends.iter().copied().filter(|row| row.verdict == Verdict::Refuted).collect();
+    if !refuted.is_empty() {
+        return (Verdict::Refuted, format!("{path} on {wire}: {}", found(&refuted)));
+    }
+    if let Some(row) = first(Verdict::NotMeasurable) {
         let what = noun(row.place, true);
         return (
             Verdict::NotMeasurable,
             format!("{path} on {wire}: {what} cannot be told here: {}", row.note),
         );
     }
-    let made: Vec<_> = sends
-        .iter()
-        .filter(|row| row.copied_per_byte.is_none_or(|count| count > NONE))
-        .map(|row| found(row))
-        .collect();
-    let what = match made.is_empty() {
+    let made: Vec<_> =
+        sends.iter().copied().filter(|row| row.copied_per_byte.is_none_or(|count| count > NONE)).collect();
+    let mut what = match made.is_empty() {
         true => "no copy on the sender's side".to_owned(),
-        false => format!("{} for each byte", made.join(" and ")),
+        false => found(&made),
     };
+    if !sends.iter().any(|row| row.place == Place::BelowTcp) {
+        what += "; this x-ray did not look below TCP";
+    }
     (Verdict::Confirmed, format!("{path} on {wire}: {what}"))
+}
+
+/// The copies of these rows, as strongly as each is known: counted for each byte, in some of the calls, or seen.
+fn found(rows: &[&Copies]) -> String {
+    let (mut counted, mut others) = (Vec::new(), Vec::new());
+    for row in rows {
+        match row.copied_per_byte {
+            Some(count) if row.evidence == Evidence::Flagged && count < 1.0 => {
+                let what = noun(row.place, false);
+                others.push(format!("a {what} in at least {} of the calls", amount(count)));
+            }
+            Some(count) => {
+                let least = if is_lower_bound(row) { "at least " } else { "" };
+                counted.push(format!("{least}{} {}", amount(count), noun(row.place, count > 1.0 + NONE)));
+            }
+            None => others.push(format!("{} were seen", noun(row.place, true))),
+        }
+    }
+    if !counted.is_empty() {
+        others.insert(0, format!("{} for each byte", counted.join(" and ")));
+    }
+    others.join(", and ")
+}
+
+/// Whether a row's figure counts from below: there may be more copies than it says.
+#[must_use]
+pub fn is_lower_bound(row: &Copies) -> bool {
+    let count = row.copied_per_byte.unwrap_or_default();
+    match row.evidence {
+        Evidence::Flagged => count < 1.0,
+        Evidence::Exact => row.place == Place::BelowTcp && count > 0.0,
+        _ => false,
+    }
+}
+
+/// A row's figure with its evidence, as strong as it is; `joint` stands between them.
+#[must_use]
+pub fn figure(row: &Copies, joint: &str) -> String {
+    match (row.copied_per_byte, row.evidence) {
+        (Some(count), evidence) => {
+            let least = if is_lower_bound(row) { "at least " } else { "" };
+            format!("{least}{count:.3}{joint}{evidence}")
+        }
+        (None, Evidence::NotMeasurable) => Evidence::NotMeasurable.to_string(),
+        (None, evidence) => format!("seen{joint}{evidence}"),
+    }
 }
 
 fn amount(count: f64) -> String {
@@ -57,7 +106,95 @@ pub fn noun(place: Place, many: bool) -> &'static str {
         (Place::Kernel, true) => "copies into the kernel",
         (Place::Deferred, false) => "deferred copy",
         (Place::Deferred, true) => "deferred copies",
+        (Place::BelowTcp, false) => "copy below TCP",
+        (Place::BelowTcp, true) => "copies below TCP",
         (Place::Receive, false) => "copy to the receiver",
         (Place::Receive, true) => "copies to the receiver",
+        (Place::Unknown, false) => "copy of an unknown caller",
+        (Place::Unknown, true) => "copies of unknown callers",
+        (Place::Card, false) => "copy on the way to the card",
+        (Place::Card, true) => "copies on the way to the card",
+    }
+}
+
+/// A place as the head of a column.
+#[must_use]
+pub fn heading(place: Place) -> &'static str {
+    match place {
+        Place::User => "in user space",
+        Place::Kernel => "into the kernel",
+        Place::Deferred => "deferred",
+        Place::BelowTcp => "below TCP",
+        Place::Receive => "to the receiver",
+        Place::Unknown => "unknown callers",
+        Place::Card => "to the card",
+    }
+}
+
+/// What no verdict on this host can mean, where it is a virtual machine; `virtualisation` as the host tells it.
+#[must_use]
+pub fn out_of_sight(virtualisation: Option<&str>) -> Option<String> {
+    virtualisation.filter(|name| *name != "none").map(|name| {
+        format!("copies by this kernel: what a hypervisor ({name}) copies beyond it is out of sight")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(place: Place, count: Option<f64>, evidence: Evidence, verdict: Verdict) -> Copies {
+        Copies {
+            cell: "veth/zero-copy/recv/static/65536B/t1".into(),
+            place,
+            copied_per_byte: count,
+            evidence,
+            verdict,
+            note: "a note".into(),
+            ..Copies::default()
+        }
+    }
+
+    #[test]
+    fn the_words_are_as_strong_as_the_evidence() {
+        let said = |row: &Copies| headline(std::slice::from_ref(row)).1;
+        let flagged = row(Place::Deferred, Some(0.78), Evidence::Flagged, Verdict::Refuted);
+        assert_eq!(said(&flagged), "zero-copy on veth: a deferred copy in at least 0.78 of the calls");
+        assert_eq!(figure(&flagged, ", "), "at least 0.780, flagged");
+        let seen = row(Place::BelowTcp, None, Evidence::Sampled, Verdict::Refuted);
+        assert_eq!(said(&seen), "zero-copy on veth: copies below TCP were seen");
+        let least = row(Place::BelowTcp, Some(0.87), Evidence::Exact, Verdict::Refuted);
+        assert_eq!(said(&least), "zero-copy on veth: at least 0.87 copy below TCP for each byte");
+        let all = row(Place::Deferred, Some(1.0), Evidence::Flagged, Verdict::Refuted);
+        assert_eq!(said(&all), "zero-copy on veth: 1 deferred copy for each byte");
+    }
+
+    #[test]
+    fn a_contradiction_is_said_before_anything_else() {
+        let rows = [
+            row(Place::Kernel, Some(1.0), Evidence::Exact, Verdict::Refuted),
+            row(Place::BelowTcp, Some(0.0), Evidence::Sampled, Verdict::Contradicted),
+        ];
+        let (verdict, sentence) = headline(&rows);
+        assert_eq!(verdict, Verdict::Contradicted);
+        assert_eq!(sentence, "zero-copy on veth: the evidence on copies below TCP disagrees: a note");
+        assert!(Verdict::Contradicted < Verdict::Refuted, "it is sorted first");
+    }
+
+    #[test]
+    fn an_old_run_did_not_look_below_tcp() {
+        let old = [row(Place::Kernel, Some(0.0), Evidence::Sampled, Verdict::Confirmed)];
+        assert!(
+            headline(&old).1.ends_with("no copy on the sender's side; this x-ray did not look below TCP")
+        );
+        let new = [row(Place::BelowTcp, Some(0.0), Evidence::Sampled, Verdict::Confirmed)];
+        assert!(headline(&new).1.ends_with("no copy on the sender's side"));
+    }
+
+    #[test]
+    fn a_virtual_machine_does_not_see_its_hypervisor() {
+        assert_eq!(out_of_sight(Some("none")), None);
+        assert_eq!(out_of_sight(None), None);
+        assert!(out_of_sight(Some("kvm")).unwrap().contains("hypervisor (kvm)"));
     }
 }

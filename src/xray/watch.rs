@@ -3,17 +3,20 @@
 //! The two passes are apart from the timing trials and from each other: records of every call cost far more
 //! than samples do, and neither may be in the figures of the other.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::attribute::Ledger;
-use super::records::{Counted, Recorder};
+use super::counted::Counted;
+use super::ledger::Ledger;
+use super::records::Recorder;
 use super::sampler::Sampler;
 use super::symbols::{Symbols, kernel_names};
 use crate::record::End;
 use crate::record::category::{Category, Owner};
 use crate::record::category::{Clock, Scope};
 
-/// Chains that no rule knows, as many as are handed over.
+/// Chains, and callers, that no rule knows: as many as are handed over.
 const UNKNOWN_CHAINS: usize = 8;
 
 /// What a pass watches.
@@ -37,6 +40,9 @@ pub struct Watch {
     /// Those of them whose idle time and network softirqs are on this end's account: two ends on one machine
     /// do not both claim a CPU.
     pub own_cpus: Vec<usize>,
+    /// Whether to look at the rest of the machine too, for copies in softirqs that run on CPUs of no worker:
+    /// at all CPUs but `cpus` and these. Absent where the other end does.
+    pub all_but: Option<Vec<usize>>,
     /// Bytes of a field of the message: what the program copies in smaller pieces is no payload.
     pub field_bytes: u64,
 }
@@ -71,6 +77,13 @@ pub struct Sampled {
     pub lost: u64,
     /// The most frequent chains that no rule knows, root first, with their samples.
     pub unknown: Vec<(String, u64)>,
+    /// Samples of copies that the network made on nobody's account: beside a stranger's work on these CPUs,
+    /// or on CPUs where no worker runs.
+    pub outside: Vec<(Category, u64)>,
+    /// What of the network's work could not be seen, and why.
+    pub missed: Option<String>,
+    /// The most frequent callers of copies that no rule knows, the innermost first, with their samples.
+    pub callers: Vec<(String, u64)>,
 }
 
 impl Sampled {
@@ -78,6 +91,12 @@ impl Sampled {
     #[must_use]
     pub fn samples_in(&self, category: Category) -> u64 {
         self.costs.iter().filter(|cost| cost.category == category).map(|cost| cost.samples).sum()
+    }
+
+    /// Samples of a copy that the network made on nobody's account.
+    #[must_use]
+    pub fn samples_outside(&self, category: Category) -> u64 {
+        self.outside.iter().filter(|(of, _)| *of == category).map(|(_, samples)| samples).sum()
     }
 
     /// Samples of this end's work, without those of idle CPUs.
@@ -103,6 +122,9 @@ impl Sampled {
             strangers: 0,
             lost: 0,
             unknown: vec![],
+            outside: vec![],
+            missed: None,
+            callers: vec![],
         }
     }
 }
@@ -132,7 +154,7 @@ pub struct Watcher {
 
 #[derive(Debug)]
 enum Instrument {
-    Sampler(Sampler),
+    Sampler(Sampler, Result<Option<Sampler>, String>),
     Recorder(Recorder),
 }
 
@@ -141,7 +163,10 @@ impl Watcher {
     #[must_use]
     pub fn open(watch: &Watch, sending: bool, threads: &[u32]) -> Self {
         let instrument = match watch.pass {
-            Pass::Samples => Sampler::open(&watch.cpus, threads).map(Instrument::Sampler),
+            Pass::Samples => Sampler::open(&watch.cpus, threads).map(|sampler| {
+                let distant = distant(watch, &sampler);
+                Instrument::Sampler(sampler, distant)
+            }),
             Pass::Records => Recorder::open(sending, threads, watch.field_bytes).map(Instrument::Recorder),
         };
         Self { instrument, watch: watch.clone(), threads: threads.to_vec(), running: false }
@@ -150,7 +175,7 @@ impl Watcher {
     /// Begins the window.
     pub fn begin(&mut self) {
         let begun = match &mut self.instrument {
-            Ok(Instrument::Sampler(sampler)) => sampler.enable(),
+            Ok(Instrument::Sampler(sampler, distant)) => all(sampler, distant).try_for_each(Sampler::enable),
             Ok(Instrument::Recorder(recorder)) => recorder.enable(),
             Err(_) => return,
         };
@@ -164,7 +189,7 @@ impl Watcher {
             return;
         }
         let ended = match &mut self.instrument {
-            Ok(Instrument::Sampler(sampler)) => sampler.disable(),
+            Ok(Instrument::Sampler(sampler, distant)) => all(sampler, distant).try_for_each(Sampler::disable),
             Ok(Instrument::Recorder(recorder)) => recorder.disable(),
             Err(_) => return,
         };
@@ -183,16 +208,40 @@ impl Watcher {
         self.end();
         match self.instrument {
             Ok(Instrument::Recorder(recorder)) => Seen::Records(recorder.collect()),
-            Ok(Instrument::Sampler(sampler)) => {
-                sampled(sampler, symbols, &self.threads, &self.watch.own_cpus, end)
+            Ok(Instrument::Sampler(sampler, distant)) => {
+                sampled(sampler, distant, symbols, &self.threads, &self.watch.own_cpus, end)
             }
             Err(why) => Seen::Nothing(why),
         }
     }
 }
 
+/// Samples of the CPUs on which no worker runs, where whole CPUs may be sampled and there are any.
+fn distant(watch: &Watch, sampler: &Sampler) -> Result<Option<Sampler>, String> {
+    let Some(but) = &watch.all_but else { return Ok(None) };
+    if sampler.scope() != Scope::Cpus {
+        return Err(sampler.limits().join("; "));
+    }
+    let mut cpus = crate::host::all_online();
+    cpus.retain(|cpu| !watch.cpus.contains(cpu) && !but.contains(cpu));
+    if cpus.is_empty() {
+        return Ok(None);
+    }
+    Sampler::distant(&cpus, sampler.clock()).map(Some).map_err(|why| {
+        format!("CPUs where no worker runs may not be sampled, so copies there are missed: {why}")
+    })
+}
+
+fn all<'a>(
+    sampler: &'a mut Sampler,
+    distant: &'a mut Result<Option<Sampler>, String>,
+) -> impl Iterator<Item = &'a mut Sampler> {
+    std::iter::once(sampler).chain(distant.as_mut().ok().and_then(Option::as_mut))
+}
+
 fn sampled(
     mut sampler: Sampler,
+    distant: Result<Option<Sampler>, String>,
     symbols: &mut Symbols,
     threads: &[u32],
     own_cpus: &[usize],
@@ -206,6 +255,14 @@ fn sampled(
     let lost = match sampler.collect(|sample| ledger.add(sample)) {
         Ok(lost) => lost,
         Err(error) => return Seen::Nothing(format!("reading the samples: {error}")),
+    };
+    let missed = match distant {
+        Ok(None) => None,
+        Ok(Some(mut distant)) => {
+            let read = distant.collect(|sample| ledger.notice(sample));
+            read.err().map(|error| format!("the samples of CPUs where no worker runs: {error}"))
+        }
+        Err(why) => Some(why),
     };
     let ns_per_weight = match sampler.clock() {
         Clock::CpuClock => Some(1.0),
@@ -221,11 +278,26 @@ fn sampled(
         ns: ns_per_weight.map(|ns| ns * cost.weight),
     });
     let costs = costs.collect();
-    let mut unknown: Vec<_> = ledger.unknown.into_iter().collect();
-    unknown.sort_by_key(|&(_, samples)| std::cmp::Reverse(samples));
-    unknown.truncate(UNKNOWN_CHAINS);
-    let (clock, scope, strangers) = (sampler.clock(), sampler.scope(), ledger.strangers.samples);
-    Seen::Samples(Sampled { clock, scope, limits, costs, strangers, lost, unknown })
+    Seen::Samples(Sampled {
+        clock: sampler.clock(),
+        scope: sampler.scope(),
+        limits,
+        costs,
+        strangers: ledger.strangers.samples,
+        lost,
+        unknown: most(ledger.unknown),
+        outside: ledger.outside.into_iter().collect(),
+        missed,
+        callers: most(ledger.callers),
+    })
+}
+
+/// The most frequent, with their samples.
+fn most(of: BTreeMap<String, u64>) -> Vec<(String, u64)> {
+    let mut sorted: Vec<_> = of.into_iter().collect();
+    sorted.sort_by_key(|&(_, samples)| std::cmp::Reverse(samples));
+    sorted.truncate(UNKNOWN_CHAINS);
+    sorted
 }
 
 #[cfg(test)]
@@ -236,7 +308,8 @@ mod tests {
     fn this_thread_is_seen_at_work() {
         let thread = nix::unistd::gettid().as_raw() as u32;
         let cpus = crate::host::read().cpus_allowed;
-        let watch = Watch { pass: Pass::Samples, cpus: cpus.clone(), own_cpus: cpus, field_bytes: 0 };
+        let watch =
+            Watch { pass: Pass::Samples, cpus: cpus.clone(), own_cpus: cpus, all_but: None, field_bytes: 0 };
         let mut watcher = Watcher::open(&watch, true, &[thread]);
         watcher.begin();
         let (from, mut to) = (vec![1_u8; 1 << 16], vec![0; 1 << 16]);

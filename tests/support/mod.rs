@@ -8,9 +8,11 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod agent;
+pub mod disturbance;
 pub mod lab;
 pub mod machine;
 pub mod process;
+pub mod xray;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

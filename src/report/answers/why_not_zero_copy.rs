@@ -20,10 +20,12 @@ const BESIDE: [(&str, &str); 6] = [
 ];
 
 /// What the two ways of sending differ in: copies, and what goes with pages sent in place of copies.
-const SPENT: [Category; 6] = [
+const SPENT: [Category; 8] = [
     Category::GatherCopy,
     Category::KernelCopy,
     Category::DeferredCopy,
+    Category::BelowTcpCopy,
+    Category::UnknownCopy,
     Category::PagePinning,
     Category::Allocation,
     Category::Completion,

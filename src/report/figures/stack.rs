@@ -114,6 +114,8 @@ fn colour(category: Category) -> RGBColor {
         Category::KernelCopy => RGBColor(0xE6, 0x9F, 0x00),
         Category::DeferredCopy => RGBColor(0xCC, 0x79, 0xA7),
         Category::ReceiveCopy => RGBColor(0x00, 0x72, 0xB2),
+        Category::BelowTcpCopy => RGBColor(0x99, 0x1B, 0x1B),
+        Category::UnknownCopy => RGBColor(0xF0, 0x46, 0x7A),
         Category::PagePinning => RGBColor(0x00, 0x9E, 0x73),
         Category::Splice => RGBColor(0x56, 0xB4, 0xE9),
         Category::Allocation => RGBColor(0xB7, 0xA2, 0x3C),

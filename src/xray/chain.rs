@@ -1,10 +1,9 @@
 //! From a call chain to what the CPU was doing, and on whose account.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-
-use super::rules::{self, Place};
-use super::sampler::Sample;
-use super::symbols::Symbols;
+use super::rules::copies::{COPIES, is_copying};
+use super::rules::kernel::KERNEL;
+use super::rules::user::USER;
+use super::rules::{Place, Rule};
 use crate::record::category::{Category, Owner};
 
 /// What one frame of a chain says.
@@ -14,6 +13,10 @@ pub struct Frame {
     as_leaf: Option<Category>,
     /// The category when it is a caller.
     as_caller: Option<Category>,
+    /// Whether it copies when it is the leaf.
+    copying: bool,
+    /// What is copied when it is, or calls, a leaf that copies; and whether it must call it directly.
+    as_copy: Option<(Category, bool)>,
     mark: Option<Mark>,
 }
 
@@ -28,14 +31,23 @@ enum Mark {
     Interrupt,
     /// The idle task.
     Idle,
+    /// A file's pages on their way into a pipe: what is copied to an iterator there is a copy into the kernel.
+    Splicing,
+    /// A device whose far end is a program or a virtual machine: it copies by the functions of sockets.
+    Tunnel,
 }
 
 /// Frames that mark a chain, whatever its category.
-const MARKS: [(&[&str], Mark); 4] = [
-    (&["run_ksoftirqd", "napi_threaded_poll"], Mark::Daemon),
+const MARKS: [(&[&str], Mark); 6] = [
+    (&["run_ksoftirqd", "napi_threaded_poll", "napi_threaded_poll_loop"], Mark::Daemon),
     (&["net_rx_action", "net_tx_action"], Mark::Network),
     (&["handle_softirqs", "__do_softirq", "irq_exit_rcu", "__irq_exit_rcu", "el1h_64_irq"], Mark::Interrupt),
     (&["do_idle", "cpu_startup_entry"], Mark::Idle),
+    (&["splice_direct_to_actor", "do_splice", "do_splice_read", "copy_splice_read"], Mark::Splicing),
+    (
+        &["tun_get_user", "tun_do_read", "tap_get_user", "tap_do_read", "vhost_worker", "vhost_task_fn"],
+        Mark::Tunnel,
+    ),
 ];
 
 impl Frame {
@@ -43,11 +55,15 @@ impl Frame {
     #[must_use]
     pub fn kernel(name: Option<&str>) -> Self {
         let Some(name) = name else { return Self::default() };
-        let rule = rules::KERNEL.iter().find(|rule| rule.knows(name));
+        let known = |rule: &&Rule| rule.knows(name);
+        let copy = COPIES.iter().find(known);
+        let rule = copy.filter(|rule| rule.place == Place::Any).or_else(|| KERNEL.iter().find(known));
         let mark = MARKS.into_iter().find(|(names, _)| names.contains(&name)).map(|(_, mark)| mark);
         Self {
             as_leaf: rule.map(|rule| rule.category),
             as_caller: rule.filter(|rule| rule.place == Place::Any).map(|rule| rule.category),
+            copying: is_copying(name),
+            as_copy: copy.map(|rule| (rule.category, rule.place == Place::Direct)),
             mark: mark.or_else(|| name.contains("sysvec_").then_some(Mark::Interrupt)),
         }
     }
@@ -56,7 +72,7 @@ impl Frame {
     #[must_use]
     pub fn user(name: Option<&str>) -> Self {
         let category = name.map(|name| {
-            rules::USER.iter().find(|rule| rule.knows(name)).map_or(Category::Other, |rule| rule.category)
+            USER.iter().find(|rule| rule.knows(name)).map_or(Category::Other, |rule| rule.category)
         });
         Self { as_leaf: category, ..Self::default() }
     }
@@ -72,14 +88,46 @@ pub struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    /// What the CPU was doing: the first frame from the leaf outward that a rule knows.
+    /// What the CPU was doing: which copy, when the leaf copies; else what the first frame from the leaf
+    /// outward says that a rule knows.
     #[must_use]
     pub fn category(&self) -> Category {
         let found = match self.kernel {
             [] => self.user.first().and_then(|leaf| leaf.as_leaf),
+            [leaf, ..] if leaf.copying => Some(self.copy()),
             [leaf, callers @ ..] => leaf.as_leaf.or_else(|| callers.iter().find_map(|frame| frame.as_caller)),
         };
-        found.unwrap_or(Category::Unattributed)
+        match found {
+            Some(Category::KernelCopy | Category::ReceiveCopy) if self.has(Mark::Tunnel) => {
+                Category::BelowTcpCopy
+            }
+            Some(Category::ReceiveCopy) if self.has(Mark::Splicing) => Category::KernelCopy,
+            found => found.unwrap_or(Category::Unattributed),
+        }
+    }
+
+    /// What a copying leaf copies. Its work began where the softirq or the interrupt did: frames further
+    /// out were only interrupted, and say nothing of it.
+    fn copy(&self) -> Category {
+        let own = |frame: &&Frame| !matches!(frame.mark, Some(Mark::Network | Mark::Interrupt));
+        let frames = self.kernel.iter().take_while(own).enumerate();
+        let mut copies = frames
+            .filter_map(|(depth, frame)| frame.as_copy.map(|copy| (depth, copy)))
+            .filter(|(depth, (_, direct))| !direct || *depth == 1)
+            .map(|(_, (category, _))| category);
+        match copies.next() {
+            // A deferred copy moves the headers too, by a function that others call below TCP.
+            Some(Category::BelowTcpCopy) if copies.any(|outer| outer == Category::DeferredCopy) => {
+                Category::DeferredCopy
+            }
+            first => first.unwrap_or(Category::UnknownCopy),
+        }
+    }
+
+    /// Whether the kernel worked on packets for nobody in particular: in a softirq, or in a thread of its own.
+    #[must_use]
+    pub fn is_networks(&self) -> bool {
+        self.has(Mark::Network) || self.has(Mark::Daemon) || self.has(Mark::Tunnel)
     }
 
     fn has(&self, mark: Mark) -> bool {
@@ -104,95 +152,10 @@ impl Chain<'_> {
     }
 }
 
-/// Samples of one category and owner.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cost {
-    /// How many.
-    pub samples: u64,
-    /// What they stand for: nanoseconds, or cycles, by the sampler's clock.
-    pub weight: f64,
-}
-
-/// Sums samples by category and owner.
-#[derive(Debug)]
-pub struct Ledger<'a> {
-    symbols: &'a mut Symbols,
-    workers: HashSet<u32>,
-    own_cpus: HashSet<u32>,
-    kernel: HashMap<u64, Frame>,
-    user: HashMap<u64, Frame>,
-    /// What the workers' samples, and the network's and the idle ones on their CPUs, were about.
-    pub costs: BTreeMap<(Category, Owner), Cost>,
-    /// Samples of anyone else.
-    pub strangers: Cost,
-    /// Chains that no rule knows, root first, joined by `;`.
-    pub unknown: BTreeMap<String, u64>,
-}
-
-impl<'a> Ledger<'a> {
-    /// A ledger of the workers with these thread ids, and of what happens on their CPUs.
-    #[must_use]
-    pub fn new(symbols: &'a mut Symbols, workers: &[u32], own_cpus: &[usize]) -> Self {
-        Self {
-            symbols,
-            workers: workers.iter().copied().collect(),
-            own_cpus: own_cpus.iter().map(|&cpu| cpu as u32).collect(),
-            kernel: HashMap::new(),
-            user: HashMap::new(),
-            costs: BTreeMap::new(),
-            strangers: Cost::default(),
-            unknown: BTreeMap::new(),
-        }
-    }
-
-    /// Adds a sample.
-    pub fn add(&mut self, sample: Sample<'_>) {
-        let worker = self.workers.contains(&sample.thread);
-        let Self { symbols, kernel, user, .. } = self;
-        let kernel: Vec<_> = sample
-            .kernel
-            .iter()
-            .map(|&at| *kernel.entry(at).or_insert_with(|| Frame::kernel(symbols.kernel(at))))
-            .collect();
-        // A stranger's user addresses would be looked up in this program.
-        let user: Vec<_> = sample
-            .user
-            .first()
-            .filter(|_| worker)
-            .map(|&at| *user.entry(at).or_insert_with(|| Frame::user(symbols.user(at))))
-            .into_iter()
-            .collect();
-        let chain = Chain { kernel: &kernel, user: &user };
-        let cost = match chain.owner(worker, self.own_cpus.contains(&sample.cpu)) {
-            None => &mut self.strangers,
-            Some(owner) => {
-                let category = chain.category();
-                if category == Category::Unattributed {
-                    *self.unknown.entry(folded(self.symbols, &sample)).or_default() += 1;
-                }
-                self.costs.entry((category, owner)).or_default()
-            }
-        };
-        cost.samples += 1;
-        cost.weight += sample.weight;
-    }
-}
-
-/// A sample as one line of folded stacks, the form that flame graphs are made from.
-#[must_use]
-pub fn folded(symbols: &mut Symbols, sample: &Sample<'_>) -> String {
-    let mut frames = Vec::new();
-    for &at in sample.user.iter().rev() {
-        frames.push(format!("{}_[u]", symbols.user(at).unwrap_or("?")));
-    }
-    for &at in sample.kernel.iter().rev() {
-        frames.push(symbols.kernel(at).unwrap_or("?").to_owned());
-    }
-    frames.join(";")
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// Chains recorded on Linux 6.18, 64 KiB messages over veth: `who;outermost;…;leaf samples`, user frames
@@ -203,6 +166,15 @@ mod tests {
         ("zero-copy", include_str!("testdata/zero-copy.folded")),
         ("sendfile", include_str!("testdata/sendfile.folded")),
         ("splice", include_str!("testdata/splice.folded")),
+    ];
+
+    /// The same where something on the wire copies below TCP: XDP on the receiving veth, tcpdump's ring on the
+    /// sending one, and a veth without scatter-gather.
+    const DISTURBED: [(&str, &str); 4] = [
+        ("two-copy, XDP", include_str!("testdata/two-copy-xdp.folded")),
+        ("splice, XDP", include_str!("testdata/splice-xdp.folded")),
+        ("sendfile, tap", include_str!("testdata/sendfile-tap.folded")),
+        ("zero-copy, no scatter-gather", include_str!("testdata/zero-copy-no-scatter-gather.folded")),
     ];
 
     /// Frames of a recorded chain, innermost first: kernel, user.
@@ -287,6 +259,82 @@ mod tests {
         }
         for chain in [copy, softirq] {
             assert_eq!(owner(chain, false, true), None, "a stranger's system call on our CPU: {chain}");
+        }
+    }
+
+    #[test]
+    fn a_copy_that_no_rule_knows_is_hidden_by_no_other_rule() {
+        let softirq = "entry_SYSCALL_64_after_hwframe;do_syscall_64;tcp_sendmsg;tcp_sendmsg_locked;_copy_from_iter;\
+                       asm_common_interrupt;handle_softirqs;net_rx_action;__napi_poll";
+        let unknown = [
+            "veth_xmit;a_function_of_a_later_kernel;memcpy",
+            "tcp_v4_rcv;tcp_queue_rcv;__memmove",
+            "dev_hard_start_xmit;a_driver_start_xmit;memcpy_orig",
+        ];
+        for chain in unknown {
+            assert_eq!(category(chain), Category::UnknownCopy, "{chain}");
+            // What was interrupted says nothing of it.
+            assert_eq!(category(&format!("{softirq};{chain}")), Category::UnknownCopy, "{chain}");
+        }
+        assert_eq!(category(&format!("{softirq};veth_poll;skb_copy_bits")), Category::BelowTcpCopy);
+    }
+
+    #[test]
+    fn below_tcp_the_copys_own_caller_decides() {
+        for chain in [
+            "__dev_queue_xmit;validate_xmit_skb;skb_segment;skb_copy_bits;__pi_memcpy",
+            "__dev_queue_xmit;dev_queue_xmit_nit;tpacket_rcv;skb_copy_bits;memcpy",
+            "__dev_queue_xmit;dev_hard_start_xmit;gve_tx;memcpy_erms",
+            "e1000_xmit_frame;dma_map_page_attrs;swiotlb_map;swiotlb_tbl_map_single;swiotlb_bounce;memcpy",
+            "net_rx_action;veth_poll;veth_xdp_rcv_skb;pskb_expand_head;memcpy",
+            "vhost_task_fn;handle_tx_copy;vhost_net_build_xdp;copy_page_from_iter;_copy_from_iter;rep_movs_alternative",
+            "__netif_receive_skb_core;do_xdp_generic;netif_receive_generic_xdp;skb_pp_cow_data;skb_copy_bits",
+        ] {
+            assert_eq!(category(chain), Category::BelowTcpCopy, "{chain}");
+        }
+        // A file that cannot be spliced by reference is copied into the pipe.
+        let file = "do_sendfile;splice_direct_to_actor;copy_splice_read;ext4_file_read_iter;copy_page_to_iter;memcpy";
+        assert_eq!(category(file), Category::KernelCopy);
+        // Before Linux 6.5 a pipe took the page itself.
+        let page =
+            "do_sendfile;splice_direct_to_actor;generic_file_splice_read;filemap_read;copy_page_to_iter";
+        assert_eq!(category(page), Category::Splice);
+        let headers = "net_rx_action;__netif_receive_skb_core;skb_copy_ubufs;pskb_expand_head;__pi_memcpy";
+        assert_eq!(category(headers), Category::DeferredCopy);
+        // The caller of an arm64 routine has no frame of its own.
+        assert_eq!(category("tcp_sendmsg;tcp_sendmsg_locked;__arch_copy_from_user"), Category::KernelCopy);
+        let deeper = "tcp_sendmsg_locked;tcp_write_xmit;a_function_of_a_later_kernel;__pi_memcpy";
+        assert_eq!(category(deeper), Category::UnknownCopy);
+    }
+
+    #[test]
+    fn small_copies_that_are_no_payload_are_no_copies() {
+        for chain in [
+            "___sys_sendmsg;copy_msghdr_from_user;_copy_from_user",
+            "do_syscall_64;__x64_sys_sendfile64;_copy_from_user",
+            "tcp_recvmsg;put_cmsg;_copy_to_user",
+            "tcp_queue_rcv;tcp_try_coalesce;skb_try_coalesce;__pi_memcpy",
+        ] {
+            assert!(!category(chain).is_copy(), "{chain}: {}", category(chain));
+        }
+    }
+
+    #[test]
+    fn what_the_wire_copies_is_found_below_tcp_and_no_copy_is_unknown() {
+        for (name, recording) in DISTURBED {
+            let mut both = tally(recording, "sender;");
+            for (category, samples) in tally(recording, "receiver;") {
+                *both.entry(category).or_default() += samples;
+            }
+            let (below, unknown) =
+                (share(&both, Category::BelowTcpCopy), share(&both, Category::UnknownCopy));
+            assert!(below > 0.02 && unknown < 0.002, "{name}: {below:.3} below TCP, {unknown:.4} unknown");
+        }
+        for (path, recording) in RECORDED {
+            let both = tally(recording, "");
+            let (below, unknown) =
+                (share(&both, Category::BelowTcpCopy), share(&both, Category::UnknownCopy));
+            assert!(below < 0.002 && unknown < 0.002, "{path}: {below:.4} below TCP, {unknown:.4} unknown");
         }
     }
 

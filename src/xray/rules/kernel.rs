@@ -1,74 +1,13 @@
-//! Which function means which category: the whole knowledge of the attribution, one rule a line.
-//!
-//! A chain is walked from the leaf outward and the first frame that any rule knows decides; for one frame
-//! the first rule in the table does. Leaves such as `rep_movs_alternative`, `memcpy_orig` or
-//! `copy_user_enhanced_fast_string` differ between CPUs and kernels and have no rule: their caller decides.
-//! The same holds for `_raw_spin_unlock_irqrestore` and `_raw_spin_unlock_irq`, where the timer's samples of
-//! a whole interrupts-off region fall. Names are of Linux 4.14 to 6.18 unless a line says otherwise.
-//!
-//! `name*` is a prefix, `*name*` a part, anything else the whole name.
+//! Rules for kernel frames that are no copy: what else a CPU does for a byte.
 
+use super::{Rule, any, leaf};
 use crate::record::category::Category::{
-    self, Allocation, Completion, DeferredCopy, DeviceSoftirq, GatherCopy, KernelCopy, Locking, Other,
-    PagePinning, ReceiveCopy, SchedulingIdle, Splice, Syscall, TcpIp,
+    Allocation, Completion, DeviceSoftirq, Locking, Other, PagePinning, SchedulingIdle, Splice, Syscall,
+    TcpIp,
 };
 
-/// Where in a chain a rule may match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// In any frame.
-    Any,
-    /// In the leaf alone: as a caller it would swallow whatever no rule knows.
-    Leaf,
-}
-
-/// One rule.
-#[derive(Clone, Copy, Debug)]
-pub struct Rule {
-    /// The function's name.
-    pub pattern: &'static str,
-    /// What it means.
-    pub category: Category,
-    /// Where.
-    pub place: Place,
-    /// Why.
-    pub why: &'static str,
-}
-
-const fn any(pattern: &'static str, category: Category, why: &'static str) -> Rule {
-    Rule { pattern, category, place: Place::Any, why }
-}
-
-const fn leaf(pattern: &'static str, category: Category, why: &'static str) -> Rule {
-    Rule { pattern, category, place: Place::Leaf, why }
-}
-
-impl Rule {
-    /// Whether the rule knows a function of this name.
-    #[must_use]
-    pub fn knows(&self, name: &str) -> bool {
-        match (self.pattern.strip_prefix('*'), self.pattern.strip_suffix('*')) {
-            (Some(rest), _) => name.contains(rest.trim_end_matches('*')),
-            (None, Some(prefix)) => name.starts_with(prefix),
-            (None, None) => name == self.pattern,
-        }
-    }
-}
-
 /// Rules for kernel frames.
-pub const KERNEL: &[Rule] = &[
-    // Payload copies. Specific names come before the families that they belong to.
-    any("_copy_from_iter*", KernelCopy, "send, under tcp_sendmsg_locked"),
-    any("copy_page_from_iter*", KernelCopy, "send, by pages"),
-    any("copyin", KernelCopy, "under _copy_from_iter before 6.6, when not inlined"),
-    any("csum_and_copy_from_iter*", KernelCopy, "send with a checksum in software"),
-    any("skb_copy_ubufs", DeferredCopy, "skb_orphan_frags_rx: a zero-copy skb is delivered on this host"),
-    any("_copy_to_iter*", ReceiveCopy, "receive: __skb_datagram_iter -> simple_copy_to_iter"),
-    any("copyout", ReceiveCopy, "under _copy_to_iter before 6.6, when not inlined"),
-    any("csum_and_copy_to_iter*", ReceiveCopy, "receive with a checksum in software"),
-    any("simple_copy_to_iter", ReceiveCopy, "with the usercopy checks around the copy"),
-    any("__skb_datagram_iter", ReceiveCopy, "walks the skb's fragments"),
-    any("skb_copy_datagram*", ReceiveCopy, "called by tcp_recvmsg_locked, not with MSG_TRUNC"),
+pub(in crate::xray) const KERNEL: &[Rule] = &[
     // Page pinning.
     any("iov_iter_get_pages*", PagePinning, "MSG_ZEROCOPY and vmsplice look their pages up"),
     any("__iov_iter_get_pages*", PagePinning, "6.0 and later"),
@@ -164,6 +103,7 @@ pub const KERNEL: &[Rule] = &[
     any("*pipe_buf*", Splice, "the pipe's ring"),
     any("pipe_*", Splice, "the pipe's ring"),
     any("wakeup_pipe_*", Splice, "the pipe's ring"),
+    any("copy_page_to_iter*", Splice, "a pipe takes the page by reference, before 6.5"),
     any("shmem_*", Splice, "pages of a memfd"),
     any("filemap_*", Splice, "pages of a file"),
     any("touch_atime", Splice, "sendfile marks the file as read"),
@@ -332,10 +272,7 @@ pub const KERNEL: &[Rule] = &[
     any("selinux_*", Syscall, "security modules"),
     any("bpf_lsm_*", Syscall, "security modules"),
     any("do_sys_poll", Syscall, "waiting for the socket"),
-    any("*import_iovec", Syscall, "the iovec"),
-    any("iovec_from_user", Syscall, "the iovec"),
     any("import_*", Syscall, "the buffer"),
-    any("copy_msghdr_from_user", Syscall, "the header"),
     any("fdget*", Syscall, "the descriptor"),
     any("fput*", Syscall, "the descriptor"),
     any("__fdget*", Syscall, "the descriptor"),
@@ -352,78 +289,3 @@ pub const KERNEL: &[Rule] = &[
     leaf("invoke_syscall", Syscall, "the way in, arm64"),
     leaf("el0_svc*", Syscall, "the way in, arm64"),
 ];
-
-/// Rules for the leaf of user frames. The program's own functions that none of these knows are `other`.
-pub const USER: &[Rule] = &[
-    leaf("*memcpy*", GatherCopy, "the C library's copy, whatever its variant for this CPU is called"),
-    leaf("*memmove*", GatherCopy, "another name of the same function"),
-    leaf("__send*", Syscall, "the C library's wrapper"),
-    leaf("__libc_send*", Syscall, "the C library's wrapper"),
-    leaf("send*", Syscall, "the C library's wrapper"),
-    leaf("__recv*", Syscall, "the C library's wrapper"),
-    leaf("__libc_recv*", Syscall, "the C library's wrapper"),
-    leaf("recv*", Syscall, "the C library's wrapper"),
-    leaf("*splice", Syscall, "the C library's wrapper"),
-    leaf("*asynccancel", Syscall, "the C library's wrapper"),
-    leaf("*syscall*", Syscall, "the C library's wrapper"),
-    leaf("*completions*", Completion, "the program keeps account of completions"),
-];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn first(rules: &[Rule], name: &str) -> Option<Category> {
-        rules.iter().find(|rule| rule.knows(name)).map(|rule| rule.category)
-    }
-
-    #[test]
-    fn a_pattern_is_a_name_a_prefix_or_a_part() {
-        assert!(any("kfree", Allocation, "").knows("kfree"));
-        assert!(!any("kfree", Allocation, "").knows("kfree_skbmem"));
-        assert!(any("tcp_*", TcpIp, "").knows("tcp_ack"));
-        assert!(!any("tcp_*", TcpIp, "").knows("__tcp_ack"));
-        assert!(any("*memcg*", Allocation, "").knows("try_charge_memcg"));
-    }
-
-    #[test]
-    fn the_special_case_comes_before_its_family() {
-        assert_eq!(first(KERNEL, "tcp_stream_alloc_skb"), Some(Allocation));
-        assert_eq!(first(KERNEL, "sk_wait_data"), Some(SchedulingIdle));
-        assert_eq!(first(KERNEL, "ip_recv_error"), Some(Completion));
-        assert_eq!(first(KERNEL, "sock_def_readable"), Some(SchedulingIdle));
-        assert_eq!(first(KERNEL, "skb_splice_from_iter"), Some(Splice));
-    }
-
-    #[test]
-    fn no_rule_is_hidden_by_an_earlier_one() {
-        for rules in [KERNEL, USER] {
-            for (place, rule) in rules.iter().enumerate() {
-                let name = rule.pattern.trim_matches('*');
-                let by = rules.iter().position(|rule| rule.knows(name));
-                assert_eq!(
-                    by,
-                    Some(place),
-                    "{} is decided by {:?}",
-                    rule.pattern,
-                    by.map(|by| rules[by].pattern)
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn leaves_that_differ_by_cpu_have_no_rule() {
-        for name in [
-            "rep_movs_alternative",
-            "memcpy_orig",
-            "memcpy",
-            "copy_user_enhanced_fast_string",
-            "__memcpy",
-            "_raw_spin_unlock_irqrestore",
-            "__list_del_entry_valid_or_report",
-        ] {
-            assert_eq!(first(KERNEL, name), None, "{name}");
-        }
-    }
-}

@@ -1,0 +1,139 @@
+//! What the records and the completions of a cell say of a copy: how many, and of how many bytes.
+
+use super::presence::Presence;
+use super::{Findings, TOLERANCE};
+use crate::record::copies::{Copies, Evidence, Place, Verdict};
+use crate::xray::counted::{Count, Counted};
+use crate::xray::watch::Seen;
+
+/// What the samples of a place said, or why there are none.
+type Sampled = Result<(Presence, String), String>;
+
+impl Findings<'_> {
+    /// The row by what was counted; else what is to be said of the counting, which may be nothing.
+    pub(super) fn counted(&self, row: &Copies, sampled: &Sampled) -> Result<Copies, String> {
+        match row.place {
+            Place::User | Place::Kernel | Place::Receive => match self.count(row.side as usize, row.place) {
+                Ok((counted, count)) => Ok(checked(exact(row.clone(), counted, count.bytes), sampled)),
+                Err(why) => Err(format!("not counted: {why}")),
+            },
+            Place::Deferred => self.deferred(row),
+            Place::BelowTcp => self.below_tcp(row),
+            Place::Unknown | Place::Card => Err(String::new()),
+        }
+    }
+
+    /// What an end counted of a place, or why it did not.
+    fn count(&self, end: usize, place: Place) -> Result<(&Counted, Count), String> {
+        match self.records[end] {
+            Seen::Records(counted) => {
+                let copied = counted.copies.iter().find(|copied| copied.place == place);
+                let count = match copied {
+                    Some(copied) => copied.counted.clone()?,
+                    None => return Err("its length passes no probe".to_owned()),
+                };
+                if counted.bytes == 0 {
+                    return Err(format!(
+                        "no whole call was recorded, and {} records were lost",
+                        counted.lost
+                    ));
+                }
+                Ok((counted, count))
+            }
+            Seen::Nothing(why) => Err(why.clone()),
+            Seen::Samples(_) => Err("no records were made".to_owned()),
+        }
+    }
+
+    /// Completions that carry the kernel's flag, or its function that makes these copies: both count from below.
+    fn deferred(&self, row: &Copies) -> Result<Copies, String> {
+        if let Some(share) = self.zero_copy.copied_share().filter(|&share| share > TOLERANCE)
+            && let Some((copied, completions)) = self.zero_copy.copied.zip(self.zero_copy.completions)
+        {
+            let note = format!("{copied} of {completions} completed calls flagged COPIED");
+            return Ok(row.clone().found(Some(share), Evidence::Flagged, note));
+        }
+        let (mut often, mut notes) = (false, Vec::new());
+        for (end, name) in [(0, "sender's"), (1, "receiver's")] {
+            let note = match self.count(end, Place::Deferred) {
+                Ok((counted, count)) => {
+                    often |= count.times as f64 > TOLERANCE * counted.calls as f64;
+                    let (times, calls) = (count.times, counted.calls);
+                    format!("skb_copy_ubufs ran {times} times in {calls} calls of the {name} threads")
+                }
+                Err(why) => format!("not counted: {why}"),
+            };
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+        let note = notes.join("; ");
+        match often {
+            true => {
+                Ok(Copies { evidence: Evidence::Sampled, verdict: Verdict::Refuted, note, ..row.clone() })
+            }
+            false => Err(note),
+        }
+    }
+
+    /// Bytes that skb_copy_bits copied in the workers' own time at either end: a lower bound.
+    fn below_tcp(&self, row: &Copies) -> Result<Copies, String> {
+        let ends = [self.count(0, Place::BelowTcp), self.count(1, Place::BelowTcp)];
+        let mut per_byte = None;
+        let mut notes = Vec::new();
+        for (end, name) in ends.iter().zip(["sender's", "receiver's"]) {
+            match end {
+                Ok((counted, count)) => {
+                    let bytes = count.bytes.unwrap_or_default();
+                    *per_byte.get_or_insert(0.0) += bytes as f64 / counted.bytes as f64;
+                    notes.push(format!(
+                        "skb_copy_bits copied {bytes} bytes in {} calls of {} bytes in the {name} threads",
+                        counted.calls, counted.bytes
+                    ));
+                }
+                Err(why) => {
+                    let why = format!("not counted: {why}");
+                    if !notes.contains(&why) {
+                        notes.push(why);
+                    }
+                }
+            }
+        }
+        match per_byte.filter(|&bytes| bytes > TOLERANCE) {
+            Some(bytes) => Ok(row.clone().found(Some(bytes), Evidence::Exact, notes.join("; "))),
+            // Nothing in the workers' own time: elsewhere there may be copies, and by other functions.
+            None => Err(notes.join("; ")),
+        }
+    }
+}
+
+fn exact(row: Copies, counted: &Counted, bytes: Option<u64>) -> Copies {
+    let bytes = bytes.unwrap_or_default();
+    let per_byte = bytes as f64 / counted.bytes as f64;
+    let mut note = format!("{bytes} of {} bytes in {} calls", counted.bytes, counted.calls);
+    if counted.lost > 0 {
+        note += &format!("; {} records lost, and the calls around them left out", counted.lost);
+    }
+    let row = Copies {
+        copied_bytes: Some(bytes),
+        call_bytes: Some(counted.bytes),
+        calls: Some(counted.calls),
+        lost: Some(counted.lost),
+        ..row
+    };
+    row.found(Some(per_byte), Evidence::Exact, note)
+}
+
+/// A count of copies into the kernel held against the samples: bytes that come in by a way that is not watched
+/// would be missed.
+fn checked(row: Copies, sampled: &Sampled) -> Copies {
+    match sampled {
+        Ok((Presence::Present, seen))
+            if row.place == Place::Kernel && row.copied_per_byte.is_some_and(|count| count <= TOLERANCE) =>
+        {
+            let note = format!("{}; yet {seen}", row.note);
+            Copies { verdict: Verdict::Contradicted, note, ..row }
+        }
+        _ => row,
+    }
+}

@@ -1,0 +1,183 @@
+//! From what the passes of a cell saw to the rows of `copies.csv`: how often each byte was copied, how that
+//! is known, and what it says of the path's label.
+//!
+//! The label that is judged is the promise in the path's name: what it copies where nothing stands in its
+//! way. That MSG_ZEROCOPY on veth copies after all is known, and is a refutation of the name all the same.
+//!
+//! To confirm takes proof: a count of every copy, or samples in which a copy of each byte would show and none
+//! does. That no rule knows of a copy proves nothing. So copies that no rule knows are a place of their own,
+//! and as long as they may be of the payload, nothing that rests on samples is confirmed.
+
+mod counts;
+mod presence;
+#[cfg(test)]
+mod tests;
+
+use self::presence::Presence;
+use super::watch::Seen;
+use crate::cell::{Cell, Side};
+use crate::record::copies::{Copies, Evidence, Place, Verdict};
+use crate::record::stream::ZeroCopy;
+use crate::{path, receive};
+
+/// How far a count may be from the promise and still confirm it: other small copies, a message cut in two.
+const TOLERANCE: f64 = 0.05;
+
+/// Everything that the two passes of one cell brought.
+#[derive(Debug)]
+pub struct Findings<'a> {
+    /// The cell.
+    pub cell: &'a Cell,
+    /// What the sender's and the receiver's agent sampled.
+    pub samples: [&'a Seen; 2],
+    /// What they recorded.
+    pub records: [&'a Seen; 2],
+    /// What the completions of the sampled pass said.
+    pub zero_copy: ZeroCopy,
+    /// Payload bytes of the sampled window, each end's own.
+    pub bytes: [Option<u64>; 2],
+    /// Nanoseconds that a copy of a KiB takes at the very least on the sender's host.
+    pub copy_ns_per_kib: Option<f64>,
+    /// Why this wire must copy below TCP, a sentence each, as its interfaces tell; none where nothing does.
+    pub expected: &'a [String],
+}
+
+/// The rows of `copies.csv` of one cell.
+#[must_use]
+pub fn copies(findings: &Findings<'_>) -> Vec<Copies> {
+    let sends = path::find(&findings.cell.send_path).map(|entry| entry.copies);
+    let receives = receive::find(&findings.cell.receive_path).map(|entry| entry.copies);
+    let promised = |place| match place {
+        Place::User => sends.as_ref().ok()?.user.parse().ok(),
+        Place::Kernel => sends.as_ref().ok()?.nic.parse().ok(),
+        Place::Receive => receives.as_ref().ok()?.parse().ok(),
+        Place::Deferred | Place::BelowTcp | Place::Unknown | Place::Card => Some(0.0),
+    };
+    let mut rows: Vec<Copies> =
+        Place::EXAMINED.map(|place| findings.judge(place, promised(place))).into_iter().collect();
+    if rows.iter().any(|row| row.place == Place::Unknown && row.verdict != Verdict::Confirmed) {
+        rows = rows.into_iter().map(doubted).collect();
+    }
+    rows.into_iter().map(|row| findings.against_the_wire(row)).collect()
+}
+
+/// Rows for a cell whose passes could not be run.
+#[must_use]
+pub fn not_examined(cell: &Cell, why: &str) -> Vec<Copies> {
+    let row = |place| Copies {
+        cell: cell.key(),
+        side: side_of(place),
+        place,
+        note: why.to_owned(),
+        ..Copies::default()
+    };
+    Place::EXAMINED.map(row).into()
+}
+
+/// Whose promise it is.
+fn side_of(place: Place) -> Side {
+    if place == Place::Receive { Side::Receiver } else { Side::Sender }
+}
+
+/// A row beside unknown copies: what only samples or the program's text confirm may not be so, and a copy
+/// that was not found may be among them.
+fn doubted(row: Copies) -> Copies {
+    let by_samples = matches!(row.evidence, Evidence::Sampled | Evidence::Construction);
+    let claims = row.verdict == Verdict::Confirmed || row.copied_per_byte == Some(0.0);
+    if !by_samples || !claims || row.place == Place::User {
+        return row;
+    }
+    let note = format!("{}; copies of unknown callers may be of this payload", row.note);
+    let row = Copies { verdict: Verdict::NotMeasurable, note, ..row };
+    match row.copied_per_byte {
+        // That there is none is what is in doubt.
+        Some(_) => Copies { copied_per_byte: None, evidence: Evidence::NotMeasurable, ..row },
+        None => row,
+    }
+}
+
+/// Parts of a note that say anything.
+fn joined(parts: &[&str]) -> String {
+    let parts: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+    parts.join("; ")
+}
+
+impl Findings<'_> {
+    fn judge(&self, place: Place, promised: Option<f64>) -> Copies {
+        let row = Copies {
+            cell: self.cell.key(),
+            side: side_of(place),
+            place,
+            promised,
+            share: self.share(place),
+            ..Copies::default()
+        };
+        let look = self.sampled(place);
+        let why = match self.counted(&row, &look) {
+            Ok(row) => return row,
+            Err(why) => why,
+        };
+        let (presence, note) = match look {
+            Ok((presence, note)) => (presence, joined(&[&note, &why])),
+            Err(unsampled) if why.contains(&unsampled) => return Copies { note: why, ..row },
+            Err(unsampled) => return Copies { note: joined(&[&why, &unsampled]), ..row },
+        };
+        let impossible = place == Place::Deferred && self.zero_copy.sends.is_none() && self.copies_at_once();
+        match presence {
+            Presence::Present if place == Place::Unknown => {
+                Copies { evidence: Evidence::Sampled, note, ..row }
+            }
+            // One gather, because the path is so written; the samples say that it is really made.
+            Presence::Present if place == Place::User && promised == Some(1.0) => {
+                row.found(promised, Evidence::Construction, note)
+            }
+            Presence::Present => {
+                let verdict = match promised {
+                    Some(0.0) => Verdict::Refuted,
+                    Some(_) => Verdict::Confirmed,
+                    None => Verdict::NotMeasurable,
+                };
+                Copies { evidence: Evidence::Sampled, verdict, note, ..row }
+            }
+            _ if impossible => {
+                let note = "no call asked for MSG_ZEROCOPY, so no page is left to be copied later".to_owned();
+                row.found(Some(0.0), Evidence::Construction, note)
+            }
+            Presence::Absent => row.found(Some(0.0), Evidence::Sampled, note),
+            Presence::Unclear => Copies { note, ..row },
+        }
+    }
+
+    /// Whether the path lets the kernel copy inside the send call.
+    fn copies_at_once(&self) -> bool {
+        path::find(&self.cell.send_path).is_ok_and(|entry| entry.copies.nic == "1")
+    }
+
+    /// A row held against what the interfaces of the wire say: a copy that must be there is explained by it,
+    /// and when it was not found, something is wrong.
+    fn against_the_wire(&self, row: Copies) -> Copies {
+        if row.place != Place::BelowTcp || self.expected.is_empty() {
+            return row;
+        }
+        let must = self.expected.join("; ");
+        match row.verdict {
+            Verdict::Confirmed => {
+                let note = format!("{must}; yet no copy was found: {}", row.note);
+                Copies { verdict: Verdict::Contradicted, note, ..row }
+            }
+            _ => Copies { note: format!("{}; {must}", row.note), ..row },
+        }
+    }
+}
+
+impl Copies {
+    /// The row with a figure, judged against the promise.
+    fn found(self, copied_per_byte: Option<f64>, evidence: Evidence, note: String) -> Self {
+        let verdict = match copied_per_byte.zip(self.promised) {
+            Some((found, promised)) if (found - promised).abs() <= TOLERANCE => Verdict::Confirmed,
+            Some(_) => Verdict::Refuted,
+            None => Verdict::NotMeasurable,
+        };
+        Self { copied_per_byte, evidence, verdict, note, ..self }
+    }
+}

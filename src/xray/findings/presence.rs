@@ -1,0 +1,189 @@
+//! What the samples of a cell say of a copy: whether it is made of the payload, is not, or cannot be told.
+
+use super::Findings;
+use crate::record::category::{Category, Owner, Scope};
+use crate::record::copies::Place;
+use crate::xray::watch::{Sampled, Seen};
+
+/// Fewest samples that show a copy.
+const LEAST_PRESENT: f64 = 10.0;
+/// Fewest that an absent copy must be expected to have shown: none at all then has a chance of e⁻⁷, less than
+/// one in a thousand.
+const LEAST_EXPECTED: f64 = 7.0;
+/// Callers of unknown copies that a note names.
+const NAMED_CALLERS: usize = 3;
+
+/// What samples say of a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    Present,
+    Absent,
+    Unclear,
+}
+
+/// Whether this many samples show a copy that would take `expected` of them, at the machine's fastest, if it
+/// were made of every byte. Less than a tenth of that is other small copies; in between some bytes may be
+/// copied, or a stranger's on the same CPU.
+pub(super) fn presence(found: u64, expected: f64) -> Presence {
+    let found = found as f64;
+    if found >= LEAST_PRESENT.max(expected / 2.0) {
+        Presence::Present
+    } else if expected >= LEAST_EXPECTED && found <= expected / 10.0 {
+        Presence::Absent
+    } else {
+        Presence::Unclear
+    }
+}
+
+fn category_of(place: Place) -> Category {
+    match place {
+        Place::User => Category::GatherCopy,
+        Place::Kernel => Category::KernelCopy,
+        Place::Deferred => Category::DeferredCopy,
+        Place::BelowTcp | Place::Card => Category::BelowTcpCopy,
+        Place::Receive => Category::ReceiveCopy,
+        Place::Unknown => Category::UnknownCopy,
+    }
+}
+
+/// Ends at which a place's copies are made. What the network copies it may copy at either, whichever thread
+/// it interrupts: a deferred copy was seen in the receiver's time.
+fn ends_of(place: Place) -> &'static [usize] {
+    match place {
+        Place::User | Place::Kernel => &[0],
+        Place::Receive => &[1],
+        Place::Deferred | Place::BelowTcp | Place::Unknown | Place::Card => &[0, 1],
+    }
+}
+
+/// The samples of the ends that are looked at, added up.
+#[derive(Default)]
+struct Look {
+    found: u64,
+    /// Of the same copy, but on nobody's account.
+    outside: u64,
+    busy: u64,
+    ns: Option<f64>,
+    strangers: u64,
+    /// Why a copy may have been missed.
+    blind: Vec<String>,
+}
+
+impl Look {
+    fn add(&mut self, sampled: &Sampled, place: Place) {
+        let category = category_of(place);
+        let ns: Option<f64> =
+            sampled.costs.iter().filter(|cost| cost.owner != Owner::Idle).map(|cost| cost.ns).sum();
+        // The first end sets the time, and an end without any leaves none.
+        self.ns = if self.busy == 0 { ns } else { self.ns.zip(ns).map(|(one, other)| one + other) };
+        self.found += sampled.samples_in(category);
+        self.busy += sampled.busy();
+        self.strangers += sampled.strangers;
+        if ends_of(place).len() > 1 {
+            self.outside += sampled.samples_outside(category);
+            self.blind.extend(sampled.missed.clone());
+            if sampled.scope != Scope::Cpus {
+                self.blind.extend(sampled.limits.iter().cloned());
+            }
+        }
+    }
+}
+
+/// What an end saw of a place, or why it saw nothing.
+fn sampled(seen: &Seen, place: Place) -> Result<&Sampled, String> {
+    let sampled = match seen {
+        Seen::Samples(sampled) if sampled.scope == Scope::UserSpace && place != Place::User => {
+            return Err(sampled.limits.join("; "));
+        }
+        Seen::Samples(sampled) => sampled,
+        Seen::Nothing(why) => return Err(why.clone()),
+        Seen::Records(_) => return Err("no samples were taken".to_owned()),
+    };
+    match sampled.limits.iter().find(|why| why.contains("kallsyms")) {
+        Some(why) => Err(why.clone()),
+        None => Ok(sampled),
+    }
+}
+
+impl Findings<'_> {
+    /// Share of the samples, without idle ones, that fell into a copy.
+    pub(super) fn share(&self, place: Place) -> Option<f64> {
+        let look = self.look(place).ok()?;
+        Some(look.found as f64 / look.busy.max(1) as f64)
+    }
+
+    fn look(&self, place: Place) -> Result<Look, String> {
+        let mut look = Look::default();
+        for &end in ends_of(place) {
+            match sampled(self.samples[end], place) {
+                Ok(sampled) => look.add(sampled, place),
+                Err(why) => look.blind.push(why),
+            }
+        }
+        look.blind.dedup();
+        if look.busy == 0 && !look.blind.is_empty() { Err(look.blind.join("; ")) } else { Ok(look) }
+    }
+
+    /// What the samples say of a place, and in words; or why there are none.
+    pub(super) fn sampled(&self, place: Place) -> Result<(Presence, String), String> {
+        let look = self.look(place)?;
+        let bytes = self.bytes[ends_of(place)[0]];
+        let ns_per_kib = look.ns.zip(bytes).map(|(ns, bytes)| ns * 1024.0 / bytes.max(1) as f64);
+        let expected = match self.copy_ns_per_kib.zip(ns_per_kib) {
+            Some((copy, all)) if all > 0.0 => look.busy as f64 * (copy / all).min(1.0),
+            _ => 0.0,
+        };
+        let Look { found, outside, busy, strangers, .. } = look;
+        let presence = match (presence(found, expected), presence(found + outside, expected)) {
+            (Presence::Present, _) => Presence::Present,
+            (_, Presence::Absent) if look.blind.is_empty() => Presence::Absent,
+            _ => Presence::Unclear,
+        };
+        let mut note = match presence {
+            Presence::Present => {
+                format!("copies were seen in {:.1} % of {busy} samples", 100.0 * found as f64 / busy as f64)
+            }
+            Presence::Absent => {
+                format!("{found} of {busy} samples, where one copy of each byte takes at least {expected:.0}")
+            }
+            Presence::Unclear => format!(
+                "{found} of {busy} samples are no clear sign, where one copy of each byte takes {expected:.0} or \
+                 more, and {strangers} samples on these CPUs were of other work"
+            ),
+        };
+        if outside > 0 && presence == Presence::Unclear {
+            note += &format!(
+                "; {outside} more fell into softirqs and threads of the kernel on no worker's account, and may be of \
+                 other programs' packets"
+            );
+        }
+        if presence == Presence::Unclear && !look.blind.is_empty() {
+            note += &format!("; {}", look.blind.join("; "));
+        }
+        if place == Place::Unknown && presence != Presence::Absent {
+            note += &self.callers();
+        }
+        Ok((presence, note))
+    }
+
+    /// Who called the unknown copies, the most frequent first.
+    fn callers(&self) -> String {
+        let mut callers: Vec<(&str, u64)> = Vec::new();
+        for seen in self.samples {
+            let Seen::Samples(sampled) = seen else { continue };
+            for (chain, samples) in &sampled.callers {
+                match callers.iter_mut().find(|(known, _)| known == chain) {
+                    Some((_, sum)) => *sum += samples,
+                    None => callers.push((chain, *samples)),
+                }
+            }
+        }
+        callers.sort_by_key(|&(_, samples)| std::cmp::Reverse(samples));
+        let named: Vec<String> = callers
+            .iter()
+            .take(NAMED_CALLERS)
+            .map(|(chain, samples)| format!("{chain} ({samples})"))
+            .collect();
+        if named.is_empty() { String::new() } else { format!("; called by {}", named.join(", ")) }
+    }
+}

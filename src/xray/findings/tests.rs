@@ -1,0 +1,293 @@
+use super::presence::presence;
+use super::*;
+use crate::cell::{Payload, Wire};
+use crate::record::category::Category;
+use crate::xray::counted::{Copied, Count, Counted};
+use crate::xray::verdict::headline;
+use crate::xray::watch::Sampled;
+
+fn cell(path: &str) -> Cell {
+    Cell {
+        wire: Wire::Veth,
+        send_path: path.into(),
+        receive_path: "recv".into(),
+        payload: Payload::Static,
+        message_bytes: 65_536,
+        threads: 1,
+        working_set: None,
+    }
+}
+
+fn samples(of: &[(Category, u64)]) -> Seen {
+    Seen::Samples(Sampled::of(of))
+}
+
+fn records(copies: &[(Place, Result<u64, &str>)]) -> Seen {
+    let copied = |(place, bytes): &(Place, Result<u64, &str>)| Copied {
+        place: *place,
+        counted: bytes.map(|bytes| Count { times: bytes / 100, bytes: Some(bytes) }).map_err(str::to_owned),
+    };
+    Seen::Records(Counted { bytes: 1000, calls: 10, lost: 0, copies: copies.iter().map(copied).collect() })
+}
+
+/// One second of a saturated CPU at 16 Gb/s and a machine that copies a KiB in 100 ns: 4000 samples, of
+/// which one copy takes about 800.
+fn judge(cell: &Cell, sampled: &Seen, recorded: &Seen, zero_copy: ZeroCopy) -> Vec<Copies> {
+    copies(&Findings {
+        cell,
+        samples: [sampled, sampled],
+        records: [recorded, recorded],
+        zero_copy,
+        bytes: [Some(2_000_000_000); 2],
+        copy_ns_per_kib: Some(100.0),
+        expected: &[],
+    })
+}
+
+fn row(rows: &[Copies], place: Place) -> &Copies {
+    rows.iter().find(|row| row.place == place).unwrap()
+}
+
+const NO_KPROBE: (Place, Result<u64, &str>) =
+    (Place::Kernel, Err("the kernel was built without CONFIG_KPROBES"));
+
+#[test]
+fn two_copy_is_confirmed_by_counts_and_samples() {
+    let sampled =
+        samples(&[(Category::GatherCopy, 800), (Category::KernelCopy, 1600), (Category::TcpIp, 1600)]);
+    let recorded = records(&[(Place::User, Ok(1000)), NO_KPROBE, (Place::Receive, Ok(1000))]);
+    let rows = judge(&cell("two-copy"), &sampled, &recorded, ZeroCopy::default());
+    let user = row(&rows, Place::User);
+    assert_eq!(
+        (user.copied_per_byte, user.evidence, user.verdict),
+        (Some(1.0), Evidence::Exact, Verdict::Confirmed)
+    );
+    let kernel = row(&rows, Place::Kernel);
+    assert_eq!(
+        (kernel.copied_per_byte, kernel.evidence, kernel.verdict),
+        (None, Evidence::Sampled, Verdict::Confirmed)
+    );
+    assert_eq!(row(&rows, Place::Receive).copied_per_byte, Some(1.0));
+    assert_eq!(row(&rows, Place::Deferred).evidence, Evidence::Construction);
+    let (verdict, sentence) = headline(&rows);
+    assert_eq!(verdict, Verdict::Confirmed);
+    assert_eq!(
+        sentence,
+        "two-copy on veth: 1 copy in user space for each byte, and copies into the kernel were seen"
+    );
+}
+
+#[test]
+fn zero_copy_on_veth_is_refuted_by_its_completions() {
+    let sampled =
+        samples(&[(Category::DeferredCopy, 800), (Category::PagePinning, 800), (Category::TcpIp, 2400)]);
+    let recorded = records(&[(Place::User, Ok(0)), NO_KPROBE, (Place::Receive, Ok(1000))]);
+    let flags = ZeroCopy { sends: Some(9), completions: Some(9), copied: Some(9), ..ZeroCopy::default() };
+    let rows = judge(&cell("zero-copy"), &sampled, &recorded, flags);
+    let deferred = row(&rows, Place::Deferred);
+    assert_eq!((deferred.evidence, deferred.verdict), (Evidence::Flagged, Verdict::Refuted));
+    assert_eq!(deferred.note, "9 of 9 completed calls flagged COPIED");
+    assert_eq!(
+        headline(&rows),
+        (Verdict::Refuted, "zero-copy on veth: 1 deferred copy for each byte".into())
+    );
+}
+
+#[test]
+fn a_path_without_copies_is_confirmed_by_their_absence() {
+    let sampled = samples(&[(Category::KernelCopy, 3), (Category::Splice, 900), (Category::TcpIp, 3100)]);
+    let recorded = records(&[(Place::User, Ok(0)), NO_KPROBE, (Place::Receive, Ok(1000))]);
+    let rows = judge(&cell("splice"), &sampled, &recorded, ZeroCopy::default());
+    let kernel = row(&rows, Place::Kernel);
+    assert_eq!(
+        (kernel.copied_per_byte, kernel.evidence, kernel.verdict),
+        (Some(0.0), Evidence::Sampled, Verdict::Confirmed)
+    );
+    let (verdict, sentence) = headline(&rows);
+    assert_eq!(
+        (verdict, sentence.as_str()),
+        (Verdict::Confirmed, "splice on veth: no copy on the sender's side")
+    );
+}
+
+#[test]
+fn a_copy_that_no_label_promises_is_found() {
+    let sampled = samples(&[(Category::KernelCopy, 1200), (Category::Splice, 2800)]);
+    let recorded = records(&[(Place::User, Ok(2000)), NO_KPROBE, (Place::Receive, Ok(500))]);
+    let rows = judge(&cell("splice"), &sampled, &recorded, ZeroCopy::default());
+    for place in [Place::User, Place::Kernel, Place::Receive] {
+        assert_eq!(row(&rows, place).verdict, Verdict::Refuted, "{place}");
+    }
+}
+
+#[test]
+fn without_rights_nothing_is_claimed_and_the_right_is_named() {
+    let nothing = Seen::Nothing("EACCES: CAP_PERFMON is missing".into());
+    let rows = judge(&cell("two-copy"), &nothing, &nothing, ZeroCopy::default());
+    for row in rows.iter().filter(|row| row.place != Place::Deferred) {
+        assert_eq!((row.copied_per_byte, row.evidence), (None, Evidence::NotMeasurable), "{row:?}");
+        assert!(row.note.contains("CAP_PERFMON"), "{row:?}");
+    }
+    assert_eq!(headline(&rows).0, Verdict::NotMeasurable);
+}
+
+#[test]
+fn too_few_samples_say_nothing() {
+    assert_eq!(presence(0, 5.0), Presence::Unclear);
+    assert_eq!(presence(0, 7.0), Presence::Absent, "by chance once in a thousand");
+    assert_eq!(presence(2, 7.0), Presence::Unclear);
+    assert_eq!(presence(2, 100.0), Presence::Absent);
+    assert_eq!(presence(60, 100.0), Presence::Present);
+    assert_eq!(presence(30, 100.0), Presence::Unclear);
+    let sampled = samples(&[(Category::KernelCopy, 4), (Category::Syscall, 3996)]);
+    let none = Seen::Nothing("none".into());
+    let rows = copies(&Findings {
+        cell: &cell("one-copy"),
+        samples: [&sampled, &sampled],
+        records: [&none, &none],
+        zero_copy: ZeroCopy::default(),
+        bytes: [Some(50_000_000); 2],
+        copy_ns_per_kib: Some(100.0),
+        expected: &[],
+    });
+    assert_eq!(row(&rows, Place::Kernel).evidence, Evidence::NotMeasurable);
+}
+
+/// Samples of both ends, each its own.
+fn judge_ends(path: &str, ends: [&Seen; 2], expected: &[String]) -> Vec<Copies> {
+    let recorded = records(&[(Place::User, Ok(0)), NO_KPROBE, (Place::Receive, Ok(1000))]);
+    copies(&Findings {
+        cell: &cell(path),
+        samples: ends,
+        records: [&recorded, &recorded],
+        zero_copy: ZeroCopy::default(),
+        bytes: [Some(2_000_000_000); 2],
+        copy_ns_per_kib: Some(100.0),
+        expected,
+    })
+}
+
+const CLEAN: [(Category, u64); 3] =
+    [(Category::Splice, 900), (Category::TcpIp, 3095), (Category::UnknownCopy, 5)];
+
+#[test]
+fn a_few_stray_copies_of_unknown_callers_block_nothing() {
+    let clean = samples(&CLEAN);
+    let rows = judge_ends("splice", [&clean, &clean], &[]);
+    assert_eq!(row(&rows, Place::Unknown).verdict, Verdict::Confirmed);
+    assert_eq!(headline(&rows).0, Verdict::Confirmed);
+}
+
+#[test]
+fn unknown_copies_block_what_samples_and_construction_confirm_and_their_callers_are_named() {
+    let clean = samples(&CLEAN);
+    let mut sampled = Sampled::of(&[(Category::KernelCopy, 1600), (Category::UnknownCopy, 800)]);
+    sampled.callers = vec![("memcpy < a_driver < dev_hard_start_xmit".into(), 800)];
+    let receiver = Seen::Samples(sampled);
+    for path in ["splice", "one-copy"] {
+        let rows = judge_ends(path, [&clean, &receiver], &[]);
+        let unknown = row(&rows, Place::Unknown);
+        assert_eq!((unknown.evidence, unknown.verdict), (Evidence::Sampled, Verdict::NotMeasurable));
+        assert!(unknown.note.contains("memcpy < a_driver < dev_hard_start_xmit (800)"), "{unknown:?}");
+        for place in [Place::Kernel, Place::Deferred, Place::BelowTcp] {
+            let row = row(&rows, place);
+            assert_ne!(row.verdict, Verdict::Confirmed, "{path}: {row:?}");
+            assert_eq!(row.copied_per_byte, None, "{path}: {row:?}");
+        }
+        // What was counted stays.
+        assert_eq!(row(&rows, Place::User).evidence, Evidence::Exact);
+        assert_eq!(row(&rows, Place::Receive).verdict, Verdict::Confirmed);
+        let (verdict, sentence) = headline(&rows);
+        assert_ne!(verdict, Verdict::Confirmed, "{sentence}");
+    }
+}
+
+#[test]
+fn a_copy_below_tcp_is_found_at_the_end_where_it_runs() {
+    let clean = samples(&CLEAN);
+    let copying = samples(&[(Category::BelowTcpCopy, 900), (Category::TcpIp, 3100)]);
+    for ends in [[&clean, &copying], [&copying, &clean]] {
+        let rows = judge_ends("splice", ends, &[]);
+        let below = row(&rows, Place::BelowTcp);
+        assert_eq!((below.evidence, below.verdict), (Evidence::Sampled, Verdict::Refuted), "{below:?}");
+        assert_eq!(headline(&rows), (Verdict::Refuted, "splice on veth: copies below TCP were seen".into()));
+    }
+}
+
+#[test]
+fn what_the_wire_must_copy_explains_a_copy_and_contradicts_its_absence() {
+    let must = ["copycost0 has no scatter-gather, so that segments are copied".to_owned()];
+    let clean = samples(&CLEAN);
+    let rows = judge_ends("splice", [&clean, &clean], &must);
+    let below = row(&rows, Place::BelowTcp);
+    assert_eq!(below.verdict, Verdict::Contradicted, "{below:?}");
+    assert!(headline(&rows).1.contains("copycost0 has no scatter-gather"), "{:?}", headline(&rows));
+    let copying = samples(&[(Category::BelowTcpCopy, 900), (Category::TcpIp, 3100)]);
+    let rows = judge_ends("splice", [&copying, &copying], &must);
+    let below = row(&rows, Place::BelowTcp);
+    assert_eq!(below.verdict, Verdict::Refuted);
+    assert!(below.note.ends_with(&must[0]), "{below:?}");
+}
+
+#[test]
+fn copies_on_nobodys_account_are_no_proof_either_way() {
+    let clean = samples(&CLEAN);
+    let mut elsewhere = Sampled::of(&CLEAN);
+    elsewhere.outside = vec![(Category::BelowTcpCopy, 900)];
+    let rows = judge_ends("splice", [&Seen::Samples(elsewhere), &clean], &[]);
+    let below = row(&rows, Place::BelowTcp);
+    assert_eq!((below.evidence, below.verdict), (Evidence::NotMeasurable, Verdict::NotMeasurable));
+    assert!(below.note.contains("900 more"), "{below:?}");
+
+    let mut blind = Sampled::of(&CLEAN);
+    blind.missed = Some("CPUs where no worker runs may not be sampled".to_owned());
+    let rows = judge_ends("splice", [&Seen::Samples(blind), &clean], &[]);
+    let below = row(&rows, Place::BelowTcp);
+    assert_eq!(below.verdict, Verdict::NotMeasurable);
+    assert!(below.note.contains("may not be sampled"), "{below:?}");
+}
+
+#[test]
+fn a_count_that_samples_contradict_is_an_alarm() {
+    let sampled = samples(&[(Category::KernelCopy, 1200), (Category::Splice, 2800)]);
+    let recorded = records(&[(Place::User, Ok(0)), (Place::Kernel, Ok(0)), (Place::Receive, Ok(1000))]);
+    let rows = judge(&cell("splice"), &sampled, &recorded, ZeroCopy::default());
+    assert_eq!(row(&rows, Place::Kernel).verdict, Verdict::Contradicted);
+    assert_eq!(headline(&rows).0, Verdict::Contradicted);
+}
+
+#[test]
+fn what_is_counted_below_tcp_is_a_lower_bound_of_both_ends() {
+    let clean = samples(&CLEAN);
+    let below = |bytes| records(&[(Place::User, Ok(0)), (Place::BelowTcp, Ok(bytes))]);
+    let (sender, receiver) = (below(500), below(370));
+    let findings = |records| {
+        copies(&Findings {
+            cell: &cell("splice"),
+            samples: [&clean, &clean],
+            records,
+            zero_copy: ZeroCopy::default(),
+            bytes: [Some(2_000_000_000); 2],
+            copy_ns_per_kib: Some(100.0),
+            expected: &[],
+        })
+    };
+    let rows = findings([&sender, &receiver]);
+    let row_of = row(&rows, Place::BelowTcp);
+    assert_eq!((row_of.evidence, row_of.verdict), (Evidence::Exact, Verdict::Refuted));
+    assert!((row_of.copied_per_byte.unwrap() - 0.87).abs() < 1e-9, "{row_of:?}");
+    assert!(headline(&rows).1.contains("at least 0.87 copy below TCP"), "{:?}", headline(&rows));
+    // That the workers' own time had none confirms nothing by itself: the samples do.
+    let none = below(0);
+    assert_eq!(row(&findings([&none, &none]), Place::BelowTcp).evidence, Evidence::Sampled);
+}
+
+#[test]
+fn calls_of_the_function_that_makes_deferred_copies_refute() {
+    let clean = samples(&[(Category::TcpIp, 4000)]);
+    let ran = records(&[(Place::User, Ok(0)), (Place::Deferred, Ok(1000))]);
+    let rows = judge(&cell("zero-copy"), &clean, &ran, ZeroCopy { sends: Some(9), ..ZeroCopy::default() });
+    let deferred = row(&rows, Place::Deferred);
+    assert_eq!((deferred.evidence, deferred.verdict), (Evidence::Sampled, Verdict::Refuted), "{deferred:?}");
+    assert!(deferred.note.contains("skb_copy_ubufs ran 10 times in 10 calls"), "{deferred:?}");
+}

@@ -1,0 +1,125 @@
+//! Functions of the kernel that every copy of a kind passes, and how a pass is recorded: by a kprobe, or where
+//! the kernel refuses one, by a hardware breakpoint at the function's address.
+//!
+//! Kprobe events are refused on functions that may not be traced (`lib/` is built so) unless the kernel has
+//! CONFIG_KPROBE_EVENTS_ON_NOTRACE. An execution breakpoint takes its address from `/proc/kallsyms` and needs
+//! CAP_SYS_ADMIN and one of the CPU's four debug registers; x86 refuses it in a kernel without CONFIG_KPROBES.
+//!
+//! A count that misses one way into the kernel would confirm what is not so. TCP's send call copies in three
+//! ways: plainly; past the caches, for a device with tx-nocache-copy; and with a checksum, before Linux 4.17.
+//! Each has one function, whose name depends on the kernel, and all that the kernel has must be watched. A way
+//! that a later kernel may add is not counted, but sampled: counts that samples contradict are no proof.
+
+use std::io::{BufRead, BufReader};
+
+use perf_event::Builder;
+use perf_event::events::{Breakpoint, KProbe};
+
+use super::probe::{Argument, Length, Probe, argument, lacks};
+use super::symbols::KALLSYMS;
+use crate::counters::events::reason;
+use crate::record::copies::Place;
+
+/// Names of one function in different kernels: of those that a kernel has, TCP calls the first.
+type Names = &'static [&'static str];
+
+/// The functions that the copies of a place pass, and the argument that is their length; none for a place
+/// that no function of the kernel shows.
+fn routes(place: Place) -> Option<(&'static [Names], Option<Argument>)> {
+    match place {
+        Place::Kernel => Some((
+            &[
+                &["_copy_from_iter_full", "_copy_from_iter"],
+                &["_copy_from_iter_full_nocache", "_copy_from_iter_nocache"],
+                &["csum_and_copy_from_iter_full", "csum_and_copy_from_iter"],
+            ],
+            Some(Argument::Second),
+        )),
+        Place::BelowTcp => Some((&[&["skb_copy_bits"]], Some(Argument::Fourth))),
+        Place::Deferred => Some((&[&["skb_copy_ubufs"]], None)),
+        _ => None,
+    }
+}
+
+/// The probes that record the copies of a place.
+///
+/// # Errors
+/// Why they cannot be made here.
+pub(super) fn probes(place: Place) -> Result<Vec<Probe>, String> {
+    let (routes, length) = routes(place).ok_or("its copies pass no function of the kernel")?;
+    let length = length.map_or(Ok(Length::None), argument)?;
+    let names: Vec<&str> = routes.iter().copied().flatten().copied().collect();
+    let addresses = addresses(&names)?;
+    let here = |names: &Names| {
+        names.iter().find_map(|&name| {
+            Some((name, *addresses.iter().find(|(known, _)| known == name).map(|(_, at)| at)?))
+        })
+    };
+    let found: Vec<_> = routes.iter().filter_map(here).collect();
+    if found.is_empty() {
+        return Err(format!("this kernel has no function {}", names.join(" or ")));
+    }
+    Ok(found.into_iter().map(|(name, at)| Probe::function(name, events(name, at), length.clone())).collect())
+}
+
+/// What may record a function's calls, the likeliest first: the builder of an event, or why there is none.
+fn events(name: &str, address: u64) -> Vec<(&'static str, Result<Builder<'static>, String>)> {
+    let kprobe =
+        KProbe::probe(name, 0).map(Builder::new).map_err(|error| lacks("kprobe", "CONFIG_KPROBES", &error));
+    let breakpoint = match address {
+        0 => Err(format!("{KALLSYMS} hides its address, CAP_SYSLOG is missing")),
+        address => Ok(Builder::new(Breakpoint::execute(address))),
+    };
+    vec![("kprobe", kprobe), ("breakpoint", breakpoint)]
+}
+
+/// Why the kernel did not open an event on a function.
+pub(super) fn refused(kind: &str, error: &std::io::Error) -> String {
+    match (kind, error.raw_os_error()) {
+        ("kprobe", Some(libc::EINVAL)) => {
+            "EINVAL: the function may not be traced, and CONFIG_KPROBE_EVENTS_ON_NOTRACE is off".to_owned()
+        }
+        ("breakpoint", Some(libc::EINVAL)) => {
+            "EINVAL: none in the kernel itself, which CONFIG_KPROBES would allow".to_owned()
+        }
+        ("breakpoint", Some(libc::ENOSPC)) => "ENOSPC: the CPU's debug registers are taken".to_owned(),
+        ("breakpoint", Some(libc::EPERM)) => "EPERM: CAP_SYS_ADMIN is missing".to_owned(),
+        _ => reason(error),
+    }
+}
+
+/// Addresses of functions of the kernel, of those that it has; zero where it does not tell.
+fn addresses(names: &[&str]) -> Result<Vec<(String, u64)>, String> {
+    let refuse = |error| format!("{KALLSYMS}: {error}");
+    let file = std::fs::File::open(KALLSYMS).map_err(refuse)?;
+    let mut found = Vec::new();
+    for line in BufReader::new(file).lines() {
+        let line = line.map_err(refuse)?;
+        let mut words = line.split_ascii_whitespace();
+        if let (Some(address), Some("t" | "T"), Some(name)) = (words.next(), words.next(), words.next())
+            && names.contains(&name)
+        {
+            found.push((name.to_owned(), u64::from_str_radix(address, 16).unwrap_or_default()));
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_functions_are_found_and_strangers_are_not() {
+        let found = addresses(&["tcp_sendmsg", "no_such_function"]).unwrap();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].0, "tcp_sendmsg");
+    }
+
+    #[test]
+    fn every_way_into_the_kernel_fits_the_debug_registers() {
+        let (routes, _) = routes(Place::Kernel).unwrap();
+        assert!(routes.len() < 4, "another program may hold one");
+        assert!(probes(Place::User).is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! Samples summed by what the CPU was doing and on whose account.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::chain::{Chain, Frame};
+use super::sampler::Sample;
+use super::symbols::Symbols;
+use crate::record::category::{Category, Owner};
+
+/// Samples of one category and owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// How many.
+    pub samples: u64,
+    /// What they stand for: nanoseconds, or cycles, by the sampler's clock.
+    pub weight: f64,
+}
+
+/// Sums samples by category and owner.
+#[derive(Debug)]
+pub struct Ledger<'a> {
+    symbols: &'a mut Symbols,
+    workers: HashSet<u32>,
+    own_cpus: HashSet<u32>,
+    kernel: HashMap<u64, Frame>,
+    user: HashMap<u64, Frame>,
+    /// What the workers' samples, and the network's and the idle ones on their CPUs, were about.
+    pub costs: BTreeMap<(Category, Owner), Cost>,
+    /// Samples of anyone else.
+    pub strangers: Cost,
+    /// Copies that the network made on nobody's account: beside strangers' work, or on other CPUs.
+    pub outside: BTreeMap<Category, u64>,
+    /// Chains that no rule knows, root first, joined by `;`.
+    pub unknown: BTreeMap<String, u64>,
+    /// Callers of copies that no rule knows, the innermost first, joined by ` < `.
+    pub callers: BTreeMap<String, u64>,
+}
+
+impl<'a> Ledger<'a> {
+    /// A ledger of the workers with these thread ids, and of what happens on their CPUs.
+    #[must_use]
+    pub fn new(symbols: &'a mut Symbols, workers: &[u32], own_cpus: &[usize]) -> Self {
+        Self {
+            symbols,
+            workers: workers.iter().copied().collect(),
+            own_cpus: own_cpus.iter().map(|&cpu| cpu as u32).collect(),
+            kernel: HashMap::new(),
+            user: HashMap::new(),
+            costs: BTreeMap::new(),
+            strangers: Cost::default(),
+            outside: BTreeMap::new(),
+            unknown: BTreeMap::new(),
+            callers: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a sample.
+    pub fn add(&mut self, sample: Sample<'_>) {
+        let worker = self.workers.contains(&sample.thread);
+        let Self { symbols, kernel, user, .. } = self;
+        let kernel: Vec<_> = sample
+            .kernel
+            .iter()
+            .map(|&at| *kernel.entry(at).or_insert_with(|| Frame::kernel(symbols.kernel(at))))
+            .collect();
+        // A stranger's user addresses would be looked up in this program.
+        let user: Vec<_> = sample
+            .user
+            .first()
+            .filter(|_| worker)
+            .map(|&at| *user.entry(at).or_insert_with(|| Frame::user(symbols.user(at))))
+            .into_iter()
+            .collect();
+        let chain = Chain { kernel: &kernel, user: &user };
+        let owner = chain.owner(worker, self.own_cpus.contains(&sample.cpu));
+        let category = chain.category();
+        let outside = owner.is_none() && category.is_copy() && chain.is_networks();
+        if category == Category::UnknownCopy && (owner.is_some() || outside) {
+            *self.callers.entry(callers(self.symbols, &sample)).or_default() += 1;
+        }
+        if outside {
+            *self.outside.entry(category).or_default() += 1;
+        }
+        let cost = match owner {
+            None => &mut self.strangers,
+            Some(owner) => {
+                if category == Category::Unattributed {
+                    *self.unknown.entry(folded(self.symbols, &sample)).or_default() += 1;
+                }
+                self.costs.entry((category, owner)).or_default()
+            }
+        };
+        cost.samples += 1;
+        cost.weight += sample.weight;
+    }
+
+    /// Adds a sample of a CPU that nobody's account is kept of: only the network's copies there are noticed.
+    pub fn notice(&mut self, sample: Sample<'_>) {
+        let Self { symbols, kernel, outside, callers: unknown, .. } = self;
+        let frames: Vec<_> = sample
+            .kernel
+            .iter()
+            .map(|&at| *kernel.entry(at).or_insert_with(|| Frame::kernel(symbols.kernel(at))))
+            .collect();
+        let chain = Chain { kernel: &frames, user: &[] };
+        let category = chain.category();
+        if category.is_copy() && chain.is_networks() {
+            *outside.entry(category).or_default() += 1;
+            if category == Category::UnknownCopy {
+                *unknown.entry(callers(symbols, &sample)).or_default() += 1;
+            }
+        }
+    }
+}
+
+/// The innermost kernel frames of a sample: the routine that copies and who called it.
+fn callers(symbols: &mut Symbols, sample: &Sample<'_>) -> String {
+    const SHOWN: usize = 4;
+    let names = sample.kernel.iter().take(SHOWN);
+    names.map(|&at| symbols.kernel(at).unwrap_or("?").to_owned()).collect::<Vec<_>>().join(" < ")
+}
+
+/// A sample as one line of folded stacks, the form that flame graphs are made from.
+#[must_use]
+pub fn folded(symbols: &mut Symbols, sample: &Sample<'_>) -> String {
+    let mut frames = Vec::new();
+    for &at in sample.user.iter().rev() {
+        frames.push(format!("{}_[u]", symbols.user(at).unwrap_or("?")));
+    }
+    for &at in sample.kernel.iter().rev() {
+        frames.push(symbols.kernel(at).unwrap_or("?").to_owned());
+    }
+    frames.join(";")
+}

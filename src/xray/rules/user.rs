@@ -1,0 +1,20 @@
+//! Rules for user frames.
+
+use super::{Rule, leaf};
+use crate::record::category::Category::{Completion, GatherCopy, Syscall};
+
+/// Rules for the leaf of user frames. The program's own functions that none of these knows are `other`.
+pub(in crate::xray) const USER: &[Rule] = &[
+    leaf("*memcpy*", GatherCopy, "the C library's copy, whatever its variant for this CPU is called"),
+    leaf("*memmove*", GatherCopy, "another name of the same function"),
+    leaf("__send*", Syscall, "the C library's wrapper"),
+    leaf("__libc_send*", Syscall, "the C library's wrapper"),
+    leaf("send*", Syscall, "the C library's wrapper"),
+    leaf("__recv*", Syscall, "the C library's wrapper"),
+    leaf("__libc_recv*", Syscall, "the C library's wrapper"),
+    leaf("recv*", Syscall, "the C library's wrapper"),
+    leaf("*splice", Syscall, "the C library's wrapper"),
+    leaf("*asynccancel", Syscall, "the C library's wrapper"),
+    leaf("*syscall*", Syscall, "the C library's wrapper"),
+    leaf("*completions*", Completion, "the program keeps account of completions"),
+];

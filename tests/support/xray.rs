@@ -1,0 +1,79 @@
+//! What an x-ray found, as its files tell, and whether one can be made here.
+
+use std::path::Path;
+
+use copycost::cell::Side;
+use copycost::record::category::Category;
+use copycost::record::copies::{Place, Verdict};
+use copycost::record::{Attribution, Copies, Roofline, attribution, copies, csv_file, roofline};
+use copycost::xray::{sampler::Sampler, symbols::kernel_names, tracefs::Tracefs, verdict::headline};
+
+use super::lab::has_netns;
+use super::{is_root, skip};
+
+/// A run's rows.
+pub struct Xray {
+    pub copies: Vec<Copies>,
+    pub costs: Vec<Attribution>,
+    pub bounds: Vec<Roofline>,
+}
+
+impl Xray {
+    /// Reads them.
+    pub fn read(run: &Path) -> Self {
+        Self {
+            copies: csv_file::read(&run.join("copies.csv"), &copies::columns()).expect("copies.csv").rows,
+            costs: csv_file::read(&run.join("xray.csv"), &attribution::columns()).expect("xray.csv").rows,
+            bounds: csv_file::read(&run.join("roofline.csv"), &roofline::columns())
+                .expect("roofline.csv")
+                .rows,
+        }
+    }
+
+    /// The row of a path and place.
+    pub fn copy(&self, path: &str, place: Place) -> &Copies {
+        let of = |row: &&Copies| row.cell.split('/').nth(1) == Some(path) && row.place == place;
+        self.copies.iter().find(of).unwrap_or_else(|| panic!("no row for {path}, {place}"))
+    }
+
+    /// Share of a category in an end's samples, without those of idle CPUs.
+    pub fn share(&self, path: &str, side: Side, category: Category) -> f64 {
+        let rows =
+            self.costs.iter().filter(|row| row.cell.split('/').nth(1) == Some(path) && row.side == side);
+        let busy =
+            |row: &Attribution| row.ns_per_kib.unwrap_or_default() - row.idle_ns_per_kib.unwrap_or_default();
+        let (mut of, mut all) = (0.0, 0.0);
+        for row in rows {
+            all += busy(row);
+            of += if row.category == category { busy(row) } else { 0.0 };
+        }
+        of / all
+    }
+
+    /// What they say of a path together.
+    pub fn sentence(&self, path: &str) -> (Verdict, String) {
+        let rows: Vec<_> =
+            self.copies.iter().filter(|row| row.cell.split('/').nth(1) == Some(path)).cloned().collect();
+        headline(&rows)
+    }
+}
+
+/// Whether everything that the x-ray rests on can be had; the test is skipped where it cannot.
+pub fn sees_everything(test: &str) -> bool {
+    if !is_root() {
+        skip(test, "root");
+        return false;
+    }
+    if !has_netns(test) {
+        return false;
+    }
+    let this = std::process::id();
+    let sampled = Sampler::open(&[], &[this]).map(drop);
+    let missing = sampled
+        .and_then(|()| kernel_names())
+        .and_then(|()| Tracefs::open()?.tracepoint("sock", "sock_send_length").map(drop));
+    if let Err(missing) = &missing {
+        skip(test, missing);
+    }
+    missing.is_ok()
+}
