@@ -83,7 +83,8 @@ pub struct LabArgs {
     #[arg(long = "wire", value_name = "WIRE[=ADDR]", value_parser = parse_wire)]
     pub wires: Vec<(Wire, Option<IpAddr>)>,
     /// Two interfaces of this host that are joined, such as the ports of a card with a cable between them: lent to
-    /// the netns lab instead of a veth pair, and restored afterwards [env: COPYCOST_INTERFACES]
+    /// the netns lab instead of a veth pair, and restored afterwards [with --wire nic also: COPYCOST_INTERFACES in
+    /// the environment]
     #[arg(long, value_name = "A,B", conflicts_with = "sender", value_parser = grid::parse_interfaces)]
     pub interfaces: Option<Interfaces>,
     /// File with the token that the agents were started with

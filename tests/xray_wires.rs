@@ -80,4 +80,8 @@ fn copies_of_segments_without_scatter_gather_are_found() {
     }
     let seen = examine("link: {scatter-gather: false}", |_| Ok(None)).unwrap();
     assert_copies_below_tcp(&seen);
+    for path in PATHS {
+        let below = seen.copy(path, Place::BelowTcp);
+        assert!(below.note.contains("scatter-gather off"), "what the interface says explains it: {below:?}");
+    }
 }

@@ -24,7 +24,7 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
     let receive_path = receive::find(&arguments.receive_path).map_err(usage)?.name.to_owned();
     let options = options(arguments);
     // Interfaces that are lent to the lab are to be restored, so a signal lets the trial be finished.
-    let stop = interfaces(&arguments.lab, LabKind::Netns)?.map(|_| stop_flag()).transpose()?;
+    let stop = interfaces(&arguments.lab, LabKind::Netns, &[])?.map(|_| stop_flag()).transpose()?;
     let mut lab = lab(&arguments.lab, None, &LinkOptions::default(), &[])?;
     let cell = Cell {
         wire: lab.wires()[0],

@@ -56,7 +56,7 @@ fn local(
 ) -> anyhow::Result<Lab> {
     let kind = arguments.lab.or(grids).unwrap_or(LabKind::Netns);
     let mut link = link.clone();
-    link.interfaces = interfaces(arguments, kind)?.or(link.interfaces);
+    link.interfaces = interfaces(arguments, kind, wanted)?.or(link.interfaces);
     if kind == LabKind::Loopback && link != LinkOptions::default() {
         let what = "the loopback lab makes no link: drop `link` and --interfaces, or use --lab netns";
         return Err(UsageError(what.to_owned()).into());
@@ -84,9 +84,11 @@ fn local(
 
 const VARIABLE: &str = "COPYCOST_INTERFACES";
 
-/// Those of the flag, or of the environment, which stands for every command that may have a use for them.
-fn interfaces(arguments: &LabArgs, kind: LabKind) -> anyhow::Result<Option<Interfaces>> {
-    if arguments.interfaces.is_some() || arguments.sender.is_some() || kind == LabKind::Loopback {
+/// Those of the flag; where a nic wire is asked for and no flag names its interfaces, those of the environment.
+fn interfaces(arguments: &LabArgs, kind: LabKind, wanted: &[Wire]) -> anyhow::Result<Option<Interfaces>> {
+    let mut asked = arguments.wires.iter().map(|(wire, _)| wire).chain(wanted);
+    let is_local = arguments.sender.is_none() && kind == LabKind::Netns;
+    if arguments.interfaces.is_some() || !is_local || !asked.any(|&wire| wire == Wire::Nic) {
         return Ok(arguments.interfaces.clone());
     }
     let Some(text) = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) else { return Ok(None) };

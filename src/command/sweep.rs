@@ -163,7 +163,7 @@ fn make_report(run: &RunDir) -> anyhow::Result<String> {
 /// What would be run.
 fn dry_run(grid: &Grid, lab: &LabArgs) -> anyhow::Result<Exit> {
     let kind = lab.lab.or(grid.lab).unwrap_or(LabKind::Netns);
-    let interfaces = interfaces(lab, kind)?.or_else(|| grid.link.interfaces.clone());
+    let interfaces = interfaces(lab, kind, &grid.wires)?.or_else(|| grid.link.interfaces.clone());
     let wire = match (lab.wires.first(), kind, interfaces) {
         (Some(&(wire, _)), ..) => wire,
         (None, LabKind::Loopback, _) => Wire::Loopback,

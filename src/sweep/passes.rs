@@ -20,7 +20,7 @@ use crate::output::say;
 use crate::record::column::Column;
 use crate::record::csv_file::{self, Appender};
 use crate::record::roofline::Level;
-use crate::record::{Attribution, Copies, Roofline, Trial, attribution, copies, roofline};
+use crate::record::{Attribution, Copies, Roofline, Trial, attribution, copies, copies_below_tcp, roofline};
 use crate::xray::costs::attributions;
 use crate::xray::findings::{self, Findings};
 use crate::xray::verdict;
@@ -192,9 +192,15 @@ impl Passes {
     }
 }
 
-/// Why the cell's wire must copy below TCP, a sentence each, by what its interfaces say.
-fn copies_that_the_wire_makes(_: &Lab, _: &Cell) -> Vec<String> {
-    Vec::new()
+/// Why the cell's wire must copy below TCP, a sentence each, by what its interfaces said when the lab was made.
+/// A packet tap is no such reason: its filter may let nothing through, as that of a DHCP client does.
+fn copies_that_the_wire_makes(lab: &Lab, cell: &Cell) -> Vec<String> {
+    let host = |side| &lab.agent(side).0.host;
+    let Some(mut link) = lab.links().get(cell.wire.word()).cloned() else { return Vec::new() };
+    for end in [Some(&mut link.sender), link.receiver.as_mut()].into_iter().flatten() {
+        end.taps = None;
+    }
+    copies_below_tcp(&link, host(Side::Sender), host(Side::Receiver))
 }
 
 /// A pass: its figures as a trial's row, and what the two agents saw.

@@ -121,3 +121,45 @@ fn all_copies(rows: &[Row<Copies>], manifest: &Manifest, findings: &mut Findings
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(rows: &[Copies]) -> Vec<String> {
+        let manifest = Manifest { cells: vec!["a cell".to_owned()], ..Manifest::default() };
+        let rows: Vec<Row<Copies>> =
+            rows.iter().zip(2..).map(|(row, line)| Row { line, row: row.clone() }).collect();
+        let mut found = Vec::new();
+        all_copies(&rows, &manifest, &mut Findings { file: "copies.csv", found: &mut found });
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    fn row(place: Place, evidence: Evidence, verdict: Verdict) -> Copies {
+        let note = "a note".to_owned();
+        Copies { cell: "a cell".to_owned(), place, evidence, verdict, note, ..Copies::default() }
+    }
+
+    #[test]
+    fn what_samples_confirm_beside_unknown_copies_is_a_violation() {
+        let kernel = row(Place::Kernel, Evidence::Sampled, Verdict::Confirmed);
+        let counted = row(Place::Receive, Evidence::Exact, Verdict::Confirmed);
+        let known = row(Place::Unknown, Evidence::Sampled, Verdict::Confirmed);
+        assert_eq!(found(&[kernel.clone(), counted.clone(), known]), [""; 0]);
+        let open = row(Place::Unknown, Evidence::Sampled, Verdict::NotMeasurable);
+        let said = found(&[kernel, counted, open]);
+        assert!(
+            said.len() == 1 && said[0].contains("line 2") && said[0].contains("unknown callers"),
+            "{said:?}"
+        );
+    }
+
+    #[test]
+    fn a_card_bears_witness_of_the_way_to_it_and_a_contradiction_says_of_what() {
+        assert_eq!(found(&[row(Place::Card, Evidence::Witnessed, Verdict::Confirmed)]), [""; 0]);
+        assert_eq!(found(&[row(Place::Kernel, Evidence::Witnessed, Verdict::Confirmed)]).len(), 1);
+        let silent =
+            Copies { note: String::new(), ..row(Place::BelowTcp, Evidence::Sampled, Verdict::Contradicted) };
+        assert_eq!(found(&[silent]).len(), 1);
+    }
+}

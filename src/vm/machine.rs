@@ -220,11 +220,14 @@ mod tests {
         for number in 0..30 {
             console.add(format!("line {number}\x1b[2J\r\n").as_bytes());
         }
-        console.add(b"Kernel panic - not syncing\nhalf");
-        assert!(console.has_panicked());
+        assert!(console.last_words().contains("line 29"));
+        console.add(b"Kernel panic - not syncing: no init\n");
+        console.add("trace\n".repeat(LAST_LINES).as_bytes());
+        console.add(b"line 31\nhalf");
+        assert_eq!(console.panic.as_deref(), Some("Kernel panic - not syncing: no init"));
         let words = console.last_words();
         assert!(
-            words.contains("line 29") && !words.contains("line 10") && words.ends_with("half"),
+            words.contains("line 31") && !words.contains("line 29") && words.ends_with("half"),
             "{words}"
         );
         assert!(!words.contains('\x1b'));

@@ -10,7 +10,7 @@
 //! Each has one function, whose name depends on the kernel, and all that the kernel has must be watched. A way
 //! that a later kernel may add is not counted, but sampled: counts that samples contradict are no proof.
 
-use std::io::{BufRead, BufReader};
+use std::sync::OnceLock;
 
 use perf_event::Builder;
 use perf_event::events::{Breakpoint, KProbe};
@@ -49,7 +49,7 @@ pub(super) fn probes(place: Place) -> Result<Vec<Probe>, String> {
     let (routes, length) = routes(place).ok_or("its copies pass no function of the kernel")?;
     let length = length.map_or(Ok(Length::None), argument)?;
     let names: Vec<&str> = routes.iter().copied().flatten().copied().collect();
-    let addresses = addresses(&names)?;
+    let addresses = addresses()?;
     let here = |names: &Names| {
         names.iter().find_map(|&name| {
             Some((name, *addresses.iter().find(|(known, _)| known == name).map(|(_, at)| at)?))
@@ -88,21 +88,27 @@ pub(super) fn refused(kind: &str, error: &std::io::Error) -> String {
     }
 }
 
-/// Addresses of functions of the kernel, of those that it has; zero where it does not tell.
-fn addresses(names: &[&str]) -> Result<Vec<(String, u64)>, String> {
-    let refuse = |error| format!("{KALLSYMS}: {error}");
-    let file = std::fs::File::open(KALLSYMS).map_err(refuse)?;
-    let mut found = Vec::new();
-    for line in BufReader::new(file).lines() {
-        let line = line.map_err(refuse)?;
-        let mut words = line.split_ascii_whitespace();
-        if let (Some(address), Some("t" | "T"), Some(name)) = (words.next(), words.next(), words.next())
-            && names.contains(&name)
-        {
-            found.push((name.to_owned(), u64::from_str_radix(address, 16).unwrap_or_default()));
-        }
-    }
-    Ok(found)
+/// Addresses of the functions of all routes, of those that the kernel has; zero where it does not tell. They are
+/// looked up once: none of them is a module's, and the table is long.
+fn addresses() -> Result<&'static [(String, u64)], String> {
+    static FOUND: OnceLock<Result<Vec<(String, u64)>, String>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        let table = std::fs::read_to_string(KALLSYMS).map_err(|error| format!("{KALLSYMS}: {error}"))?;
+        let routes = Place::EXAMINED.into_iter().filter_map(routes).flat_map(|(routes, _)| routes);
+        Ok(addresses_in(&table, &routes.copied().flatten().copied().collect::<Vec<_>>()))
+    });
+    found.as_deref().map_err(Clone::clone)
+}
+
+fn addresses_in(table: &str, names: &[&str]) -> Vec<(String, u64)> {
+    let function = |line: &str| {
+        // `ffffffff81b6a3e0 T _copy_from_iter`; a module's function has the module's name behind its own.
+        let (address, rest) = line.split_once(' ')?;
+        let name = rest.strip_prefix("T ").or_else(|| rest.strip_prefix("t "))?;
+        let known = names.contains(&name);
+        known.then(|| (name.to_owned(), u64::from_str_radix(address, 16).unwrap_or_default()))
+    };
+    table.lines().filter_map(function).collect()
 }
 
 #[cfg(test)]
@@ -111,9 +117,10 @@ mod tests {
 
     #[test]
     fn the_kernels_functions_are_found_and_strangers_are_not() {
-        let found = addresses(&["tcp_sendmsg", "no_such_function"]).unwrap();
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!(found[0].0, "tcp_sendmsg");
+        let table = "ffffffff81b6a3e0 T skb_copy_bits\n0000000000000000 t other\nffffffffc0a0 t skb_copy_bits\t[module]\n";
+        let found = addresses_in(table, &["skb_copy_bits", "no_such_function"]);
+        assert_eq!(found, [("skb_copy_bits".to_owned(), 0xffff_ffff_81b6_a3e0)]);
+        assert!(addresses().unwrap().iter().any(|(name, _)| name == "skb_copy_bits"), "a kernel with TCP");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 pub mod agent;
 pub mod disturbance;
 pub mod lab;
+pub mod machine;
 pub mod process;
 pub mod xray;
 
