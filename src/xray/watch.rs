@@ -12,6 +12,7 @@ use super::ledger::Ledger;
 use super::records::Recorder;
 use super::sampler::Sampler;
 use super::symbols::{Symbols, kernel_names};
+use crate::message::FIELDS;
 use crate::record::End;
 use crate::record::category::{Category, Owner};
 use crate::record::category::{Clock, Scope};
@@ -20,6 +21,9 @@ use crate::witness::pages::Pages;
 
 /// Chains, and callers, that no rule knows: as many as are handed over.
 const UNKNOWN_CHAINS: usize = 8;
+
+/// Messages up to this size may travel in packets that a card's driver copies whole: those of 256 bytes at most.
+const SMALL_MESSAGE: u64 = 1024;
 
 /// What a pass watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,8 +92,9 @@ pub struct Sampled {
     pub outside: Vec<(Category, u64)>,
     /// What of the network's work could not be seen, and why.
     pub missed: Option<String>,
-    /// The most frequent callers of copies that no rule knows, the innermost first, with their samples.
-    pub callers: Vec<(String, u64)>,
+    /// The most frequent callers of copies below TCP and of those that no rule knows, the innermost first, with
+    /// their samples.
+    pub callers: Vec<((Category, String), u64)>,
 }
 
 impl Sampled {
@@ -220,7 +225,7 @@ impl Watcher {
             Ok(Instrument::Recorder(recorder)) => Seen::Records(recorder.collect()),
             Ok(Instrument::Pages(pages)) => pages.collect().map_or_else(Seen::Nothing, Seen::Pages),
             Ok(Instrument::Sampler(sampler, distant)) => {
-                sampled(sampler, distant, symbols, &self.threads, &self.watch.own_cpus, end)
+                sampled(sampler, distant, symbols, &self.threads, &self.watch, end)
             }
             Err(why) => Seen::Nothing(why),
         }
@@ -255,14 +260,15 @@ fn sampled(
     distant: Result<Option<Sampler>, String>,
     symbols: &mut Symbols,
     threads: &[u32],
-    own_cpus: &[usize],
+    watch: &Watch,
     end: &End,
 ) -> Seen {
     let mut limits = sampler.limits().to_vec();
     if sampler.scope() != Scope::UserSpace {
         limits.extend(kernel_names().err());
     }
-    let mut ledger = Ledger::new(symbols, threads, own_cpus);
+    let mut ledger =
+        Ledger::new(symbols, threads, &watch.own_cpus, watch.field_bytes * FIELDS as u64 <= SMALL_MESSAGE);
     let lost = match sampler.collect(|sample| ledger.add(sample)) {
         Ok(lost) => lost,
         Err(error) => return Seen::Nothing(format!("reading the samples: {error}")),
@@ -304,7 +310,7 @@ fn sampled(
 }
 
 /// The most frequent, with their samples.
-fn most(of: BTreeMap<String, u64>) -> Vec<(String, u64)> {
+fn most<K>(of: BTreeMap<K, u64>) -> Vec<(K, u64)> {
     let mut sorted: Vec<_> = of.into_iter().collect();
     sorted.sort_by_key(|&(_, samples)| std::cmp::Reverse(samples));
     sorted.truncate(UNKNOWN_CHAINS);

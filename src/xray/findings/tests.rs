@@ -186,7 +186,8 @@ fn a_few_stray_copies_of_unknown_callers_block_nothing() {
 fn unknown_copies_block_what_samples_and_construction_confirm_and_their_callers_are_named() {
     let clean = samples(&CLEAN);
     let mut sampled = Sampled::of(&[(Category::KernelCopy, 1600), (Category::UnknownCopy, 800)]);
-    sampled.callers = vec![("memcpy < a_driver < dev_hard_start_xmit".into(), 800)];
+    let callers = "memcpy < a_driver < dev_hard_start_xmit".to_owned();
+    sampled.callers = vec![((Category::UnknownCopy, callers), 800)];
     let receiver = Seen::Samples(sampled);
     for path in ["splice", "one-copy"] {
         let rows = judge_ends(path, [&clean, &receiver], &[]);
