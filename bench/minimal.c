@@ -38,11 +38,18 @@ static void alarm_in(long ms) {
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-static void pin(int cpu) {
+// Where the policy is SCHED_FIFO, as under the instruction clock, the receiver takes one step back and the sender
+// two, as copycost's workers do.
+static void pin(int cpu, int steps) {
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET(cpu, &set);
     if (sched_setaffinity(0, sizeof set, &set)) die("sched_setaffinity");
+    struct sched_param rank;
+    if (sched_getscheduler(0) != SCHED_FIFO) return;
+    if (sched_getparam(0, &rank)) die("sched_getparam");
+    rank.sched_priority -= steps;
+    if (sched_setscheduler(0, SCHED_FIFO, &rank)) die("sched_setscheduler");
 }
 
 static int tcp(void) {
@@ -84,7 +91,7 @@ static void receiver(char **arg) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(arg[0]))};
     int listener = tcp();
     if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 1)) die("listen");
-    pin(atoi(arg[1]));
+    pin(atoi(arg[1]), 1);
     int fd = accept(listener, NULL, NULL);
     if (fd < 0) die("accept");
     char *buffer = filled(READ);
@@ -112,7 +119,7 @@ static void send_all(int fd, const char *bytes, size_t left) {
 static void sender(char **arg) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(arg[1]))};
     if (inet_pton(AF_INET, arg[0], &address.sin_addr) != 1) die("address");
-    pin(atoi(arg[2]));
+    pin(atoi(arg[2]), 2);
     const char *path = arg[3];
     size_t size = atol(arg[4]), field = size / FIELDS;
     char *fields[FIELDS], *staging = filled(size);

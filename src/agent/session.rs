@@ -19,7 +19,7 @@ use super::protocol::{HostTimes, Reply, Report, Request, StreamReport};
 use super::thread::{guarded, own_descriptors, spawn};
 use super::{receiver, sender, streams};
 use crate::failure::Failure;
-use crate::host;
+use crate::host::{self, policy};
 use crate::link::{self, PairNetns};
 use crate::record::End;
 use crate::xray::roofline;
@@ -390,6 +390,7 @@ impl Session {
             let (notes, socket) = (Notes { trial: order.trial, events: events.clone() }, Arc::clone(socket));
             trial.workers.push(spawn("stream", move || {
                 own_descriptors();
+                policy::step_back(if matches!(order.role, Role::Send { .. }) { 2 } else { 1 });
                 let result = guarded(|| work(&order, index, nonce, &socket, &gate, &notes));
                 let _ = notes.events.send(Event::Done(order.trial, index, Box::new(result)));
             })?);

@@ -10,7 +10,9 @@ use crate::cli::{Format, MeasureArgs};
 use crate::failure::Failure;
 use crate::grid::{self, Bound, LabKind, LinkOptions, TrialOptions};
 use crate::lab::Trouble;
+use crate::record::manifest::Vm;
 use crate::record::{End, Stream, Trial, column, trial};
+use crate::report::basis;
 use crate::socket::SocketOptions;
 use crate::{path, receive, units};
 
@@ -43,7 +45,10 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
         Err(trouble) => return Err(trouble.into()),
     };
     print(&match arguments.format {
-        Format::Table => table(&row),
+        Format::Table => {
+            let caveat = basis::caveat(Vm::of_this_process().map(|vm| vm.basis()).unwrap_or_default());
+            caveat.map(|caveat| format!("{caveat}\n\n")).unwrap_or_default() + &table(&row)
+        }
         Format::Csv => csv(&row)?,
         Format::Json => format!("{:#}\n", column::to_json(&trial::columns(), &row)),
         Format::Summary => streams.iter().map(summary).collect(),

@@ -13,6 +13,7 @@ use crate::grid::{Grid, LabKind};
 use crate::lab::Lab;
 use crate::link::Loan;
 use crate::output::say;
+use crate::record::manifest::{Basis, Vm};
 use crate::record::{Status, Trial};
 use crate::report;
 use crate::sweep::passes::Passes;
@@ -59,6 +60,7 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
         None => {
             let seed = match arguments.seed.or(grid.seed) {
                 Some(seed) => seed,
+                None if counts_instructions() => STILL_SEED,
                 None => u64::from(getrandom::u32().map_err(|error| anyhow::anyhow!("getrandom: {error}"))?),
             };
             let streams: u64 = cells
@@ -76,6 +78,9 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     let mut plan = Plan::new(cells, times, grid.repetitions, run.manifest.seed);
     rows.iter().for_each(|row| plan.note(row));
 
+    if let Some(caveat) = report::basis::caveat(run.manifest.basis()) {
+        say(caveat);
+    }
     let mut progress = Progress::new(plan.remaining(), arguments.quiet);
     let ended = sweep(&mut lab, &mut plan, &grid.trial, &mut run, &mut rows, &mut progress, &stop);
     progress.finish();
@@ -88,6 +93,14 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     run.manifest.outcome = Some(ended.word().to_owned());
     run.write_manifest()?;
     conclude(&ended, &plan, &run, &rows, arguments)
+}
+
+/// The seed where two runs shall be the same and none is given.
+const STILL_SEED: u64 = 1;
+
+/// Whether the clock counts instructions here.
+fn counts_instructions() -> bool {
+    Vm::of_this_process().is_some_and(|vm| vm.basis() == Basis::Instructions)
 }
 
 /// The attribution passes that follow the timing trials.
@@ -114,7 +127,15 @@ fn conclude(
     arguments: &SweepArgs,
 ) -> anyhow::Result<Exit> {
     let path = run.path().display();
+    let basis = run.manifest.basis();
+    // What the figures are figures of comes before any of them.
+    if let Some(caveat) = report::basis::caveat(basis) {
+        print(&format!("{caveat}\n\n"))?;
+    }
     print(&format!("{}\n\n", table::of(plan.cells(), rows)))?;
+    if basis == Basis::Instructions {
+        print(&format!("{}\n\n", table::instructions(plan.cells(), rows)))?;
+    }
     if !arguments.no_report && rows.iter().any(|row| row.status == Status::Ok) {
         match make_report(run) {
             Ok(verdict) => print(&verdict)?,
@@ -157,7 +178,10 @@ fn conclude(
 /// Writes the report of the run; its verdict, for the terminal.
 fn make_report(run: &RunDir) -> anyhow::Result<String> {
     let written = report::write(&Run::load(run.path())?)?;
-    Ok(written.verdict.iter().map(|line| format!("{line}\n")).collect::<String>() + "\n")
+    // It has been said above the table.
+    let said = report::basis::caveat(run.manifest.basis());
+    let rest = written.verdict.iter().filter(|line| Some(line.as_str()) != said);
+    Ok(rest.map(|line| format!("{line}\n")).collect::<String>() + "\n")
 }
 
 /// What would be run.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::footing::{Footing, SAME};
 use super::measure::Measure;
 use crate::cell::words;
 use crate::stats::{self, Interval};
@@ -19,6 +20,8 @@ pub enum Judgement {
     Indistinct,
     /// There is no interval: one trial on a side, or a figure that is zero.
     Unjudged,
+    /// The runs' figures are of different kinds.
+    Incomparable,
     /// The base run has no figure of the cell.
     OnlyNew,
     /// The new run has no figure of the cell.
@@ -29,7 +32,7 @@ pub enum Judgement {
 
 words!(Judgement:
     Better = "better", Worse = "worse", Indistinct = "not distinguishable",
-    Unjudged = "not judged", OnlyNew = "no figure in the base run", OnlyBase = "no figure in the new run",
+    Unjudged = "not judged", Incomparable = "not comparable", OnlyNew = "no figure in the base run", OnlyBase = "no figure in the new run",
     Neither = "no figure in either run",
 );
 
@@ -51,6 +54,26 @@ fn is_beyond(limit: f64, ratio: &Estimate, better: Better) -> bool {
         Better::Lower => ends.low > 1.0 + limit,
         Better::Neither => false,
     })
+}
+
+/// The ratio of two medians with its interval, and how likely one so large is by chance.
+///
+/// Counted instructions have no chance in them: what remains is by how much two runs of the same thing differ.
+fn ratio(footing: Footing, new: &[f64], base: &[f64]) -> (Estimate, Option<f64>) {
+    match footing {
+        Footing::Time => match stats::ratio_of_medians(new, base) {
+            Some(found) => (Estimate::new(Some(found.ratio), found.interval), found.p),
+            None => (Estimate::default(), None),
+        },
+        Footing::Instructions => {
+            let base = stats::median(base).filter(|&base| base > 0.0);
+            let ratio = stats::median(new).zip(base).map(|(new, base)| new / base);
+            let interval =
+                ratio.map(|ratio| Interval { low: ratio * (1.0 - SAME), high: ratio * (1.0 + SAME) });
+            (Estimate::new(ratio, interval), None)
+        }
+        Footing::Nothing => (Estimate::default(), None),
+    }
 }
 
 /// One cell in two runs.
@@ -82,16 +105,16 @@ impl CellChange {
         key: &str,
         base: Option<&Sample>,
         new: Option<&Sample>,
+        footing: Footing,
         measure: Measure,
         limit: Option<f64>,
     ) -> Self {
         let values =
             |sample: Option<&Sample>| sample.map(|sample| sample.values(measure.of)).unwrap_or_default();
         let (base_values, new_values) = (values(base), values(new));
-        let found = stats::ratio_of_medians(&new_values, &base_values);
-        let ratio =
-            found.map_or_else(Estimate::default, |found| Estimate::new(Some(found.ratio), found.interval));
+        let (ratio, p) = ratio(footing, &new_values, &base_values);
         let judgement = match (base_values.is_empty(), new_values.is_empty()) {
+            (false, false) if footing == Footing::Nothing => Judgement::Incomparable,
             (false, false) => Judgement::of(ratio.interval(), measure.better),
             (true, false) => Judgement::OnlyNew,
             (false, true) => Judgement::OnlyBase,
@@ -104,7 +127,7 @@ impl CellChange {
             base: Estimate::of(&base_values),
             new: Estimate::of(&new_values),
             ratio,
-            p: found.and_then(|found| found.p),
+            p,
             judgement,
             beyond_limit: limit.is_some_and(|limit| is_beyond(limit, &ratio, measure.better)),
         }
@@ -179,6 +202,7 @@ impl GroupChange {
     pub(super) fn of(
         group: Group,
         cells: &[(&Sample, &Sample)],
+        footing: Footing,
         measure: Measure,
         limit: Option<f64>,
     ) -> Option<Self> {
@@ -191,15 +215,15 @@ impl GroupChange {
         };
         let base = blocks(cells.iter().map(|(base, _)| *base).collect());
         let new = blocks(cells.iter().map(|(_, new)| *new).collect());
-        let found = stats::ratio_of_medians(&new, &base)?;
-        let ratio = Estimate::new(Some(found.ratio), found.interval);
+        let (ratio, p) = ratio(footing, &new, &base);
+        ratio.value?;
         Some(Self {
             group,
             cells: cells.len(),
             base_blocks: base.len(),
             new_blocks: new.len(),
             ratio,
-            p: found.p,
+            p,
             judgement: Judgement::of(ratio.interval(), measure.better),
             beyond_limit: limit.is_some_and(|limit| is_beyond(limit, &ratio, measure.better)),
         })

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::change::{CellChange, Group, GroupChange, Judgement};
 use super::environment::{self, Difference};
+use super::footing::{self, Footing};
 use super::measure::Measure;
 use crate::tables::{Run, Sample, samples};
 
@@ -14,6 +15,8 @@ pub struct Comparison {
     pub base: String,
     /// Name of the new run.
     pub new: String,
+    /// What the comparison stands on.
+    pub footing: Footing,
     /// The figure compared.
     pub measure: Measure,
     /// The regression allowed, a share.
@@ -24,6 +27,8 @@ pub struct Comparison {
     pub groups: Vec<GroupChange>,
     /// What differs between the environments.
     pub environment: Vec<Difference>,
+    /// What a reader must know of the two runs before any figure, a sentence each.
+    pub unlike: Vec<String>,
     /// What was left out of either run, a sentence each.
     pub left_out: Vec<String>,
 }
@@ -32,6 +37,7 @@ impl Comparison {
     /// Compares a run with a base run.
     #[must_use]
     pub fn of(base: &Run, new: &Run, measure: Measure, limit: Option<f64>) -> Self {
+        let footing = Footing::of(&base.manifest, &new.manifest);
         let (base_samples, new_samples) = (samples(base), samples(new));
         let by_key = |samples: &[Sample]| -> HashMap<String, usize> {
             samples.iter().enumerate().map(|(place, sample)| (sample.cell.key(), place)).collect()
@@ -42,7 +48,7 @@ impl Comparison {
         for sample in &new_samples {
             let key = sample.cell.key();
             let other = in_base.get(&key).map(|&place| &base_samples[place]);
-            let change = CellChange::of(&key, other, Some(sample), measure, limit);
+            let change = CellChange::of(&key, other, Some(sample), footing, measure, limit);
             if change.is_compared() {
                 pairs.extend(other.map(|other| (other, sample)));
             }
@@ -51,18 +57,29 @@ impl Comparison {
         for sample in &base_samples {
             let key = sample.cell.key();
             if !in_new.contains_key(&key) {
-                cells.push(CellChange::of(&key, Some(sample), None, measure, limit));
+                cells.push(CellChange::of(&key, Some(sample), None, footing, measure, limit));
             }
         }
+        let unlike = match footing {
+            Footing::Instructions => footing::unlike(&base.manifest, &new.manifest),
+            Footing::Time => Vec::new(),
+            Footing::Nothing => {
+                let clocks =
+                    [base, new].map(|run| format!("{} {}", name(run), footing::clock(&run.manifest)));
+                vec![format!("{}: their figures say nothing of each other.", clocks.join(" and "))]
+            }
+        };
         let left_out = base.left_out.iter().chain(&new.left_out).cloned().collect();
         Self {
             base: name(base),
             new: name(new),
+            footing,
             measure,
             limit,
             cells,
-            groups: groups(&pairs, measure, limit),
+            groups: groups(&pairs, footing, measure, limit),
             environment: environment::differences(&base.manifest, &new.manifest),
+            unlike,
             left_out,
         }
     }
@@ -84,7 +101,12 @@ impl Comparison {
 }
 
 /// All cells together, then each path with two cells or more.
-fn groups(pairs: &[(&Sample, &Sample)], measure: Measure, limit: Option<f64>) -> Vec<GroupChange> {
+fn groups(
+    pairs: &[(&Sample, &Sample)],
+    footing: Footing,
+    measure: Measure,
+    limit: Option<f64>,
+) -> Vec<GroupChange> {
     let mut paths: Vec<&str> = Vec::new();
     for (_, new) in pairs {
         if !paths.contains(&new.cell.send_path.as_str()) {
@@ -94,11 +116,12 @@ fn groups(pairs: &[(&Sample, &Sample)], measure: Measure, limit: Option<f64>) ->
     let of_path = |path: &str| -> Vec<(&Sample, &Sample)> {
         pairs.iter().copied().filter(|(_, new)| new.cell.send_path == path).collect()
     };
-    let all = (pairs.len() > 1).then(|| GroupChange::of(Group::All, pairs, measure, limit)).flatten();
+    let all =
+        (pairs.len() > 1).then(|| GroupChange::of(Group::All, pairs, footing, measure, limit)).flatten();
     let by_path = paths.into_iter().filter_map(|path| {
         let cells = of_path(path);
         (cells.len() > 1)
-            .then(|| GroupChange::of(Group::Path(path.to_owned()), &cells, measure, limit))
+            .then(|| GroupChange::of(Group::Path(path.to_owned()), &cells, footing, measure, limit))
             .flatten()
     });
     all.into_iter().chain(by_path).collect()

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::comparison::Comparison;
+use super::footing::Footing;
 use crate::tables::{Better, CellRow, Estimate, METRICS, Metric, Run, samples};
 
 /// Everything, as one object; what is absent is null.
@@ -50,6 +51,12 @@ pub(super) fn json(comparison: &Comparison) -> String {
     pretty(&json!({
         "base": comparison.base,
         "new": comparison.new,
+        "footing": match comparison.footing {
+            Footing::Time => "time",
+            Footing::Instructions => "instructions",
+            Footing::Nothing => "none",
+        },
+        "unlike": comparison.unlike,
         "measure": { "name": comparison.measure.name, "unit": comparison.measure.unit },
         "max_regression": comparison.limit,
         "regressions": comparison.regressions(),

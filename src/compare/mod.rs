@@ -9,6 +9,7 @@ mod change;
 mod comparison;
 mod environment;
 mod export;
+mod footing;
 mod measure;
 mod text;
 
@@ -21,6 +22,7 @@ use clap::{Args, ValueEnum};
 pub use change::{CellChange, Group, GroupChange, Judgement};
 pub use comparison::Comparison;
 pub use environment::{Difference, differences};
+pub use footing::{Footing, SAME};
 pub use measure::Measure;
 
 use crate::tables::{Better, Run};
@@ -65,7 +67,8 @@ impl CompareArgs {
     /// Compares the two runs and prints what differs. False when an interval lies beyond the limit.
     ///
     /// # Errors
-    /// A run that cannot be read, two runs without a common cell, or an output that cannot be written.
+    /// A run that cannot be read, two runs without a common cell, a limit for two runs whose figures are of
+    /// different kinds, or an output that cannot be written.
     pub fn run(&self, out: &mut impl Write) -> anyhow::Result<bool> {
         let base = Run::load(&self.base).context("the base run")?;
         let new = Run::load(&self.new).context("the new run")?;
@@ -75,6 +78,14 @@ impl CompareArgs {
             "{} and {} have no cell in common; compare runs of the same grid",
             base.dir.display(),
             new.dir.display()
+        );
+        ensure!(
+            comparison.footing != Footing::Nothing || self.max_regression.is_none(),
+            "{} {} and {} {}, so neither can be judged by the other; compare with a run made under the same clock",
+            base.dir.display(),
+            footing::clock(&base.manifest),
+            new.dir.display(),
+            footing::clock(&new.manifest)
         );
         let printed = match self.format {
             Format::Table => text::table(&comparison),

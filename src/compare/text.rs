@@ -6,13 +6,17 @@ use comfy_table::{Table, presets};
 
 use super::change::Judgement;
 use super::comparison::Comparison;
+use super::footing::{Footing, SAME};
 use crate::tables::{CellRow, Estimate};
 
 /// For a terminal.
 pub(super) fn table(comparison: &Comparison) -> String {
     let mut out = format!("{} against {}\n", comparison.new, comparison.base);
+    for sentence in &comparison.unlike {
+        let _ = write!(out, "\n{sentence}\n");
+    }
     for (header, rows) in
-        [(GROUP_HEADER.map(str::to_owned), groups(comparison)), (header(comparison), cells(comparison))]
+        [(group_header(comparison), groups(comparison)), (header(comparison), cells(comparison))]
     {
         if !rows.is_empty() {
             let mut table = Table::new();
@@ -36,8 +40,11 @@ pub(super) fn table(comparison: &Comparison) -> String {
 /// As Markdown, for a comment on a change.
 pub(super) fn markdown(comparison: &Comparison) -> String {
     let mut out = format!("### `{}` against `{}`\n", comparison.new, comparison.base);
+    for sentence in &comparison.unlike {
+        let _ = write!(out, "\n{sentence}\n");
+    }
     for (header, rows) in
-        [(GROUP_HEADER.map(str::to_owned), groups(comparison)), (header(comparison), cells(comparison))]
+        [(group_header(comparison), groups(comparison)), (header(comparison), cells(comparison))]
     {
         if !rows.is_empty() {
             let _ = write!(out, "\n{}{}", line(&header), line(&["---"; COLUMNS].map(str::to_owned)));
@@ -57,13 +64,21 @@ pub(super) fn markdown(comparison: &Comparison) -> String {
 }
 
 const COLUMNS: usize = 7;
-const GROUP_HEADER: [&str; COLUMNS] =
-    ["cells together", "cells", "blocks", "change", "95 % interval", "judgement", ""];
+
+/// The header of the intervals: where nothing is left to chance they are as wide as two runs of the same thing.
+fn interval_header(comparison: &Comparison) -> &'static str {
+    if comparison.footing == Footing::Instructions { "within" } else { "95 % interval" }
+}
+
+fn group_header(comparison: &Comparison) -> [String; COLUMNS] {
+    ["cells together", "cells", "blocks", "change", interval_header(comparison), "judgement", ""]
+        .map(str::to_owned)
+}
 
 fn header(comparison: &Comparison) -> [String; COLUMNS] {
     let unit = comparison.measure.unit;
     let figure = |run: &str| format!("{run} {unit}");
-    ["cell", &figure("base"), &figure("new"), "change", "95 % interval", "judgement", "remarks"]
+    ["cell", &figure("base"), &figure("new"), "change", interval_header(comparison), "judgement", "remarks"]
         .map(str::to_owned)
 }
 
@@ -112,7 +127,9 @@ fn judgement(judgement: Judgement, beyond_limit: bool) -> String {
 }
 
 fn percent(ratio: f64) -> String {
-    format!("{:+.1} %", (ratio - 1.0) * 100.0)
+    let change = (ratio - 1.0) * 100.0;
+    // Only counted instructions tell such small changes apart.
+    if change.abs() < 0.5 { format!("{change:+.2} %") } else { format!("{change:+.1} %") }
 }
 
 fn change(ratio: &Estimate) -> String {
@@ -137,15 +154,24 @@ fn sentences(comparison: &Comparison) -> Vec<String> {
     let count = |judgement| comparison.count(judgement);
     let judged =
         [Judgement::Better, Judgement::Worse, Judgement::Indistinct].map(count).iter().sum::<usize>();
-    let mut sentences = vec![format!(
-        "{judged} cells judged by {}: {} worse, {} better, {} not distinguishable; one in twenty of cells that \
-         are alike, here {:.1}, may be called different by chance.",
+    let verdicts = format!(
+        "{judged} cells judged by {}: {} worse, {} better, {} not distinguishable",
         comparison.measure.name,
         count(Judgement::Worse),
         count(Judgement::Better),
         count(Judgement::Indistinct),
-        judged as f64 / 20.0,
-    )];
+    );
+    let mut sentences = match comparison.footing {
+        Footing::Nothing => Vec::new(),
+        Footing::Time => vec![format!(
+            "{verdicts}; one in twenty of cells that are alike, here {:.1}, may be called different by chance.",
+            judged as f64 / 20.0
+        )],
+        Footing::Instructions => vec![format!(
+            "{verdicts}. Instructions were counted, so a difference of more than {} % is no chance.",
+            SAME * 100.0
+        )],
+    };
     if count(Judgement::Unjudged) > 0 {
         sentences.push(format!(
             "{} cells have no interval and were not judged: it takes two trials on either side.",

@@ -1,4 +1,5 @@
-//! What is counted beside the bytes: the events of perf, and where their figures come from.
+//! What is counted beside the bytes, and where the figures come from: hardware events from perf, all else from
+//! what the kernel counts of every thread anyway.
 //!
 //! A worker opens its own counters before the trial starts, switches them on when its window begins and off
 //! when it ends. Everything here belongs to the thread that calls it.
@@ -30,7 +31,7 @@ impl ThreadCounters {
 
     /// Begins the window.
     pub fn begin(&mut self) {
-        let usage = Usage::of_this_thread();
+        let usage = Usage::before();
         self.perf.enable();
         self.started = Some((Instant::now(), usage));
     }
@@ -40,7 +41,7 @@ impl ThreadCounters {
     pub fn end(&mut self) -> End {
         let ended = Instant::now();
         self.perf.disable();
-        let usage = Usage::of_this_thread();
+        let usage = Usage::after();
         let mut end = End::default();
         let Some((started, before)) = self.started.take() else { return end };
         end.window_s = Some((ended - started).as_secs_f64());
@@ -50,16 +51,22 @@ impl ThreadCounters {
     }
 }
 
-/// Each counter: `available`, the source that stands in for it, or why there is none.
+/// What the manifest says of a counter that perf has.
+const AVAILABLE: &str = "available";
+
+/// Whether a counter of which the manifest says this has figures.
+#[must_use]
+pub fn is_there(state: &str) -> bool {
+    state == AVAILABLE || state.starts_with("from ")
+}
+
+/// Each counter: `available` from perf, its other source (`from …`), or why there is none.
 #[must_use]
 pub fn availability() -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for event in Event::ALL {
-        let state = match (events::probe(event), event) {
-            (Ok(()), _) => "available".to_owned(),
-            (Err(why), Event::ContextSwitches | Event::PageFaults) => format!("from getrusage; perf: {why}"),
-            (Err(why), _) => why,
-        };
+        let found = usage::source(event).unwrap_or_else(|| events::probe(event).map(|()| AVAILABLE));
+        let state = found.map_or_else(|why| why, str::to_owned);
         all.insert(event.to_string(), state);
     }
     all

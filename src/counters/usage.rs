@@ -1,33 +1,59 @@
-//! A thread's resource usage (getrusage with RUSAGE_THREAD): it needs no rights, and stands in where perf
-//! is refused.
+//! What the kernel counts of every thread anyway: getrusage(2), the thread's CPU clock, and its line in
+//! `/proc/thread-self/sched`. Reading them needs no rights and costs nothing inside the window, where a perf event
+//! of the same name would make each context switch dearer.
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike};
+use nix::time::{ClockId, clock_gettime};
 
+use super::events::Event;
 use crate::record::End;
+
+/// The kernel's account of a thread's scheduling, where it was built with one (CONFIG_SCHED_DEBUG).
+const SCHED: &str = "/proc/thread-self/sched";
+/// The line of it that perf's event `cpu-migrations` counts too (`set_task_cpu`, kernel/sched/core.c).
+const MIGRATIONS: &str = "se.nr_migrations";
 
 /// What a thread has used since it began; absent where the kernel does not tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
     user_s: Option<f64>,
     system_s: Option<f64>,
+    cpu_ns: Option<u64>,
     voluntary: Option<u64>,
     involuntary: Option<u64>,
+    migrations: Option<u64>,
     faults: Option<u64>,
 }
 
 impl Usage {
-    /// The calling thread's usage so far.
+    /// The calling thread's usage, at the begin of a window: what takes longest to read is read first.
     #[must_use]
-    pub fn of_this_thread() -> Self {
-        let Ok(usage) = getrusage(UsageWho::RUSAGE_THREAD) else { return Self::default() };
+    pub fn before() -> Self {
+        let migrations = migrations();
+        Self { migrations, ..Self::now() }
+    }
+
+    /// The calling thread's usage, at the end of a window.
+    #[must_use]
+    pub fn after() -> Self {
+        let now = Self::now();
+        Self { migrations: migrations(), ..now }
+    }
+
+    fn now() -> Self {
+        let cpu_ns = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).ok();
+        let cpu_ns = cpu_ns.and_then(|time| u64::try_from(time.num_nanoseconds()).ok());
+        let Ok(usage) = getrusage(UsageWho::RUSAGE_THREAD) else { return Self { cpu_ns, ..Self::default() } };
         let seconds = |time: TimeVal| Some(time.num_microseconds() as f64 / 1e6);
         let count = |count: i64| u64::try_from(count).ok();
         Self {
             user_s: seconds(usage.user_time()),
             system_s: seconds(usage.system_time()),
+            cpu_ns,
             voluntary: count(usage.voluntary_context_switches()),
             involuntary: count(usage.involuntary_context_switches()),
+            migrations: None,
             faults: count(usage.minor_page_faults() + usage.major_page_faults()),
         }
     }
@@ -40,20 +66,49 @@ impl Usage {
         Self {
             user_s: time(self.user_s, before.user_s),
             system_s: time(self.system_s, before.system_s),
+            cpu_ns: count(self.cpu_ns, before.cpu_ns),
             voluntary: count(self.voluntary, before.voluntary),
             involuntary: count(self.involuntary, before.involuntary),
+            migrations: count(self.migrations, before.migrations),
             faults: count(self.faults, before.faults),
         }
     }
 
-    /// Writes the figures that getrusage is the source of. Context switches and page faults are its own
-    /// count too; perf's replaces them where there is one.
+    /// Writes the figures.
     pub fn fill(&self, end: &mut End) {
         end.user_s = self.user_s;
         end.system_s = self.system_s;
+        end.task_clock_s = self.cpu_ns.map(|nanoseconds| nanoseconds as f64 / 1e9);
         end.voluntary_switches = self.voluntary;
         end.context_switches = self.voluntary.zip(self.involuntary).map(|(one, other)| one + other);
+        end.cpu_migrations = self.migrations;
         end.page_faults = self.faults;
+    }
+}
+
+/// How often the calling thread has moved to another CPU.
+fn migrations() -> Option<u64> {
+    read_migrations(&std::fs::read_to_string(SCHED).ok()?)
+}
+
+fn read_migrations(sched: &str) -> Option<u64> {
+    let line = sched.lines().find_map(|line| line.strip_prefix(MIGRATIONS))?;
+    line.trim_start().strip_prefix(':')?.trim().parse().ok()
+}
+
+/// Where the figure of an event comes from, or why there is none. Hardware events come from perf.
+///
+/// # Errors
+/// Why there is none.
+pub fn source(event: Event) -> Option<Result<&'static str, String>> {
+    match event {
+        Event::ContextSwitches | Event::PageFaults => Some(Ok("from getrusage")),
+        Event::TaskClock => Some(Ok("from the thread's CPU clock")),
+        Event::CpuMigrations => Some(match migrations() {
+            Some(_) => Ok("from /proc/thread-self/sched"),
+            None => Err(format!("{SCHED} does not tell: the kernel lacks CONFIG_SCHED_DEBUG, or hides it")),
+        }),
+        _ => None,
     }
 }
 
@@ -63,10 +118,26 @@ mod tests {
 
     #[test]
     fn a_sleep_is_a_voluntary_switch_of_this_thread() {
-        let before = Usage::of_this_thread();
+        let before = Usage::before();
         std::thread::sleep(std::time::Duration::from_millis(2));
-        let used = Usage::of_this_thread().since(&before);
+        let used = Usage::after().since(&before);
         assert!(used.voluntary.unwrap() >= 1, "{used:?}");
+    }
+
+    #[test]
+    fn work_shows_in_the_cpu_clock_and_fresh_pages_in_the_faults() {
+        let before = Usage::before();
+        let pages = std::hint::black_box(vec![1_u8; 256 * 4096]);
+        let used = Usage::after().since(&before);
+        drop(pages);
+        assert!(used.cpu_ns.unwrap() > 0 && used.faults.unwrap() >= 1, "{used:?}");
+    }
+
+    #[test]
+    fn moves_are_found_among_the_other_lines() {
+        let text = "stream (7, #threads: 3)\n---\nse.exec_start      :   12.5\nse.nr_migrations   :     42\n";
+        assert_eq!(read_migrations(text), Some(42));
+        assert_eq!(read_migrations("se.exec_start : 1\n"), None);
     }
 
     #[test]

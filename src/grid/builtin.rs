@@ -5,6 +5,7 @@ pub const DEFAULT: &str = "quick";
 
 /// Name and text of every built-in grid.
 pub const ALL: &[(&str, &str)] = &[
+    ("instructions", include_str!("../../lab/grids/instructions.yaml")),
     ("quick", include_str!("../../lab/grids/quick.yaml")),
     ("smoke", include_str!("../../lab/grids/smoke.yaml")),
     ("study-a", include_str!("../../lab/grids/study-a.yaml")),

@@ -5,6 +5,7 @@
 mod binary;
 mod cpu;
 mod facts;
+pub mod policy;
 mod process;
 mod swiotlb;
 mod times;

@@ -18,7 +18,7 @@ pub struct End {
     pub user_s: Option<f64>,
     /// CPU time in the kernel, seconds, of the worker threads (getrusage RUSAGE_THREAD).
     pub system_s: Option<f64>,
-    /// CPU time of the worker threads by the scheduler's clock, seconds (perf task-clock).
+    /// CPU time of the worker threads by the scheduler's clock, seconds (CLOCK_THREAD_CPUTIME_ID).
     pub task_clock_s: Option<f64>,
     /// Context switches of the worker threads.
     pub context_switches: Option<u64>,
@@ -134,7 +134,7 @@ macro_rules! end_columns {
             column!(
                 concat!($prefix, "task_clock_s"),
                 $end.task_clock_s,
-                "CPU time of the worker threads, s (perf task-clock)"
+                "CPU time of the worker threads, s (CLOCK_THREAD_CPUTIME_ID)"
             ),
             column!(
                 concat!($prefix, "voluntary_switches"),

@@ -90,11 +90,33 @@ pub struct Vm {
     pub kernel_arguments: String,
 }
 
+/// What a run's times are times of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Basis {
+    /// A CPU that ran the instructions itself.
+    #[default]
+    Hardware,
+    /// An emulator that translated them.
+    Emulator,
+    /// Nothing but the number of instructions.
+    Instructions,
+}
+
 impl Vm {
     /// The machine that this process runs in, where `copycost vm` made one.
     #[must_use]
     pub fn of_this_process() -> Option<Self> {
         serde_json::from_str(&std::env::var(VM_FACTS).ok()?).ok()
+    }
+
+    /// What times in this machine are times of.
+    #[must_use]
+    pub fn basis(&self) -> Basis {
+        match (self.clock.as_str(), self.accel.as_str()) {
+            ("instructions", _) => Basis::Instructions,
+            (_, "tcg") => Basis::Emulator,
+            _ => Basis::Hardware,
+        }
     }
 }
 
@@ -202,6 +224,12 @@ pub struct Host {
 pub type ManifestError = String;
 
 impl Manifest {
+    /// What the run's times are times of.
+    #[must_use]
+    pub fn basis(&self) -> Basis {
+        self.vm.as_ref().map(Vm::basis).unwrap_or_default()
+    }
+
     /// Reads a run's manifest.
     ///
     /// # Errors

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::basis;
 use super::block::{Block, Table};
 use super::subject::Subject;
 use super::words;
+use crate::counters;
 use crate::record::manifest::{Agent, Host, Interface};
 use crate::record::{Manifest, copies_below_tcp};
 use crate::units;
@@ -29,6 +31,7 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
     say("grid", Some(format!("{}{hash}", manifest.grid_name)));
     say("seed of the order", Some(manifest.seed.to_string()));
     say("lab", Some(manifest.lab.clone()));
+    say("virtual machine", manifest.vm.as_ref().map(basis::machine));
     for (what, value) in wires(manifest) {
         say(&what, Some(value));
     }
@@ -164,7 +167,7 @@ fn facts(agent: &Agent) -> Facts {
     say("sysctls", Some(pairs(&host.sysctls)));
     say("mitigations", Some(mitigations(&host.mitigations)));
     let (available, absent): (Vec<_>, Vec<_>) =
-        agent.counters.iter().partition(|(_, state)| *state == "available");
+        agent.counters.iter().partition(|(_, state)| counters::is_there(state));
     say(
         "counters available",
         Some(available.into_iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ")),

@@ -7,6 +7,7 @@
 //! ```
 
 mod answers;
+pub mod basis;
 pub mod block;
 mod environment;
 pub mod figures;
@@ -142,6 +143,7 @@ fn document(subject: &Subject, outcomes: Vec<Outcome>) -> Document {
     let manifest = &subject.run.manifest;
     let mut blocks = environment::blocks(subject);
     blocks.extend(validity::blocks(subject, &outcomes));
+    blocks.extend(basis::blocks(subject));
     blocks.push(Block::section("Figures"));
     let drawn = outcomes.into_iter().filter_map(|outcome| match outcome {
         Outcome::Drawn(figure) => Some(Block::Figure(figure)),

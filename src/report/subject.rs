@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::words;
 use crate::cell::{Payload, Side, Wire};
+use crate::counters;
 use crate::record::{Attribution, Trial};
 use crate::stats;
 use crate::tables::{
@@ -278,7 +279,9 @@ impl<'a> Subject<'a> {
             let named = |name: &str| name.replace('-', "_") == counter;
             let said = self.run.manifest.sender.counters.iter().find(|(name, _)| named(name));
             let reason = match said.map(|(_, state)| state.as_str()) {
-                Some("available") => "available, but in no trial that went well".to_owned(),
+                Some(state) if counters::is_there(state) => {
+                    "available, but in no trial that went well".to_owned()
+                }
                 Some(reason) => format!("not available ({reason})"),
                 None => "in no trial, and the manifest does not say why".to_owned(),
             };

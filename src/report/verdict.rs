@@ -1,5 +1,6 @@
 //! The verdict: what the run says, in a few plain sentences with their numbers.
 
+use super::basis;
 use super::block::{Block, Text};
 use super::figures::measure::Measure;
 use super::subject::{Condition, Subject};
@@ -9,7 +10,9 @@ use crate::tables::{Difference, Flag, RatioRow};
 /// What stands first: for each condition a line that says where, and the sentences.
 #[must_use]
 pub(super) fn verdict(subject: &Subject) -> Vec<Block> {
-    let mut blocks = Vec::from_iter(super::xray::refutations(subject));
+    let mut blocks: Vec<Block> =
+        basis::caveat(subject.run.manifest.basis()).map(Block::says).into_iter().collect();
+    blocks.extend(super::xray::refutations(subject));
     if subject.run.trials.is_empty() {
         blocks.push(Block::says(format!("{}: an x-ray alone, without timed trials.", machine(subject))));
         return blocks;

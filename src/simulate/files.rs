@@ -95,9 +95,10 @@ impl Simulation {
     }
 
     fn counters(&self) -> BTreeMap<String, String> {
-        let state = |event: Event| match event.is_hardware() && !self.hardware_counters {
-            true => "ENOENT: this CPU has no such event; a virtual machine often has no PMU",
-            false => "available",
+        let state = |event: Event| match (event.is_hardware(), self.hardware_counters) {
+            (true, false) => "ENOENT: this CPU has no such event; a virtual machine often has no PMU",
+            (true, true) => "available",
+            (false, _) => "from a simulation",
         };
         Event::ALL.into_iter().map(|event| (event.to_string(), state(event).to_owned())).collect()
     }

@@ -6,14 +6,36 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::cell::Cell;
 use crate::record::{Status, Trial};
+use crate::tables::{Instructions, Sample};
 use crate::{stats, units};
 
 /// One dimension of a cell as text.
 type Dimension = fn(&Cell) -> String;
 
-/// The table of these cells, in their order.
+/// The table of these cells' rates, in their order.
 #[must_use]
 pub fn of(cells: &[Cell], rows: &[Trial]) -> String {
+    lines(cells, rows, &["Gb/s", "95 % interval", "trials", ""], |_, trials| figures(trials).into())
+}
+
+/// The table of these cells' instructions, in their order.
+#[must_use]
+pub fn instructions(cells: &[Cell], rows: &[Trial]) -> String {
+    let header = ["instructions per message", "per KiB", "sender's worker", "receiver's worker"];
+    lines(cells, rows, &header, |cell, trials| {
+        let found = Instructions::of(&Sample { cell: cell.clone(), trials: trials.to_vec() });
+        let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.0}"));
+        [found.each_message, found.each_kib, found.sender, found.receiver].map(number).into()
+    })
+}
+
+/// A line for each cell: what tells it from the others, and these figures.
+fn lines(
+    cells: &[Cell],
+    rows: &[Trial],
+    names: &[&str],
+    figures: impl Fn(&Cell, &[&Trial]) -> Vec<String>,
+) -> String {
     let mut by_cell: BTreeMap<&str, Vec<&Trial>> = BTreeMap::new();
     for row in rows {
         by_cell.entry(row.cell.as_str()).or_default().push(row);
@@ -32,17 +54,19 @@ pub fn of(cells: &[Cell], rows: &[Trial]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     let mut header: Vec<String> = dimensions.iter().map(|(name, _)| (*name).to_owned()).collect();
-    header.extend(["threads", "size", "path", "Gb/s", "95 % interval", "trials", ""].map(str::to_owned));
+    header.extend(["threads", "size", "path"].iter().chain(names).map(|name| (*name).to_owned()));
     table.set_header(header);
     for cell in cells {
         let trials = by_cell.get(cell.key().as_str()).cloned().unwrap_or_default();
         let mut line: Vec<String> = dimensions.iter().map(|(_, of)| of(cell)).collect();
         line.extend([cell.threads.to_string(), units::size(cell.message_bytes), cell.send_path.clone()]);
-        line.extend(figures(&trials));
+        line.extend(figures(cell, &trials));
         table.add_row(line);
     }
     let first = dimensions.len();
-    for numeric in [first, first + 1, first + 3, first + 4, first + 5] {
+    // The last column of some tables has words, and no name.
+    let figures_of_all = names.iter().filter(|name| !name.is_empty()).count();
+    for numeric in [first, first + 1].into_iter().chain(first + 3..first + 3 + figures_of_all) {
         if let Some(column) = table.column_mut(numeric) {
             column.set_cell_alignment(CellAlignment::Right);
         }

@@ -200,7 +200,8 @@ impl VmArgs {
         watched.extend(self.result_directories(&directory));
         watched.dedup();
         let terminals = [terminal(&std::io::stdout().as_fd()), terminal(&std::io::stderr().as_fd())];
-        Ok(Task { is_carried, command, environment: own.collect(), directory, watched, terminals })
+        let in_order = self.clock == Clock::Instructions;
+        Ok(Task { is_carried, command, environment: own.collect(), directory, watched, in_order, terminals })
     }
 
     /// Paths of this host that the command's words name, alone or behind `=`.

@@ -188,7 +188,7 @@ impl Qemu {
             .args(["-kernel", &format!("/proc/self/fd/{image_fd}")])
             .args(["-initrd", &format!("/proc/self/fd/{initramfs_fd}")])
             .args(["-chardev", &format!("socket,id=port,fd={port_fd}")])
-            .args(["-device", "virtio-serial-pci"])
+            .args(["-device", machine.port()])
             .args(["-device", &format!("virtserialport,chardev=port,name={PORT}")])
             .args(["-chardev", &format!("socket,id=witness,fd={witness_fd}")])
             .args(["-device", &format!("virtserialport,chardev=witness,name={}", question::PORT)])
@@ -247,6 +247,15 @@ impl Machine<'_> {
             (_, Clock::Instructions) => FIXED_CPU,
             (Accel::Kvm, _) => "host",
             _ => "max",
+        }
+    }
+
+    /// The controller of the port to the host. Under the instruction clock the CPU itself writes what the guest
+    /// tells, between two of its instructions; a thread beside it would do so at a moment of its own.
+    fn port(&self) -> &'static str {
+        match self.clock {
+            Clock::Host => "virtio-serial-pci",
+            Clock::Instructions => "virtio-serial-pci,ioeventfd=off",
         }
     }
 

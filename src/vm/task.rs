@@ -27,6 +27,8 @@ pub(super) struct Task {
     pub(super) directory: PathBuf,
     /// Directories whose changes go home.
     pub(super) watched: Vec<PathBuf>,
+    /// Whether threads take turns by rank alone, as they do under the instruction clock.
+    pub(super) in_order: bool,
     /// The terminal at the host's standard output and standard error, where there is one.
     pub(super) terminals: [Option<Size>; 2],
 }

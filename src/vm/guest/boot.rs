@@ -25,6 +25,7 @@ const MOUNTS: [(&str, &str, bool); 6] = [
 /// How long the kernel may take to find the port.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PORTS: &str = "/sys/class/virtio-ports";
+const RUNTIME: &str = "/proc/sys/kernel/sched_rt_runtime_us";
 const CARDS: &str = "/sys/class/net";
 
 /// Mounts the kernel's own file systems.
@@ -80,6 +81,12 @@ pub(super) fn port(wanted: &str) -> Result<PathBuf> {
 /// Brings up what every network namespace has.
 pub(super) fn set_up_network() -> Result<()> {
     link::bring_up("lo")
+}
+
+/// Lets threads under SCHED_FIFO have the CPU for as long as they want it: else the kernel takes it from them for a
+/// twentieth of each second.
+pub(super) fn let_the_first_rank_have_all() -> Result<()> {
+    std::fs::write(RUNTIME, "-1").with_context(|| format!("cannot write {RUNTIME}"))
 }
 
 /// Names of the network cards, in the order of their slots.

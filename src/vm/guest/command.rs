@@ -18,6 +18,7 @@ use nix::unistd::Pid;
 
 use super::{Port, boot};
 use crate::agent::frame::{self, CAP};
+use crate::host::policy;
 use crate::vm::frame::{News, Order, Stream};
 use crate::vm::task::{CARRIED, INPUT, Size, Task};
 use crate::witness;
@@ -56,6 +57,11 @@ pub(super) fn run(task: &Task, port: &Port) -> Result<u8> {
         .stdin(input)
         .stdout(out)
         .stderr(error);
+    if task.in_order {
+        boot::let_the_first_rank_have_all()?;
+        // SAFETY: between fork and exec there is one system call, and nothing is allocated.
+        unsafe { command.pre_exec(policy::in_order) };
+    }
     let mut child = command.spawn().with_context(|| format!("cannot start {}", words.join(" ")))?;
     // The command's ends of the pipes, without which their readers see the end.
     drop(command);
