@@ -61,8 +61,11 @@ pub fn inherited() -> anyhow::Result<()> {
         .domain()
         .context("standard input is no socket; --inherited is for a coordinator's own children")?;
     handshake::agent(&control, &Token::default(), CHILD_PATIENCE, || Ok(welcome()))?;
-    Session::new(control, None)?.serve()?;
-    Ok(())
+    match Session::new(control, None)?.serve() {
+        // The coordinator is gone while a reply was on its way: it has said why, or was killed.
+        Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
 }
 
 /// Whether an agent may listen there: beyond loopback only with a token.
