@@ -54,7 +54,7 @@ fn answer(qmp: &mut Qmp, log: &Log, question: &Question) -> Result<Answer, Strin
             let reads = log.take_reads().map_err(unread)?;
             if reads.is_empty() {
                 return Err("QEMU wrote no transmit descriptor to its log: the card sent nothing, or this QEMU was built \
-                     without the trace backend `log`, as Debian's is not"
+                            without the trace backend `log`, which that of Debian has"
                     .to_owned());
             }
             Ok(Answer::Told(testimony(&reads, frames)))

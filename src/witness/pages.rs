@@ -120,7 +120,7 @@ impl Look {
 
     fn look_up(&mut self, range: Range<u64>) -> io::Result<()> {
         let mut buffer = vec![0; ENTRIES * 8];
-        let (mut page, end) = (range.start / FRAME, range.end / FRAME);
+        let (mut page, end) = (range.start / FRAME, range.end.div_ceil(FRAME));
         while page < end {
             let entries = ENTRIES.min((end - page) as usize);
             let read = self.map.read_at(&mut buffer[..entries * 8], page * 8)?;
