@@ -44,4 +44,5 @@ pub mod tables;
 pub mod units;
 pub mod validate;
 pub mod vm;
+pub mod witness;
 pub mod xray;

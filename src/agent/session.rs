@@ -4,8 +4,8 @@
 //! machine is never blocked: it notices at once when the coordinator is gone, and drops the trial.
 
 use std::net::Shutdown;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -71,9 +71,20 @@ impl Drop for Trial {
     }
 }
 
+/// The way to the coordinator, for the session and the thread that reads requests.
+#[derive(Clone)]
+struct Replies(Arc<Mutex<Socket>>);
+
+impl Replies {
+    fn send(&self, reply: &Reply) -> std::io::Result<()> {
+        frame::write(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), reply)
+    }
+}
+
 /// One coordinator's session with this agent.
 pub struct Session {
     control: Socket,
+    replies: Replies,
     events: Receiver<Event>,
     sender: Sender<Event>,
     trial: Option<Trial>,
@@ -96,9 +107,16 @@ impl Session {
         input.set_read_timeout(None)?;
         control.set_write_timeout(Some(Duration::from_secs(10)))?;
         let frames = sender.clone();
+        let replies = Replies(Arc::new(Mutex::new(control.try_clone()?)));
+        let pongs = replies.clone();
         std::thread::Builder::new().name("control".to_owned()).spawn(move || {
             loop {
                 let event = match frame::read(&mut input, CAP) {
+                    // Answered here: the session may be at work, looking up the names of a kernel's functions.
+                    Ok(Request::Ping) => match pongs.send(&Reply::Pong) {
+                        Ok(()) => continue,
+                        Err(error) => Event::Lost(FrameError::Io(error)),
+                    },
                     Ok(request) => Event::Frame(request),
                     Err(error) => Event::Lost(error),
                 };
@@ -108,7 +126,7 @@ impl Session {
                 }
             }
         })?;
-        Ok(Self { control, events, sender, trial: None, last: 0, symbols: Symbols::new(), pair })
+        Ok(Self { control, replies, events, sender, trial: None, last: 0, symbols: Symbols::new(), pair })
     }
 
     /// Serves the coordinator until it is gone. A trial in hand is then dropped.
@@ -161,7 +179,7 @@ impl Session {
     }
 
     fn reply(&mut self, reply: &Reply) -> Result<(), FrameError> {
-        frame::write(&mut self.control, reply).map_err(FrameError::Io)
+        self.replies.send(reply).map_err(FrameError::Io)
     }
 
     /// Drops the trial and says why.
@@ -286,7 +304,7 @@ impl Session {
                 }
                 Ok(())
             }
-            Request::Ping => self.reply(&Reply::Pong),
+            Request::Ping => Ok(()),
             Request::Roofline { cpu } => {
                 let levels = roofline::measure(cpu, &host::read().caches);
                 self.reply(&Reply::Roofline { levels })

@@ -34,7 +34,7 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
     let mut lab = lab(&arguments.lab, grid.lab, &grid.link, &grid.wires)?;
     let cells = grid.cells(lab.wires()[0]);
     let seed = grid.seed.unwrap_or_default();
-    let rows = cells.len() as u64 * (Category::ALL.len() as u64 * 2 + Place::EXAMINED.len() as u64);
+    let rows = cells.len() as u64 * (Category::ALL.len() as u64 * 2 + (Place::EXAMINED.len() as u64 + 1));
     let mut run = RunDir::create(&arguments.results, manifest(&grid, &grid.trial, seed, &lab), rows)?;
     let mut passes = Passes::open(run.path())?;
     let whole = passes.run(&mut lab, &cells, &grid.trial, arguments.quiet, &stop)?;

@@ -409,7 +409,7 @@ impl Lab {
         let cpu = self.pinning(options).0.first().copied();
         self.tell(Side::Sender, &Request::Roofline { cpu })?;
         let mut found = Vec::new();
-        self.expect("the memory roofline", PROMPT, |side, reply| match reply {
+        self.expect("the memory roofline", PROMPT * 6, |side, reply| match reply {
             Reply::Roofline { levels } => {
                 found = levels;
                 Ok(true)

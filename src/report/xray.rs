@@ -131,7 +131,7 @@ fn copies(subject: &Subject) -> Table {
     let mut columns: Vec<&str> = places.iter().map(|&place| heading(place)).collect();
     columns.push("label");
     let mut table = table(
-        "Copies of each payload byte, by the evidence. Exact: every copy was recorded with its length. Flagged: the \
+        "Copies of each payload byte, by the evidence. Witnessed: the card told where it read. Exact: every copy was recorded with its length. Flagged: the \
          kernel's completions say so, for at least so many calls. Construction: the program is so written, and the \
          samples agree. Sampled: copies were seen in the samples, or none where they would have shown. Unknown \
          callers: copies that may or may not be of the payload.",

@@ -1,5 +1,6 @@
 //! The sweep: a grid's trials in randomised blocks, every row flushed before the next trial starts.
 
+mod card;
 mod facts;
 pub mod passes;
 pub mod plan;

@@ -1,7 +1,7 @@
 //! The x-ray passes of a grid's cells: after its timing trials, and never mixed with them.
 //!
-//! Each cell has two: one that samples the CPUs, and a short one that records every call and copy. Before
-//! them, once: how fast the sender's host copies, and the floor that no copying path can reach.
+//! Each cell has two: one that samples the CPUs, and a short one that records every call and copy; and a third
+//! where the card can be asked what it read. Before them, once: how fast the sender's host copies, and the floor that no copying path can reach.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use super::card::Card;
 use crate::cell::{Cell, Payload, Side};
 use crate::failure::Failure;
 use crate::grid::{Bound, TrialOptions};
@@ -28,7 +29,7 @@ use crate::xray::watch::{Pass, Seen};
 /// The window that is sampled: about 4500 samples a CPU.
 const SAMPLED: Duration = Duration::from_millis(1200);
 /// The window whose every call is recorded: some ten thousand calls, and the rings hold them.
-const RECORDED: Duration = Duration::from_millis(200);
+pub(super) const RECORDED: Duration = Duration::from_millis(200);
 /// The window of a floor trial.
 const FLOOR: Duration = Duration::from_millis(300);
 const WARMUP: Duration = Duration::from_millis(200);
@@ -38,6 +39,7 @@ pub struct Passes {
     attributions: Appender<Attribution>,
     copies: Appender<Copies>,
     roofline: Appender<Roofline>,
+    card: Card,
     /// Every row of `copies.csv`; a cell that has one is done.
     pub rows: Vec<Copies>,
     /// Every row of `xray.csv`.
@@ -58,7 +60,7 @@ impl Passes {
         let keep = |row: &Attribution| done.contains(&row.cell);
         let (attributions, costs) = table(&directory.join("xray.csv"), attribution::columns(), keep)?;
         let (roofline, bounds) = table(&directory.join("roofline.csv"), roofline::columns(), |_| true)?;
-        Ok(Self { attributions, copies, roofline, rows, costs, bounds })
+        Ok(Self { attributions, copies, roofline, card: Card::of_this_machine(), rows, costs, bounds })
     }
 
     /// Examines every cell that has not been, and says of each what was found. Returns whether it came to
@@ -134,7 +136,7 @@ impl Passes {
 
     /// Runs the two passes of a cell.
     fn examine(
-        &self,
+        &mut self,
         lab: &mut Lab,
         cell: &Cell,
         options: &TrialOptions,
@@ -178,6 +180,7 @@ impl Passes {
             bytes: [sampled.row.sender.bytes, sampled.row.receiver.bytes],
             copy_ns_per_kib: self.fastest_copy(),
             expected: &copies_that_the_wire_makes(lab, cell),
+            card: self.card.ask(lab, cell, options)?,
         };
         Ok((costs, findings::copies(&found)))
     }
@@ -220,7 +223,7 @@ impl Passed {
     }
 }
 
-fn reason(failure: &Failure) -> String {
+pub(super) fn reason(failure: &Failure) -> String {
     match failure {
         Failure::Unsupported(why) => format!("unsupported here: {why}"),
         Failure::Failed(why) => format!("the pass failed: {why}"),
@@ -228,7 +231,7 @@ fn reason(failure: &Failure) -> String {
 }
 
 /// The trial's options for a pass of this length. Verification would be in the figures of the receiver.
-fn windowed(options: &TrialOptions, window: Duration) -> TrialOptions {
+pub(super) fn windowed(options: &TrialOptions, window: Duration) -> TrialOptions {
     TrialOptions { bound: Bound::Duration(window), warmup: WARMUP, verify: false, ..options.clone() }
 }
 

@@ -21,6 +21,8 @@ use crate::record::manifest::{VM_FACTS as FACTS, Vm};
 
 /// The environment that a command in the guest inherits; and all variables of copycost's own.
 const INHERITED: [&str; 4] = ["TERM", "NO_COLOR", "TZ", "RUST_BACKTRACE"];
+/// Variables of copycost that are about this host.
+const HOSTS_OWN: [&str; 4] = ["COPYCOST_INTERFACES", "COPYCOST_QEMU", FACTS, crate::witness::DEVICE];
 /// Modules that a lab needs, beside the card's.
 const NEEDED: [&str; 3] = ["virtio_pci", "virtio_console", "veth"];
 /// Modules that some grids use, where the kernel has them.
@@ -190,7 +192,7 @@ impl VmArgs {
         let carried: Vec<_> = self.with.iter().filter_map(|path| path.file_name()).collect();
         let own = std::env::vars().filter(|(name, _)| {
             INHERITED.contains(&name.as_str())
-                || (name.starts_with("COPYCOST_") && name != "COPYCOST_INTERFACES" && name != "COPYCOST_QEMU")
+                || (name.starts_with("COPYCOST_") && !HOSTS_OWN.contains(&name.as_str()))
         });
         let is_carried = carried.iter().any(|name| command[0] == name.to_string_lossy());
         let mut watched = vec![directory.clone()];

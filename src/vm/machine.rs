@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -13,7 +14,8 @@ use anyhow::{Context, Result, bail};
 
 use super::frame::{self, News, Order, Stream};
 use super::home::Home;
-use super::qemu::{Accel, Machine, Qemu, Running};
+use super::qemu::{Accel, Machine, Nic, Qemu, Running};
+use super::witness::Onlooker;
 use crate::agent::frame as control;
 use crate::output::{Out, harmless};
 
@@ -95,7 +97,7 @@ pub(super) fn start(
     stop: &AtomicBool,
 ) -> Result<Up, NotUp> {
     let running = qemu.start(machine, image, initramfs).map_err(NotUp::Failed)?;
-    let events = listen(&running).map_err(NotUp::Failed)?;
+    let events = listen(&running, machine.nic).map_err(NotUp::Failed)?;
     let mut up = Up { running, events, console: Console::default() };
     let patience = if machine.accel == Accel::Kvm { KVM_PATIENCE } else { TCG_PATIENCE };
     let deadline = Instant::now() + patience;
@@ -119,8 +121,8 @@ pub(super) fn start(
     }
 }
 
-/// Threads that read what the machine says.
-fn listen(running: &Running) -> Result<Receiver<Event>> {
+/// Threads that read what the machine says, and one that answers what it asks.
+fn listen(running: &Running, nic: Nic) -> Result<Receiver<Event>> {
     let (sender, events) = channel();
     let (mut port, mut console) = (running.port.try_clone()?, running.console.try_clone()?);
     let tell = sender.clone();
@@ -133,6 +135,9 @@ fn listen(running: &Running) -> Result<Receiver<Event>> {
         let _ = tell.send(Event::Closed);
     });
     std::thread::spawn(move || read_console(&mut console, &sender));
+    let onlooker = Onlooker { nic, monitor: running.monitor.try_clone()?, log: Arc::clone(&running.log) };
+    let witness = running.witness.try_clone()?;
+    std::thread::spawn(move || onlooker.answer(witness));
     Ok(events)
 }
 
@@ -185,16 +190,10 @@ impl Up {
         }
         let _ = self.running.child.kill();
         let status = self.running.child.wait();
-        let mut said = String::new();
-        if let Some(error) = &mut self.running.child.stderr {
-            let _ = error.take(4096).read_to_string(&mut said);
-        }
         if let Some(panic) = &self.console.panic {
             return anyhow::anyhow!("the machine's kernel gave up: {panic}; {}", self.console.last_words());
         }
-        let said = said.lines().find(|line| !line.contains(" warning: ")).unwrap_or_default();
-        let said = harmless(said.trim());
-        if !said.is_empty() {
+        if let Some(said) = self.running.log.said() {
             return anyhow::anyhow!("QEMU refused the machine: {said}");
         }
         let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());

@@ -7,6 +7,7 @@
 //!   qemu: the command line, the process                the command, as a child
 //!   machine: boots, listens, tells, ends  ◄── port ──  output, files, exit code
 //!   home: files as they grow                           files: watches them with inotify
+//!   witness: QEMU's trace, by its monitor ◄── port ──  the command asks what its cards read
 //! ```
 //!
 //! No root, no tap device, no disk image, no file system driver: the initramfs carries what the command needs,
@@ -18,10 +19,13 @@ pub mod guest;
 mod home;
 mod initramfs;
 mod kernel;
+mod log;
 mod machine;
 mod modules;
 mod package;
 mod qemu;
+mod qmp;
 mod task;
+mod witness;
 
 pub use args::VmArgs;

@@ -7,13 +7,16 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::frame::PORT;
+use super::log::Log;
 use crate::cell::words;
 use crate::record::manifest::Vm;
+use crate::witness::question;
 
 /// Who runs the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +108,12 @@ pub(super) struct Running {
     pub(super) port: UnixStream,
     /// The guest's console.
     pub(super) console: UnixStream,
+    /// The host's end of the port by which the cards are asked about.
+    pub(super) witness: UnixStream,
+    /// QEMU's monitor.
+    pub(super) monitor: UnixStream,
+    /// What QEMU says.
+    pub(super) log: Arc<Log>,
 }
 
 impl Drop for Running {
@@ -160,10 +169,19 @@ impl Qemu {
     pub(super) fn start(&self, machine: &Machine<'_>, image: &File, initramfs: &File) -> Result<Running> {
         let (port, port_there) = UnixStream::pair()?;
         let (console, console_there) = UnixStream::pair()?;
-        let (image, initramfs) = (image.try_clone()?.into(), initramfs.try_clone()?.into());
-        let inherited = [OwnedFd::from(port_there), OwnedFd::from(console_there), image, initramfs];
-        let [port_fd, console_fd, image_fd, initramfs_fd] =
-            [0, 1, 2, 3].map(|index: usize| inherited[index].as_raw_fd());
+        let (witness, witness_there) = UnixStream::pair()?;
+        let (monitor, monitor_there) = UnixStream::pair()?;
+        let log = Arc::new(Log::new()?);
+        let inherited: [OwnedFd; 6] = [
+            port_there.into(),
+            console_there.into(),
+            witness_there.into(),
+            monitor_there.into(),
+            image.try_clone()?.into(),
+            initramfs.try_clone()?.into(),
+        ];
+        let [port_fd, console_fd, witness_fd, monitor_fd, image_fd, initramfs_fd] =
+            [0, 1, 2, 3, 4, 5].map(|index: usize| inherited[index].as_raw_fd());
         let mut command = Command::new(&self.path);
         command
             .args(machine.arguments())
@@ -172,11 +190,15 @@ impl Qemu {
             .args(["-chardev", &format!("socket,id=port,fd={port_fd}")])
             .args(["-device", machine.port()])
             .args(["-device", &format!("virtserialport,chardev=port,name={PORT}")])
+            .args(["-chardev", &format!("socket,id=witness,fd={witness_fd}")])
+            .args(["-device", &format!("virtserialport,chardev=witness,name={}", question::PORT)])
+            .args(["-chardev", &format!("socket,id=monitor,fd={monitor_fd}")])
+            .args(["-mon", "chardev=monitor,mode=control"])
             .args(["-chardev", &format!("socket,id=console,fd={console_fd}")])
             .args(["-serial", "chardev:console"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stderr(log.end()?)
             // Ctrl-C on the terminal is for copycost, which lets the command in the guest come to an end.
             .process_group(0);
         let fds: Vec<RawFd> = inherited.iter().map(AsRawFd::as_raw_fd).collect();
@@ -199,7 +221,7 @@ impl Qemu {
             });
         }
         let child = command.spawn().with_context(|| format!("cannot start {}", self.path.display()))?;
-        Ok(Running { child, port, console })
+        Ok(Running { child, port, console, witness, monitor, log })
     }
 }
 

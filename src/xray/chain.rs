@@ -15,8 +15,8 @@ pub struct Frame {
     as_caller: Option<Category>,
     /// Whether it copies when it is the leaf.
     copying: bool,
-    /// What is copied when it is, or calls, a leaf that copies; and whether it must call it directly.
-    as_copy: Option<(Category, bool)>,
+    /// What is copied when it is, or calls, a leaf that copies; and where the rule says so.
+    as_copy: Option<(Category, Place)>,
     mark: Option<Mark>,
 }
 
@@ -63,7 +63,7 @@ impl Frame {
             as_leaf: rule.map(|rule| rule.category),
             as_caller: rule.filter(|rule| rule.place == Place::Any).map(|rule| rule.category),
             copying: is_copying(name),
-            as_copy: copy.map(|rule| (rule.category, rule.place == Place::Direct)),
+            as_copy: copy.map(|rule| (rule.category, rule.place)),
             mark: mark.or_else(|| name.contains("sysvec_").then_some(Mark::Interrupt)),
         }
     }
@@ -85,6 +85,8 @@ pub struct Chain<'a> {
     pub kernel: &'a [Frame],
     /// User frames.
     pub user: &'a [Frame],
+    /// Whether packets may be so small that a card's driver copies them whole.
+    pub small_packets: bool,
 }
 
 impl Chain<'_> {
@@ -113,8 +115,11 @@ impl Chain<'_> {
         let frames = self.kernel.iter().take_while(own).enumerate();
         let mut copies = frames
             .filter_map(|(depth, frame)| frame.as_copy.map(|copy| (depth, copy)))
-            .filter(|(depth, (_, direct))| !direct || *depth == 1)
-            .map(|(_, (category, _))| category);
+            .filter(|(depth, (_, place))| *place != Place::Direct || *depth == 1)
+            .map(|(_, (category, place))| match place {
+                Place::Small if !self.small_packets => Category::DeviceSoftirq,
+                _ => category,
+            });
         match copies.next() {
             // A deferred copy moves the headers too, by a function that others call below TCP.
             Some(Category::BelowTcpCopy) if copies.any(|outer| outer == Category::DeferredCopy) => {
@@ -189,12 +194,12 @@ mod tests {
 
     fn category(chain: &str) -> Category {
         let (kernel, user) = frames(chain);
-        Chain { kernel: &kernel, user: &user }.category()
+        Chain { kernel: &kernel, user: &user, small_packets: false }.category()
     }
 
     fn owner(chain: &str, worker: bool, own_cpu: bool) -> Option<Owner> {
         let (kernel, user) = frames(chain);
-        Chain { kernel: &kernel, user: &user }.owner(worker, own_cpu)
+        Chain { kernel: &kernel, user: &user, small_packets: false }.owner(worker, own_cpu)
     }
 
     /// Samples of one thread of a recording by category.
@@ -317,6 +322,14 @@ mod tests {
         ] {
             assert!(!category(chain).is_copy(), "{chain}: {}", category(chain));
         }
+    }
+
+    #[test]
+    fn a_driver_that_copies_small_packets_copies_payload_only_where_they_are_small() {
+        let (kernel, _) = frames("net_rx_action;__napi_poll;e1000e_poll;e1000_clean_rx_irq;__pi_memcpy");
+        let category = |small_packets| Chain { kernel: &kernel, user: &[], small_packets }.category();
+        assert_eq!(category(false), Category::DeviceSoftirq);
+        assert_eq!(category(true), Category::BelowTcpCopy);
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub struct Ledger<'a> {
     symbols: &'a mut Symbols,
     workers: HashSet<u32>,
     own_cpus: HashSet<u32>,
+    small_packets: bool,
     kernel: HashMap<u64, Frame>,
     user: HashMap<u64, Frame>,
     /// What the workers' samples, and the network's and the idle ones on their CPUs, were about.
@@ -32,18 +33,19 @@ pub struct Ledger<'a> {
     pub outside: BTreeMap<Category, u64>,
     /// Chains that no rule knows, root first, joined by `;`.
     pub unknown: BTreeMap<String, u64>,
-    /// Callers of copies that no rule knows, the innermost first, joined by ` < `.
-    pub callers: BTreeMap<String, u64>,
+    /// Callers of copies below TCP and of those that no rule knows, the innermost first, joined by ` < `.
+    pub callers: BTreeMap<(Category, String), u64>,
 }
 
 impl<'a> Ledger<'a> {
     /// A ledger of the workers with these thread ids, and of what happens on their CPUs.
     #[must_use]
-    pub fn new(symbols: &'a mut Symbols, workers: &[u32], own_cpus: &[usize]) -> Self {
+    pub fn new(symbols: &'a mut Symbols, workers: &[u32], own_cpus: &[usize], small_packets: bool) -> Self {
         Self {
             symbols,
             workers: workers.iter().copied().collect(),
             own_cpus: own_cpus.iter().map(|&cpu| cpu as u32).collect(),
+            small_packets,
             kernel: HashMap::new(),
             user: HashMap::new(),
             costs: BTreeMap::new(),
@@ -71,12 +73,12 @@ impl<'a> Ledger<'a> {
             .map(|&at| *user.entry(at).or_insert_with(|| Frame::user(symbols.user(at))))
             .into_iter()
             .collect();
-        let chain = Chain { kernel: &kernel, user: &user };
+        let chain = Chain { kernel: &kernel, user: &user, small_packets: self.small_packets };
         let owner = chain.owner(worker, self.own_cpus.contains(&sample.cpu));
         let category = chain.category();
         let outside = owner.is_none() && category.is_copy() && chain.is_networks();
-        if category == Category::UnknownCopy && (owner.is_some() || outside) {
-            *self.callers.entry(callers(self.symbols, &sample)).or_default() += 1;
+        if is_questioned(category) && (owner.is_some() || outside) {
+            *self.callers.entry((category, callers(self.symbols, &sample))).or_default() += 1;
         }
         if outside {
             *self.outside.entry(category).or_default() += 1;
@@ -96,21 +98,26 @@ impl<'a> Ledger<'a> {
 
     /// Adds a sample of a CPU that nobody's account is kept of: only the network's copies there are noticed.
     pub fn notice(&mut self, sample: Sample<'_>) {
-        let Self { symbols, kernel, outside, callers: unknown, .. } = self;
+        let Self { symbols, kernel, outside, callers: called, small_packets, .. } = self;
         let frames: Vec<_> = sample
             .kernel
             .iter()
             .map(|&at| *kernel.entry(at).or_insert_with(|| Frame::kernel(symbols.kernel(at))))
             .collect();
-        let chain = Chain { kernel: &frames, user: &[] };
+        let chain = Chain { kernel: &frames, user: &[], small_packets: *small_packets };
         let category = chain.category();
         if category.is_copy() && chain.is_networks() {
             *outside.entry(category).or_default() += 1;
-            if category == Category::UnknownCopy {
-                *unknown.entry(callers(symbols, &sample)).or_default() += 1;
+            if is_questioned(category) {
+                *called.entry((category, callers(symbols, &sample))).or_default() += 1;
             }
         }
     }
+}
+
+/// Whether one asks who made such a copy.
+fn is_questioned(category: Category) -> bool {
+    matches!(category, Category::BelowTcpCopy | Category::UnknownCopy)
 }
 
 /// The innermost kernel frames of a sample: the routine that copies and who called it.

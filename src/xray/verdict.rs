@@ -8,6 +8,9 @@ use crate::record::copies::{Evidence, Place, Verdict};
 /// Copies per byte below which none was made.
 const NONE: f64 = 0.05;
 
+/// What the card's own row adds to a sentence that it agrees with.
+const WITNESSED: &str = ", witnessed by the card";
+
 /// What all rows of one cell say of its send path together, as a verdict and a sentence.
 #[must_use]
 pub fn headline(rows: &[Copies]) -> (Verdict, String) {
@@ -24,17 +27,21 @@ pub fn headline(rows: &[Copies]) -> (Verdict, String) {
     }
     let refuted: Vec<_> = sends.iter().copied().filter(|row| row.verdict == Verdict::Refuted).collect();
     if !refuted.is_empty() {
-        return (Verdict::Refuted, format!("{path} on {wire}: {}", found(&refuted)));
+        return (Verdict::Refuted, format!("{path} on {wire}: {}", refutation(&refuted)));
     }
-    if let Some(row) = first(Verdict::NotMeasurable) {
+    // Where no card can be asked, as almost everywhere, the rest stands by itself.
+    let missing = |row: &&&Copies| row.verdict == Verdict::NotMeasurable && row.place != Place::Card;
+    if let Some(row) = sends.iter().find(missing) {
         let what = noun(row.place, true);
         return (
             Verdict::NotMeasurable,
             format!("{path} on {wire}: {what} cannot be told here: {}", row.note),
         );
     }
-    let made: Vec<_> =
-        sends.iter().copied().filter(|row| row.copied_per_byte.is_none_or(|count| count > NONE)).collect();
+    // What the card read is no further copy beside those that made it.
+    let is_made =
+        |row: &&Copies| row.place != Place::Card && row.copied_per_byte.is_none_or(|count| count > NONE);
+    let made: Vec<_> = sends.iter().copied().filter(is_made).collect();
     let mut what = match made.is_empty() {
         true => "no copy on the sender's side".to_owned(),
         false => found(&made),
@@ -42,7 +49,30 @@ pub fn headline(rows: &[Copies]) -> (Verdict, String) {
     if !sends.iter().any(|row| row.place == Place::BelowTcp) {
         what += "; this x-ray did not look below TCP";
     }
+    if sends.iter().any(|row| row.place == Place::Card && row.verdict == Verdict::Confirmed) {
+        what += WITNESSED;
+    }
     (Verdict::Confirmed, format!("{path} on {wire}: {what}"))
+}
+
+/// What refutes a label: copies that were found, and what the card read.
+fn refutation(rows: &[&Copies]) -> String {
+    let (card, copies): (Vec<&Copies>, Vec<&Copies>) = rows.iter().partition(|row| row.place == Place::Card);
+    match card.first().and_then(|row| row.copied_per_byte) {
+        None => found(rows),
+        Some(_) if !copies.is_empty() => found(&copies) + WITNESSED,
+        Some(share) if share > NONE => {
+            format!(
+                "the card read {} of the payload elsewhere than in the program's own pages",
+                percent(share)
+            )
+        }
+        Some(_) => "the card read the payload in the program's own pages".to_owned(),
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{} %", amount(share * 100.0))
 }
 
 /// The copies of these rows, as strongly as each is known: counted for each byte, in some of the calls, or seen.
@@ -189,6 +219,34 @@ mod tests {
         );
         let new = [row(Place::BelowTcp, Some(0.0), Evidence::Sampled, Verdict::Confirmed)];
         assert!(headline(&new).1.ends_with("no copy on the sender's side"));
+    }
+
+    #[test]
+    fn the_card_strengthens_a_sentence_or_makes_its_own() {
+        let none = row(Place::BelowTcp, Some(0.0), Evidence::Sampled, Verdict::Confirmed);
+        let read = |share, verdict| row(Place::Card, Some(share), Evidence::Witnessed, verdict);
+        let said = |rows: &[Copies]| headline(rows).1.split_once(": ").unwrap().1.to_owned();
+        assert_eq!(
+            said(&[none.clone(), read(0.001, Verdict::Confirmed)]),
+            "no copy on the sender's side, witnessed by the card"
+        );
+        let silent = row(Place::Card, None, Evidence::NotMeasurable, Verdict::NotMeasurable);
+        assert_eq!(said(&[none.clone(), silent]), "no copy on the sender's side");
+        let one = row(Place::Kernel, Some(1.0), Evidence::Exact, Verdict::Confirmed);
+        assert_eq!(
+            said(&[one, none.clone(), read(1.0, Verdict::Confirmed)]),
+            "1 copy into the kernel for each byte, witnessed by the card"
+        );
+        let seen = row(Place::BelowTcp, None, Evidence::Sampled, Verdict::Refuted);
+        let refuted = [seen, read(1.0, Verdict::Refuted)];
+        assert_eq!(said(&refuted), "copies below TCP were seen, witnessed by the card");
+        assert_eq!(
+            headline(&[none, read(0.5, Verdict::Refuted)]),
+            (
+                Verdict::Refuted,
+                "zero-copy on veth: the card read 50 % of the payload elsewhere than in the program's own pages".into()
+            )
+        );
     }
 
     #[test]

@@ -12,12 +12,18 @@ use super::ledger::Ledger;
 use super::records::Recorder;
 use super::sampler::Sampler;
 use super::symbols::{Symbols, kernel_names};
+use crate::message::FIELDS;
 use crate::record::End;
 use crate::record::category::{Category, Owner};
 use crate::record::category::{Clock, Scope};
+use crate::witness::Frames;
+use crate::witness::pages::Pages;
 
 /// Chains, and callers, that no rule knows: as many as are handed over.
 const UNKNOWN_CHAINS: usize = 8;
+
+/// Messages up to this size may travel in packets that a card's driver copies whole: those of 256 bytes at most.
+const SMALL_MESSAGE: u64 = 1024;
 
 /// What a pass watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +33,8 @@ pub enum Pass {
     Samples,
     /// Records of every call and copy: where the bytes go.
     Records,
+    /// The page frames of the sender's payload: where a card should read.
+    Pages,
 }
 
 /// What one agent is to watch.
@@ -55,6 +63,8 @@ pub enum Seen {
     Samples(Sampled),
     /// Where the bytes went.
     Records(Counted),
+    /// Where its memory lies.
+    Pages(Frames),
     /// Nothing, and why: which right or which feature of the kernel is missing.
     Nothing(String),
 }
@@ -82,8 +92,9 @@ pub struct Sampled {
     pub outside: Vec<(Category, u64)>,
     /// What of the network's work could not be seen, and why.
     pub missed: Option<String>,
-    /// The most frequent callers of copies that no rule knows, the innermost first, with their samples.
-    pub callers: Vec<(String, u64)>,
+    /// The most frequent callers of copies below TCP and of those that no rule knows, the innermost first, with
+    /// their samples.
+    pub callers: Vec<((Category, String), u64)>,
 }
 
 impl Sampled {
@@ -156,6 +167,7 @@ pub struct Watcher {
 enum Instrument {
     Sampler(Sampler, Result<Option<Sampler>, String>),
     Recorder(Recorder),
+    Pages(Pages),
 }
 
 impl Watcher {
@@ -168,6 +180,8 @@ impl Watcher {
                 Instrument::Sampler(sampler, distant)
             }),
             Pass::Records => Recorder::open(sending, threads, watch.field_bytes).map(Instrument::Recorder),
+            Pass::Pages if sending => Pages::watch().map(Instrument::Pages),
+            Pass::Pages => Err("a receiver sends no payload".to_owned()),
         };
         Self { instrument, watch: watch.clone(), threads: threads.to_vec(), running: false }
     }
@@ -177,7 +191,8 @@ impl Watcher {
         let begun = match &mut self.instrument {
             Ok(Instrument::Sampler(sampler, distant)) => all(sampler, distant).try_for_each(Sampler::enable),
             Ok(Instrument::Recorder(recorder)) => recorder.enable(),
-            Err(_) => return,
+            // It looks since the workers were ready: also at what is sent before and after the window.
+            Ok(Instrument::Pages(_)) | Err(_) => return,
         };
         self.running = begun.is_ok();
         self.note("switching the events on", begun);
@@ -191,7 +206,7 @@ impl Watcher {
         let ended = match &mut self.instrument {
             Ok(Instrument::Sampler(sampler, distant)) => all(sampler, distant).try_for_each(Sampler::disable),
             Ok(Instrument::Recorder(recorder)) => recorder.disable(),
-            Err(_) => return,
+            Ok(Instrument::Pages(_)) | Err(_) => return,
         };
         self.note("switching the events off", ended);
     }
@@ -208,8 +223,9 @@ impl Watcher {
         self.end();
         match self.instrument {
             Ok(Instrument::Recorder(recorder)) => Seen::Records(recorder.collect()),
+            Ok(Instrument::Pages(pages)) => pages.collect().map_or_else(Seen::Nothing, Seen::Pages),
             Ok(Instrument::Sampler(sampler, distant)) => {
-                sampled(sampler, distant, symbols, &self.threads, &self.watch.own_cpus, end)
+                sampled(sampler, distant, symbols, &self.threads, &self.watch, end)
             }
             Err(why) => Seen::Nothing(why),
         }
@@ -244,14 +260,15 @@ fn sampled(
     distant: Result<Option<Sampler>, String>,
     symbols: &mut Symbols,
     threads: &[u32],
-    own_cpus: &[usize],
+    watch: &Watch,
     end: &End,
 ) -> Seen {
     let mut limits = sampler.limits().to_vec();
     if sampler.scope() != Scope::UserSpace {
         limits.extend(kernel_names().err());
     }
-    let mut ledger = Ledger::new(symbols, threads, own_cpus);
+    let mut ledger =
+        Ledger::new(symbols, threads, &watch.own_cpus, watch.field_bytes * FIELDS as u64 <= SMALL_MESSAGE);
     let lost = match sampler.collect(|sample| ledger.add(sample)) {
         Ok(lost) => lost,
         Err(error) => return Seen::Nothing(format!("reading the samples: {error}")),
@@ -293,7 +310,7 @@ fn sampled(
 }
 
 /// The most frequent, with their samples.
-fn most(of: BTreeMap<String, u64>) -> Vec<(String, u64)> {
+fn most<K>(of: BTreeMap<K, u64>) -> Vec<(K, u64)> {
     let mut sorted: Vec<_> = of.into_iter().collect();
     sorted.sort_by_key(|&(_, samples)| std::cmp::Reverse(samples));
     sorted.truncate(UNKNOWN_CHAINS);

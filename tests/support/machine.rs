@@ -3,17 +3,12 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{copycost, skip};
-
-/// One machine at a time in a file of tests: each takes a whole CPU, and two would only be slower.
-static ONE: Mutex<()> = Mutex::new(());
 
 /// A kernel to boot.
 pub struct Machine {
     pub kernel: PathBuf,
-    _turn: MutexGuard<'static, ()>,
 }
 
 impl Machine {
@@ -36,7 +31,7 @@ impl Machine {
             skip(test, &format!("a kernel {series} in {}: lab/kernels.sh brings it", place.display()));
             return None;
         };
-        Some(Self { kernel, _turn: ONE.lock().unwrap_or_else(PoisonError::into_inner) })
+        Some(Self { kernel })
     }
 
     /// `copycost vm` with this kernel: flags of its own, and the command; without KVM, which not every host has.

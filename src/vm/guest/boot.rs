@@ -11,7 +11,6 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::{RebootMode, reboot};
 
 use crate::link;
-use crate::vm::frame::PORT;
 use crate::vm::task::MODULES;
 
 /// What is mounted where, and whether the command needs it.
@@ -61,13 +60,13 @@ pub(super) fn load_modules() -> Result<()> {
     Ok(())
 }
 
-/// The device of the port to the host.
-pub(super) fn port() -> Result<PathBuf> {
+/// The device of a port to the host.
+pub(super) fn port(wanted: &str) -> Result<PathBuf> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let ports = std::fs::read_dir(PORTS).into_iter().flatten().flatten();
         let mut named = ports.filter(|port| {
-            std::fs::read_to_string(port.path().join("name")).is_ok_and(|name| name.trim() == PORT)
+            std::fs::read_to_string(port.path().join("name")).is_ok_and(|name| name.trim() == wanted)
         });
         if let Some(port) = named.next() {
             return Ok(Path::new("/dev").join(port.file_name()));

@@ -21,6 +21,7 @@ use crate::agent::frame::{self, CAP};
 use crate::host::policy;
 use crate::vm::frame::{News, Order, Stream};
 use crate::vm::task::{CARRIED, INPUT, Size, Task};
+use crate::witness;
 
 /// How long after the command's end its output may still come: from a process that it left behind.
 const AFTERWARDS: Duration = Duration::from_secs(2);
@@ -47,6 +48,7 @@ pub(super) fn run(task: &Task, port: &Port) -> Result<u8> {
     if cards.len() == 2 {
         command.env("COPYCOST_INTERFACES", cards.join(","));
     }
+    command.env(witness::DEVICE, boot::port(witness::question::PORT)?);
     command
         .envs(task.environment.iter().map(|(name, value)| (name, value)))
         .env("PATH", format!("{CARRIED}:/bin"))

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
-use super::frame::{self, News};
+use super::frame::{self, News, PORT};
 use super::task::{TASK, Task};
 
 /// Whether this process is the first one of a guest that `copycost vm` started.
@@ -62,7 +62,7 @@ pub(super) struct Port(Arc<Mutex<File>>);
 
 impl Port {
     fn open() -> Result<Self> {
-        let path = boot::port()?;
+        let path = boot::port(PORT)?;
         let file = File::options().read(true).write(true).open(&path);
         Ok(Self(Arc::new(Mutex::new(file.with_context(|| format!("cannot open {}", path.display()))?))))
     }

@@ -41,7 +41,7 @@ impl Findings<'_> {
                 Ok((counted, count))
             }
             Seen::Nothing(why) => Err(why.clone()),
-            Seen::Samples(_) => Err("no records were made".to_owned()),
+            Seen::Samples(_) | Seen::Pages(_) => Err("no records were made".to_owned()),
         }
     }
 

@@ -8,11 +8,13 @@
 //! does. That no rule knows of a copy proves nothing. So copies that no rule knows are a place of their own,
 //! and as long as they may be of the payload, nothing that rests on samples is confirmed.
 
+mod card;
 mod counts;
 mod presence;
 #[cfg(test)]
 mod tests;
 
+pub use self::card::Told;
 use self::presence::Presence;
 use super::watch::Seen;
 use crate::cell::{Cell, Side};
@@ -40,6 +42,8 @@ pub struct Findings<'a> {
     pub copy_ns_per_kib: Option<f64>,
     /// Why this wire must copy below TCP, a sentence each, as its interfaces tell; none where nothing does.
     pub expected: &'a [String],
+    /// What the card told, or why it told nothing; none where the wire has no card that could be asked.
+    pub card: Option<Result<Told, String>>,
 }
 
 /// The rows of `copies.csv` of one cell.
@@ -58,7 +62,8 @@ pub fn copies(findings: &Findings<'_>) -> Vec<Copies> {
     if rows.iter().any(|row| row.place == Place::Unknown && row.verdict != Verdict::Confirmed) {
         rows = rows.into_iter().map(doubted).collect();
     }
-    rows.into_iter().map(|row| findings.against_the_wire(row)).collect()
+    let rows = rows.into_iter().map(|row| findings.against_the_wire(row)).collect();
+    findings.with_the_card(rows)
 }
 
 /// Rows for a cell whose passes could not be run.

@@ -10,7 +10,7 @@ const LEAST_PRESENT: f64 = 10.0;
 /// Fewest that an absent copy must be expected to have shown: none at all then has a chance of e⁻⁷, less than
 /// one in a thousand.
 const LEAST_EXPECTED: f64 = 7.0;
-/// Callers of unknown copies that a note names.
+/// Callers of copies that a note names.
 const NAMED_CALLERS: usize = 3;
 
 /// What samples say of a copy.
@@ -97,7 +97,7 @@ fn sampled(seen: &Seen, place: Place) -> Result<&Sampled, String> {
         }
         Seen::Samples(sampled) => sampled,
         Seen::Nothing(why) => return Err(why.clone()),
-        Seen::Records(_) => return Err("no samples were taken".to_owned()),
+        Seen::Records(_) | Seen::Pages(_) => return Err("no samples were taken".to_owned()),
     };
     match sampled.limits.iter().find(|why| why.contains("kallsyms")) {
         Some(why) => Err(why.clone()),
@@ -160,18 +160,18 @@ impl Findings<'_> {
         if presence == Presence::Unclear && !look.blind.is_empty() {
             note += &format!("; {}", look.blind.join("; "));
         }
-        if place == Place::Unknown && presence != Presence::Absent {
-            note += &self.callers();
+        if presence != Presence::Absent {
+            note += &self.callers(category_of(place));
         }
         Ok((presence, note))
     }
 
-    /// Who called the unknown copies, the most frequent first.
-    fn callers(&self) -> String {
+    /// Who called the copies of a category, the most frequent first; nothing where nobody asked.
+    fn callers(&self, of: Category) -> String {
         let mut callers: Vec<(&str, u64)> = Vec::new();
         for seen in self.samples {
             let Seen::Samples(sampled) = seen else { continue };
-            for (chain, samples) in &sampled.callers {
+            for ((_, chain), samples) in sampled.callers.iter().filter(|((category, _), _)| *category == of) {
                 match callers.iter_mut().find(|(known, _)| known == chain) {
                     Some((_, sum)) => *sum += samples,
                     None => callers.push((chain, *samples)),

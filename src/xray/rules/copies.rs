@@ -5,7 +5,7 @@
 //! when it can name what an unknown copy was, and a small copy may only be waved through by the name of a
 //! caller that never copies payload.
 
-use super::{Rule, any, copying, direct, matches};
+use super::{Rule, any, copying, direct, matches, small};
 use crate::record::category::Category::{
     BelowTcpCopy, DeferredCopy, DeviceSoftirq, KernelCopy, Other, ReceiveCopy, SchedulingIdle, Syscall, TcpIp,
 };
@@ -120,7 +120,7 @@ pub(in crate::xray) const COPIES: &[Rule] = &[
     copying("tap_*", BelowTcpCopy, "macvtap"),
     copying("vhost_*", BelowTcpCopy, "a virtual machine's card, seen from its host"),
     copying("xdp_linearize_page", BelowTcpCopy, "virtio with XDP"),
-    copying("page_to_skb", BelowTcpCopy, "virtio: headers and small packets"),
+    small("page_to_skb", BelowTcpCopy, "virtio: headers and small packets"),
     copying("receive_*", BelowTcpCopy, "virtio"),
     copying("virtnet_*", BelowTcpCopy, "virtio"),
     copying("netvsc_*", BelowTcpCopy, "Hyper-V: small packets go through a send buffer"),
@@ -129,18 +129,18 @@ pub(in crate::xray) const COPIES: &[Rule] = &[
     copying("xenvif_*", BelowTcpCopy, "Xen, the host's side"),
     copying("gnttab_*", BelowTcpCopy, "Xen"),
     copying("gve_*", BelowTcpCopy, "Google's card: all that is sent, where it has page lists of its own"),
-    copying("ena_*", BelowTcpCopy, "Amazon's card: small packets received"),
-    copying("vmxnet3_*", BelowTcpCopy, "VMware's card: headers, small packets"),
-    copying("e1000_*", BelowTcpCopy, "small packets received"),
-    copying("igb_*", BelowTcpCopy, "headers and small packets received"),
-    copying("igc_*", BelowTcpCopy, "headers and small packets received"),
-    copying("ixgbe_*", BelowTcpCopy, "headers and small packets received"),
-    copying("i40e_*", BelowTcpCopy, "headers and small packets received"),
-    copying("ice_*", BelowTcpCopy, "headers and small packets received"),
-    copying("mlx4_en_*", BelowTcpCopy, "headers and small packets"),
-    copying("mlx5e_*", BelowTcpCopy, "headers and small packets"),
-    copying("bnxt_*", BelowTcpCopy, "headers and small packets received"),
-    copying("tg3_*", BelowTcpCopy, "small packets received, buffers the card cannot reach"),
+    small("ena_*", BelowTcpCopy, "Amazon's card: small packets received"),
+    small("vmxnet3_*", BelowTcpCopy, "VMware's card: headers, small packets"),
+    small("e1000_*", BelowTcpCopy, "small packets received"),
+    small("igb_*", BelowTcpCopy, "headers and small packets received"),
+    small("igc_*", BelowTcpCopy, "headers and small packets received"),
+    small("ixgbe_*", BelowTcpCopy, "headers and small packets received"),
+    small("i40e_*", BelowTcpCopy, "headers and small packets received"),
+    small("ice_*", BelowTcpCopy, "headers and small packets received"),
+    small("mlx4_en_*", BelowTcpCopy, "headers and small packets"),
+    small("mlx5e_*", BelowTcpCopy, "headers and small packets"),
+    small("bnxt_*", BelowTcpCopy, "headers and small packets received"),
+    small("tg3_*", BelowTcpCopy, "small packets received"),
     copying("rtl8169_*", BelowTcpCopy, "all that is received"),
     copying("rtl_*", BelowTcpCopy, "all that is received"),
     copying("r8152_*", BelowTcpCopy, "a card on USB: all that is sent and received"),

@@ -28,6 +28,9 @@ pub enum Place {
     Copying,
     /// In a copying leaf's own caller alone.
     Direct,
+    /// As `Copying`, where the caller copies headers and packets of at most 256 bytes and leaves larger ones
+    /// where they are: payload only when messages are that small.
+    Small,
 }
 
 /// One rule.
@@ -57,6 +60,10 @@ const fn copying(pattern: &'static str, category: Category, why: &'static str) -
 
 const fn direct(pattern: &'static str, category: Category, why: &'static str) -> Rule {
     Rule { pattern, category, place: Place::Direct, why }
+}
+
+const fn small(pattern: &'static str, category: Category, why: &'static str) -> Rule {
+    Rule { pattern, category, place: Place::Small, why }
 }
 
 /// Whether a pattern knows a function of this name.

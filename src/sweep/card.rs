@@ -1,0 +1,70 @@
+//! The pass in which the card is asked: what it read for one trial, held against the pages of the sender.
+//!
+//! From before the first byte to after the last one, so that what was sent is known exactly: the bytes from
+//! connection to EOF, which both ends counted alike.
+
+use super::passes::{RECORDED, reason, windowed};
+use crate::cell::{Cell, Wire};
+use crate::grid::TrialOptions;
+use crate::lab::{Lab, Trouble};
+use crate::record::Trial;
+use crate::witness::{Frames, Witness};
+use crate::xray::findings::Told;
+use crate::xray::watch::{Pass, Seen};
+
+/// The machine's cards, where what they read can be known.
+pub(super) struct Card(Option<Result<Witness, String>>);
+
+impl Card {
+    pub(super) fn of_this_machine() -> Self {
+        Self(Witness::of_this_machine())
+    }
+
+    /// Runs the pass; none where the cell's wire is no emulated card.
+    ///
+    /// # Errors
+    /// When an agent is gone. Everything else is a reason why nothing was told.
+    pub(super) fn ask(
+        &mut self,
+        lab: &mut Lab,
+        cell: &Cell,
+        options: &TrialOptions,
+    ) -> Result<Option<Result<Told, String>>, Trouble> {
+        let Some(witness) = self.0.as_mut().filter(|_| cell.wire == Wire::Nic) else { return Ok(None) };
+        let begun = witness.as_mut().map_err(|why| why.clone()).and_then(|witness| {
+            witness.begin()?;
+            Ok(witness)
+        });
+        let witness = match begun {
+            Ok(witness) => witness,
+            Err(why) => return Ok(Some(Err(why))),
+        };
+        let examined = lab.examine(cell, &windowed(options, RECORDED), Pass::Pages);
+        let (frames, measured) = match examined {
+            Ok(examined) => (frames(examined.sender), Ok(examined.measured)),
+            Err(trouble) => (Err(String::new()), Err(trouble)),
+        };
+        // Asked in any case: it switches the trace off.
+        let told = witness.end(frames.clone().unwrap_or_default());
+        let measured = match measured {
+            Ok(measured) => measured,
+            Err(Trouble::Trial(failure)) => return Ok(Some(Err(reason(&failure)))),
+            Err(lost) => return Err(lost),
+        };
+        let mut row = Trial::new("x-ray", cell, 1, 1, 1, String::new());
+        drop(measured.fill(&mut row));
+        let told = frames.and(told).and_then(|testimony| {
+            let sent = row.total_bytes.filter(|&bytes| bytes > 0).ok_or("nothing was sent")?;
+            Ok(Told { testimony, sent, retransmits: row.retransmits })
+        });
+        Ok(Some(told))
+    }
+}
+
+fn frames(seen: Option<Seen>) -> Result<Frames, String> {
+    match seen {
+        Some(Seen::Pages(frames)) => Ok(frames),
+        Some(Seen::Nothing(why)) => Err(why),
+        _ => Err("the sender's agent did not say where its pages are".to_owned()),
+    }
+}
