@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use copycost::compare::{CompareArgs, Comparison, Format, Group, Judgement, Measure};
 use copycost::record::Status;
+use copycost::record::manifest::Vm;
 use copycost::simulate::{Noise, Simulation};
+use copycost::tables::Run;
 
 fn seeded(seed: u64) -> Simulation {
     Simulation { repetitions: 10, seed, ..Simulation::default() }
@@ -180,4 +182,63 @@ fn without_noise_the_ratio_is_the_planted_one() {
         assert!((cell.ratio.value.unwrap() * 1.1 - 1.0).abs() < 0.02, "{cell:?}");
         assert_eq!(cell.judgement, Judgement::Worse);
     }
+}
+
+/// A run under the instruction clock, on this kernel, whose cells all took this many times as long.
+fn counted(kernel: &str, factor: f64) -> Run {
+    let mut run = Simulation { noise: Noise::NONE, ..seeded(1) }.run();
+    run.manifest.vm = Some(Vm { clock: "instructions".into(), accel: "tcg".into(), ..Vm::default() });
+    run.manifest.sender.host.kernel = kernel.into();
+    for trial in &mut run.trials {
+        trial.throughput_gbps = trial.throughput_gbps.map(|gbps| gbps / factor);
+    }
+    run
+}
+
+#[test]
+fn counted_instructions_differ_beyond_a_thousandth_and_are_alike_within_it() {
+    let compare = |factor| {
+        Comparison::of(&counted("6.12", 1.0), &counted("6.12", factor), Measure::THROUGHPUT, Some(0.001))
+    };
+    let alike = compare(1.000_5);
+    assert_eq!(alike.count(Judgement::Indistinct), alike.cells.len());
+    assert_eq!((alike.regressions(), &alike.unlike), (Vec::new(), &Vec::new()));
+    let worse = compare(1.003);
+    assert_eq!(worse.count(Judgement::Worse), worse.cells.len());
+    assert!(worse.cells.iter().all(|cell| cell.beyond_limit));
+    assert_eq!(compare(0.997).count(Judgement::Better), worse.cells.len());
+}
+
+#[test]
+fn one_counted_trial_is_enough_and_another_kernel_is_named() {
+    let one = |kernel| {
+        let mut run = counted(kernel, 1.0);
+        run.trials.retain(|trial| trial.rep == 1);
+        run
+    };
+    let found = Comparison::of(&one("6.1"), &one("6.12"), Measure::THROUGHPUT, None);
+    assert_eq!(found.count(Judgement::Indistinct), found.cells.len());
+    assert!(found.unlike[0].contains("kernels differ (6.1 and 6.12)"), "{:?}", found.unlike);
+}
+
+#[test]
+fn instructions_and_time_are_not_held_against_each_other() {
+    let parent = tempfile::tempdir().unwrap();
+    let time = Simulation { name: "time".into(), ..seeded(1) }.write(parent.path()).unwrap();
+    let counts = Simulation { name: "counts".into(), ..seeded(1) }.write(parent.path()).unwrap();
+    counted("6.12", 1.0).manifest.write(&counts.join("manifest.json")).unwrap();
+    let args = |max_regression| CompareArgs {
+        base: time.clone(),
+        new: counts.clone(),
+        max_regression,
+        measure: Measure::THROUGHPUT,
+        format: Format::Table,
+    };
+    let refused = args(Some(0.05)).run(&mut Vec::new()).unwrap_err().to_string();
+    assert!(refused.contains("same clock"), "{refused}");
+    let mut printed = Vec::new();
+    assert!(args(None).run(&mut printed).unwrap(), "nothing is judged");
+    let printed = String::from_utf8(printed).unwrap();
+    assert!(printed.contains("say nothing of each other") && printed.contains("not comparable"), "{printed}");
+    assert!(!printed.contains("cells judged"), "{printed}");
 }

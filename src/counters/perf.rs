@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use perf_event::{Counter, Group};
 
-use super::events::Event;
+use super::events::{Event, probe};
 use crate::record::End;
 
 const GROUPS: [&[Event]; 2] = [
@@ -61,6 +61,11 @@ impl PerfSet {
     pub fn open() -> Self {
         let mut groups = Vec::new();
         for events in GROUPS {
+            // A group begins with an event that counts nothing and always opens: once it has, the kernel visits the
+            // thread's events at each of its context switches, even after they are closed.
+            if events.iter().all(|&event| probe(event).is_err()) {
+                continue;
+            }
             let Ok(mut group) = Group::new() else { continue };
             let counters: Vec<_> =
                 events.iter().filter_map(|&event| Some((event, group.add(&event.builder()).ok()?))).collect();
