@@ -118,7 +118,7 @@ fn over_veth_copies_into_the_kernel_are_counted(series: &str, test: &str) {
 fn direct(card: &Copies) -> f64 {
     assert_eq!(card.evidence, Evidence::Witnessed, "{card:?}");
     let (copied, sent) = (card.copied_bytes.unwrap(), card.call_bytes.unwrap());
-    assert!(sent > 1 << 20, "{card:?}");
+    assert!(sent >= 128 << 10, "{card:?}");
     1.0 - copied as f64 / sent as f64
 }
 
