@@ -2,44 +2,20 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use copycost::compare::{Comparison, Judgement, Measure, SAME};
 use copycost::record::Status;
 use copycost::tables::{Instructions, Run, samples};
-use support::{Scratch, copycost, process, skip};
+use support::machine::Machine;
+use support::{Scratch, process};
 
-/// The kernel that the tests' machines run: a directory that a package was unpacked to.
-fn kernel() -> Result<PathBuf, String> {
-    let there = std::env::var_os("COPYCOST_TEST_KERNELS").map(PathBuf::from);
-    let kernels = there.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/kernels"));
-    let entries = std::fs::read_dir(&kernels).into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = entries
-        .filter(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            name.contains("6.12") && !name.contains("cloud") && entry.path().is_dir()
-        })
-        .map(|entry| entry.path())
-        .collect();
-    found.sort();
-    found.into_iter().next().ok_or_else(|| format!("no kernel 6.12 is unpacked in {}", kernels.display()))
-}
-
-/// What a test needs; without it the test is skipped.
-fn needed(test: &str) -> Option<PathBuf> {
-    let qemu = Command::new("qemu-system-x86_64").arg("--version").output();
-    let found = qemu.map_err(|error| format!("qemu-system-x86_64: {error}")).and_then(|_| kernel());
-    found.map_err(|missing| skip(test, &missing)).ok()
-}
+const SERIES: &str = "6.12";
 
 /// Sweeps a grid in a machine of its own.
-fn sweep(kernel: &Path, grid: &str) -> Run {
+fn sweep(machine: &Machine, grid: &str) -> Run {
     let scratch = Scratch::new();
     scratch.file("grid.yaml", grid);
-    let kernel = kernel.to_str().expect("a path in UTF-8");
-    let mut command = copycost(["vm", "--clock", "instructions", "--kernel", kernel, "--"]);
-    command.args(["sweep", "grid.yaml", "--no-report", "--results", "results"]);
+    let words = ["sweep", "grid.yaml", "--no-report", "--results", "results"];
+    let mut command = machine.run(["--clock", "instructions"], words);
     command.current_dir(scratch.path(""));
     let ended = process::run(command);
     assert_eq!(ended.code(), Some(0), "{}\n{}", ended.stdout, ended.stderr);
@@ -57,11 +33,13 @@ fn sweep(kernel: &Path, grid: &str) -> Run {
 
 #[test]
 fn two_machines_count_the_same_instructions() {
-    let Some(kernel) = needed("two_machines_count_the_same_instructions") else { return };
+    let Some(machine) = Machine::with_kernel(SERIES, "two_machines_count_the_same_instructions") else {
+        return;
+    };
     let grid = "name: twice\npaths: [plain-send, one-copy]\nmessage_sizes: [64, 16KiB]\nthreads: [1]\n\
                 messages: 500\nwarmup: 10ms\nrepetitions: 3\n\
                 socket: {nodelay: true, send_buffer: 512KiB, receive_buffer: 512KiB}\n";
-    let (one, other) = (sweep(&kernel, grid), sweep(&kernel, grid));
+    let (one, other) = (sweep(&machine, grid), sweep(&machine, grid));
     assert_eq!(one.manifest.seed, other.manifest.seed, "the order of trials is held still too");
     for measure in [Measure::THROUGHPUT, Measure::named("mean_recv_us").unwrap()] {
         let found = Comparison::of(&one, &other, measure, Some(SAME));
@@ -74,9 +52,9 @@ fn two_machines_count_the_same_instructions() {
 #[test]
 fn a_planted_copy_is_as_many_instructions_a_byte_whatever_its_size_and_number() {
     let test = "a_planted_copy_is_as_many_instructions_a_byte_whatever_its_size_and_number";
-    let Some(kernel) = needed(test) else { return };
+    let Some(machine) = Machine::with_kernel(SERIES, test) else { return };
     let run = sweep(
-        &kernel,
+        &machine,
         "name: planted\npaths: [plain-send, planted-1, planted-2, planted-4]\nmessage_sizes: [16KiB, 64KiB]\n\
          threads: [1]\nmessages: 300\nwarmup: 10ms\nrepetitions: 1\n\
          socket: {nodelay: true, send_buffer: 512KiB, receive_buffer: 512KiB}\n",

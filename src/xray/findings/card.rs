@@ -59,7 +59,8 @@ impl Findings<'_> {
                 let (copied_bytes, call_bytes) = (Some(told.elsewhere()), Some(told.sent));
                 let row = Copies { copied_bytes, call_bytes, ..row };
                 let row = row.found(Some(share), Evidence::Witnessed, told.note());
-                rows = rows.into_iter().map(|other| settled(other, &row)).collect();
+                let nothing_beside = self.expected.is_empty();
+                rows = rows.into_iter().map(|other| settled(other, &row, nothing_beside)).collect();
                 held_against(row, &rows)
             }
             Err(why) => Copies { note: why.clone(), ..row },
@@ -74,10 +75,14 @@ fn is_on_the_way(row: &Copies) -> bool {
     matches!(row.place, Place::Kernel | Place::Deferred | Place::BelowTcp)
 }
 
-/// A row of copies on the way to the card that could not be told: the card saw that there are none.
-fn settled(row: Copies, card: &Copies) -> Copies {
-    // Below TCP there are copies beside the way too, for taps and in the receiver's own.
-    let is_within = matches!(row.place, Place::Kernel | Place::Deferred);
+/// A row of copies on the way to the card that could not be told: the card saw that there are none. Below TCP
+/// there may be copies beside the way too, unless the interfaces say that nothing takes any.
+fn settled(row: Copies, card: &Copies, nothing_beside: bool) -> Copies {
+    let is_within = match row.place {
+        Place::Kernel | Place::Deferred => true,
+        Place::BelowTcp => nothing_beside,
+        _ => false,
+    };
     let share = card.copied_per_byte.filter(|&share| share <= TOLERANCE);
     match share {
         Some(_) if is_within && row.verdict == Verdict::NotMeasurable && row.promised == Some(0.0) => {

@@ -384,3 +384,14 @@ fn the_card_settles_what_nothing_else_could_tell() {
     assert_eq!(row(&rows, Place::Kernel).evidence, Evidence::Witnessed);
     assert_eq!(row(&rows, Place::BelowTcp).verdict, Verdict::NotMeasurable, "a tap is not on the card's way");
 }
+
+#[test]
+fn what_samples_cannot_tell_below_tcp_the_card_does_where_nothing_copies_beside_its_way() {
+    let few = samples(&[(Category::TcpIp, 20)]);
+    let recorded = records(&[(Place::User, Ok(0)), (Place::Kernel, Ok(0)), (Place::Receive, Ok(1000))]);
+    let rows = judge_card("splice", &few, &recorded, Ok(1000));
+    let below = row(&rows, Place::BelowTcp);
+    assert_eq!((below.evidence, below.verdict), (Evidence::Witnessed, Verdict::Confirmed), "{below:?}");
+    let copied = judge_card("splice", &few, &recorded, Ok(0));
+    assert_ne!(row(&copied, Place::BelowTcp).verdict, Verdict::Confirmed, "the card read copies");
+}
