@@ -35,10 +35,14 @@ enum Mark {
     Splicing,
     /// A device whose far end is a program or a virtual machine: it copies by the functions of sockets.
     Tunnel,
+    /// What lies in an skb's pages is pulled to its front.
+    Pull,
+    /// A function that has no more than headers pulled.
+    PullsHeaders,
 }
 
 /// Frames that mark a chain, whatever its category.
-const MARKS: [(&[&str], Mark); 6] = [
+const MARKS: [(&[&str], Mark); 8] = [
     (&["run_ksoftirqd", "napi_threaded_poll", "napi_threaded_poll_loop"], Mark::Daemon),
     (&["net_rx_action", "net_tx_action"], Mark::Network),
     (&["handle_softirqs", "__do_softirq", "irq_exit_rcu", "__irq_exit_rcu", "el1h_64_irq"], Mark::Interrupt),
@@ -47,6 +51,12 @@ const MARKS: [(&[&str], Mark); 6] = [
     (
         &["tun_get_user", "tun_do_read", "tap_get_user", "tap_do_read", "vhost_worker", "vhost_task_fn"],
         Mark::Tunnel,
+    ),
+    (&["__pskb_pull_tail"], Mark::Pull),
+    // e1000_xmit_frame pulls four bytes, past a fault of the card.
+    (
+        &["e1000_xmit_frame", "tcp_v4_rcv", "tcp_v6_rcv", "ip_rcv_core", "ip6_rcv_core", "inet_gro_receive"],
+        Mark::PullsHeaders,
     ),
 ];
 
@@ -111,16 +121,25 @@ impl Chain<'_> {
     /// What a copying leaf copies. Its work began where the softirq or the interrupt did: frames further
     /// out were only interrupted, and say nothing of it.
     fn copy(&self) -> Category {
-        let own = |frame: &&Frame| !matches!(frame.mark, Some(Mark::Network | Mark::Interrupt));
-        let frames = self.kernel.iter().take_while(own).enumerate();
-        let mut copies = frames
+        let interrupts = |frame: &Frame| matches!(frame.mark, Some(Mark::Network | Mark::Interrupt));
+        let end = self.kernel.iter().position(interrupts).unwrap_or(self.kernel.len());
+        let own = &self.kernel[..end];
+        let mut copies = own
+            .iter()
+            .enumerate()
             .filter_map(|(depth, frame)| frame.as_copy.map(|copy| (depth, copy)))
             .filter(|(depth, (_, place))| *place != Place::Direct || *depth == 1)
             .map(|(_, (category, place))| match place {
                 Place::Small if !self.small_packets => Category::DeviceSoftirq,
                 _ => category,
             });
+        let headers = [Some(Mark::Pull), Some(Mark::PullsHeaders)];
         match copies.next() {
+            Some(Category::BelowTcpCopy)
+                if own.windows(2).any(|pair| [pair[0].mark, pair[1].mark] == headers) =>
+            {
+                Category::DeviceSoftirq
+            }
             // A deferred copy moves the headers too, by a function that others call below TCP.
             Some(Category::BelowTcpCopy) if copies.any(|outer| outer == Category::DeferredCopy) => {
                 Category::DeferredCopy
@@ -306,6 +325,13 @@ mod tests {
         assert_eq!(category(page), Category::Splice);
         let headers = "net_rx_action;__netif_receive_skb_core;skb_copy_ubufs;pskb_expand_head;__pi_memcpy";
         assert_eq!(category(headers), Category::DeferredCopy);
+        // Headers that are pulled to the front are no payload, a packet that is made linear is.
+        let pulled = "dev_hard_start_xmit;e1000_xmit_frame;__pskb_pull_tail;skb_copy_bits;memcpy";
+        assert_eq!(category(pulled), Category::DeviceSoftirq);
+        let linear = "__dev_queue_xmit;validate_xmit_skb;__pskb_pull_tail;skb_copy_bits;memcpy";
+        assert_eq!(category(linear), Category::BelowTcpCopy);
+        let bounced = "dev_hard_start_xmit;e1000_xmit_frame;dma_map_page_attrs;swiotlb_bounce;memcpy";
+        assert_eq!(category(bounced), Category::BelowTcpCopy);
         // The caller of an arm64 routine has no frame of its own.
         assert_eq!(category("tcp_sendmsg;tcp_sendmsg_locked;__arch_copy_from_user"), Category::KernelCopy);
         let deeper = "tcp_sendmsg_locked;tcp_write_xmit;a_function_of_a_later_kernel;__pi_memcpy";

@@ -10,6 +10,7 @@
 //! Each has one function, whose name depends on the kernel, and all that the kernel has must be watched. A way
 //! that a later kernel may add is not counted, but sampled: counts that samples contradict are no proof.
 
+use std::io::{self, BufRead, BufReader};
 use std::sync::OnceLock;
 
 use perf_event::Builder;
@@ -93,22 +94,33 @@ pub(super) fn refused(kind: &str, error: &std::io::Error) -> String {
 fn addresses() -> Result<&'static [(String, u64)], String> {
     static FOUND: OnceLock<Result<Vec<(String, u64)>, String>> = OnceLock::new();
     let found = FOUND.get_or_init(|| {
-        let table = std::fs::read_to_string(KALLSYMS).map_err(|error| format!("{KALLSYMS}: {error}"))?;
         let routes = Place::EXAMINED.into_iter().filter_map(routes).flat_map(|(routes, _)| routes);
-        Ok(addresses_in(&table, &routes.copied().flatten().copied().collect::<Vec<_>>()))
+        let names: Vec<&str> = routes.copied().flatten().copied().collect();
+        let table = std::fs::File::open(KALLSYMS);
+        table
+            .and_then(|table| addresses_in(BufReader::new(table), &names))
+            .map_err(|error| format!("{KALLSYMS}: {error}"))
     });
     found.as_deref().map_err(Clone::clone)
 }
 
-fn addresses_in(table: &str, names: &[&str]) -> Vec<(String, u64)> {
-    let function = |line: &str| {
-        // `ffffffff81b6a3e0 T _copy_from_iter`; a module's function has the module's name behind its own.
-        let (address, rest) = line.split_once(' ')?;
-        let name = rest.strip_prefix("T ").or_else(|| rest.strip_prefix("t "))?;
-        let known = names.contains(&name);
-        known.then(|| (name.to_owned(), u64::from_str_radix(address, 16).unwrap_or_default()))
-    };
-    table.lines().filter_map(function).collect()
+/// The table is in the order of addresses, and costs the kernel time for each line: it is read to the end of the
+/// kernel's own code.
+fn addresses_in(table: impl BufRead, names: &[&str]) -> io::Result<Vec<(String, u64)>> {
+    let mut found = Vec::new();
+    for line in table.lines() {
+        let line = line?;
+        // `ffffffff81b6a3e0 T _copy_from_iter`
+        let mut words = line.splitn(3, ' ');
+        match (words.next(), words.next(), words.next()) {
+            (_, _, Some("_etext")) => break,
+            (Some(address), Some("t" | "T"), Some(name)) if names.contains(&name) => {
+                found.push((name.to_owned(), u64::from_str_radix(address, 16).unwrap_or_default()));
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -117,8 +129,9 @@ mod tests {
 
     #[test]
     fn the_kernels_functions_are_found_and_strangers_are_not() {
-        let table = "ffffffff81b6a3e0 T skb_copy_bits\n0000000000000000 t other\nffffffffc0a0 t skb_copy_bits\t[module]\n";
-        let found = addresses_in(table, &["skb_copy_bits", "no_such_function"]);
+        let table = "ffffffff81b6a3e0 T skb_copy_bits\n0000000000000000 t other\nffffffff82000000 T _etext\n\
+                     ffffffffc0a00000 t skb_copy_bits\t[module]\n";
+        let found = addresses_in(table.as_bytes(), &["skb_copy_bits", "no_such_function"]).unwrap();
         assert_eq!(found, [("skb_copy_bits".to_owned(), 0xffff_ffff_81b6_a3e0)]);
         assert!(addresses().unwrap().iter().any(|(name, _)| name == "skb_copy_bits"), "a kernel with TCP");
     }
