@@ -7,6 +7,7 @@ use super::{Findings, TOLERANCE};
 use crate::path;
 use crate::record::copies::{Copies, Evidence, Place, Verdict};
 use crate::witness::Testimony;
+use crate::xray::watch::Seen;
 
 /// What the card told of one trial, and what that trial sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,8 @@ impl Findings<'_> {
                 let (copied_bytes, call_bytes) = (Some(told.elsewhere()), Some(told.sent));
                 let row = Copies { copied_bytes, call_bytes, ..row };
                 let row = row.found(Some(share), Evidence::Witnessed, told.note());
-                let nothing_beside = self.expected.is_empty();
+                let is_sampled = self.samples.iter().all(|seen| matches!(seen, Seen::Samples(_)));
+                let nothing_beside = self.expected.is_empty() && is_sampled;
                 rows = rows.into_iter().map(|other| settled(other, &row, nothing_beside)).collect();
                 held_against(row, &rows)
             }

@@ -387,7 +387,7 @@ fn the_card_settles_what_nothing_else_could_tell() {
 
 #[test]
 fn what_samples_cannot_tell_below_tcp_the_card_does_where_nothing_copies_beside_its_way() {
-    let few = samples(&[(Category::TcpIp, 20)]);
+    let few = samples(&[(Category::TcpIp, 1)]);
     let recorded = records(&[(Place::User, Ok(0)), (Place::Kernel, Ok(0)), (Place::Receive, Ok(1000))]);
     let rows = judge_card("splice", &few, &recorded, Ok(1000));
     let below = row(&rows, Place::BelowTcp);
