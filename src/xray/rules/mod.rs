@@ -13,6 +13,7 @@
 
 pub(super) mod copies;
 pub(super) mod kernel;
+pub(super) mod marks;
 pub(super) mod user;
 
 use crate::record::category::Category;
