@@ -8,6 +8,8 @@
 # Needs QEMU, a C compiler with a static C library, and busybox-static, which is the guest's shell. Sizes and the
 # window, in milliseconds of the guest (a million instructions each), may be set:
 #   SIZES="64 1024" WINDOW_MS=50 bench/instructions.sh --kernel linux-image-6.12.deb plain-send
+#
+# With COPYCOST_EVENTS=1 the C loop counts software events of perf on both ends: the price of counting.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -3,9 +3,12 @@
 //
 //   minimal recv PORT CPU WARMUP_MS WINDOW_MS            listens, prints Gb/s of its window
 //   minimal send ADDR PORT CPU PATH SIZE                 connects and sends until the receiver closes
+//
+// With COPYCOST_EVENTS=1 in the environment each end counts four software events of perf: what that costs.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/perf_event.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,7 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -50,6 +55,21 @@ static void pin(int cpu, int steps) {
     if (sched_getparam(0, &rank)) die("sched_getparam");
     rank.sched_priority -= steps;
     if (sched_setscheduler(0, SCHED_FIFO, &rank)) die("sched_setscheduler");
+}
+
+static void count_events(void) {
+    static const int events[] = {PERF_COUNT_SW_DUMMY, PERF_COUNT_SW_CONTEXT_SWITCHES, PERF_COUNT_SW_CPU_MIGRATIONS,
+                                 PERF_COUNT_SW_PAGE_FAULTS, PERF_COUNT_SW_TASK_CLOCK};
+    int leader = -1;
+    if (!getenv("COPYCOST_EVENTS")) return;
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
+        struct perf_event_attr event = {
+            .type = PERF_TYPE_SOFTWARE, .size = sizeof event, .config = events[i], .disabled = leader < 0};
+        int fd = syscall(SYS_perf_event_open, &event, 0, -1, leader, 0);
+        if (fd < 0) die("perf_event_open");
+        if (leader < 0) leader = fd;
+    }
+    if (ioctl(leader, PERF_EVENT_IOC_ENABLE, PERF_IOC_FLAG_GROUP)) die("PERF_EVENT_IOC_ENABLE");
 }
 
 static int tcp(void) {
@@ -95,6 +115,7 @@ static void receiver(char **arg) {
     int fd = accept(listener, NULL, NULL);
     if (fd < 0) die("accept");
     char *buffer = filled(READ);
+    count_events();
     signal(SIGALRM, next_phase);
     alarm_in(atol(arg[2]));
     receive_while(fd, buffer, 0);
@@ -130,6 +151,7 @@ static void sender(char **arg) {
     }
     int fd = tcp();
     if (connect(fd, (struct sockaddr *)&address, sizeof address)) die("connect");
+    count_events();
     if (!strcmp(path, "plain-send")) {
         while (!atomic_load_explicit(&phase, memory_order_relaxed)) send_all(fd, staging, size);
     } else if (!strcmp(path, "two-copy")) {
