@@ -13,7 +13,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-[ "${1:-}" = --kernel ] && [ $# -ge 2 ] || { sed -n '6p' "$0" >&2; exit 2; }
+if [ "${1:-}" != --kernel ] || [ $# -lt 2 ]; then
+    sed -n '6p' "$0" >&2
+    exit 2
+fi
 kernel=$2
 shift 2
 paths=${*:-plain-send two-copy one-copy}
