@@ -22,6 +22,14 @@ pub enum Wire {
     Nic,
 }
 
+impl Wire {
+    /// Whether its interfaces count what passes as it passes. A card's driver may read the card's counters now and then.
+    #[must_use]
+    pub fn counts_at_once(self) -> bool {
+        self != Self::Nic
+    }
+}
+
 /// Whether the bytes of a message change between two sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -7,11 +7,12 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cell::{Payload, Wire};
-use crate::compare::CompareArgs;
+use crate::compare::{CompareArgs, Measure};
 use crate::doctor::DoctorArgs;
 use crate::grid::{self, LabKind};
 use crate::link::LinkArgs;
 use crate::report::ReportArgs;
+use crate::units;
 use crate::validate::ValidateArgs;
 use crate::vm::VmArgs;
 
@@ -20,7 +21,8 @@ use crate::vm::VmArgs;
 #[command(name = "copycost", version, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 all is well; 1 it could not do the work; 2 the command line or the grid is \
-    wrong; 3 `compare` found a regression or `validate` a violation; 4 the sweep finished with failed trials."
+    wrong; 3 `compare` or `sweep --against` found a regression, or `validate` a violation; 4 the sweep finished \
+    with failed trials, or nothing could run; 130 interrupted."
 )]
 pub struct Cli {
     /// What to do.
@@ -110,6 +112,17 @@ pub struct SweepArgs {
     /// Go on with a run that was killed or interrupted
     #[arg(long, value_name = "RUN")]
     pub resume: Option<PathBuf>,
+    /// Hold this program against another in the same blocks, trial by trial: a copycost binary, the one that made a
+    /// run (whose grid and seed are run where no GRID is given), or one that is built from a git revision here. Both
+    /// sides run every repetition; `control` and `xray` of the grid are left out
+    #[arg(long, value_name = "BINARY|RUN|REVISION", conflicts_with_all = ["resume", "reproduce", "sender"])]
+    pub against: Option<String>,
+    /// With --against: exit with 3 when the interval of a cell or a path lies wholly beyond this, such as 5%
+    #[arg(long, value_name = "PERCENT", requires = "against", value_parser = units::parse_percent)]
+    pub max_regression: Option<f64>,
+    /// With --against: figure to judge by, as `compare` has it [default: throughput_gbps]
+    #[arg(long, value_name = "COLUMN", requires = "against", value_parser = Measure::named)]
+    pub measure: Option<Measure>,
     /// Seed of the order of trials, instead of the grid's
     #[arg(long, conflicts_with = "resume")]
     pub seed: Option<u64>,

@@ -15,6 +15,8 @@ pub enum Exit {
     Found = 3,
     /// The sweep finished with failed trials.
     FailedTrials = 4,
+    /// A signal came.
+    Interrupted = 130,
 }
 
 /// An error that is the user's to mend in the command line or the grid: exit code 2.

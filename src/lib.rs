@@ -8,6 +8,7 @@
 //! - [`lab`]: where the two agents live, and how the coordinator takes them through a trial.
 //! - [`agent`]: one end: control frames, states, worker threads.
 //! - [`path`], [`receive`], [`counters`]: what the workers do, and what is counted beside it.
+//! - [`against`]: two programs against each other in the same blocks.
 //! - [`report`]: figures, the page and the Markdown, from a run's files alone.
 //! - [`grid`], [`record`]: the file that goes in, and the files that come out.
 //! - [`tables`], [`compare`], [`validate`], [`stats`]: what a run's files say, whether two runs differ, whether a
@@ -15,6 +16,7 @@
 //! - [`link`], [`host`], [`doctor`]: network namespaces and their veth pair; what the machine is, and can do.
 //! - [`message`], [`pattern`], [`socket`], [`cell`], [`units`], [`failure`], [`exit`], [`output`]: the nouns.
 
+pub mod against;
 pub mod agent;
 pub mod buffer;
 pub mod cell;

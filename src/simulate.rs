@@ -70,6 +70,8 @@ pub struct Simulation {
     pub failing: f64,
     /// A path whose cells run twice in every block, as a control.
     pub control: Option<String>,
+    /// Share of the window that a receiver's worker is on its CPU, where a sender's is on 90 %.
+    pub receiver_busy: f64,
 }
 
 impl Default for Simulation {
@@ -97,6 +99,7 @@ impl Default for Simulation {
             unsupported: Vec::new(),
             failing: 0.0,
             control: None,
+            receiver_busy: 0.7,
         }
     }
 }
@@ -238,8 +241,11 @@ impl Simulation {
         }
         let receiver = End {
             user_s: Some(self.window_s * 0.05),
-            system_s: Some(self.window_s * 0.8),
-            task_clock_s: Some(self.window_s * 0.85),
+            system_s: Some(self.window_s * (self.receiver_busy - 0.05)),
+            task_clock_s: Some(self.window_s * self.receiver_busy),
+            // It sleeps when nothing is there.
+            voluntary_switches: Some((self.window_s * 20_000.0 * (1.0 - self.receiver_busy)) as u64),
+            context_switches: Some((self.window_s * 20_000.0 * (1.0 - self.receiver_busy)) as u64),
             calls: Some(bytes.div_ceil(128 << 10)),
             ..sender.clone()
         };
@@ -267,6 +273,8 @@ impl Simulation {
             total_bytes: Some(bytes + bytes / 5),
             sender_cpu: None,
             receiver_cpu: None,
+            window_s: Some(self.window_s),
+            bytes: Some(bytes),
         }
     }
 }

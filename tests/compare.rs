@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use copycost::compare::{CompareArgs, Comparison, Format, Group, Judgement, Measure};
-use copycost::record::Status;
+use copycost::compare::{CompareArgs, Comparison, Format, Gate, Group, Judgement, Measure};
 use copycost::record::manifest::Vm;
+use copycost::record::{Disturbance, Disturbances, Status};
 use copycost::simulate::{Noise, Simulation};
 use copycost::tables::Run;
 
@@ -205,7 +205,7 @@ fn counted_instructions_differ_beyond_a_thousandth_and_are_alike_within_it() {
     assert_eq!((alike.regressions(), &alike.unlike), (Vec::new(), &Vec::new()));
     let worse = compare(1.003);
     assert_eq!(worse.count(Judgement::Worse), worse.cells.len());
-    assert!(worse.cells.iter().all(|cell| cell.beyond_limit));
+    assert!(worse.cells.iter().all(|cell| cell.gate == Gate::Beyond));
     assert_eq!(compare(0.997).count(Judgement::Better), worse.cells.len());
 }
 
@@ -241,4 +241,52 @@ fn instructions_and_time_are_not_held_against_each_other() {
     let printed = String::from_utf8(printed).unwrap();
     assert!(printed.contains("say nothing of each other") && printed.contains("not comparable"), "{printed}");
     assert!(!printed.contains("cells judged"), "{printed}");
+}
+
+#[test]
+fn a_busy_neighbour_is_no_regression() {
+    let base = seeded(1).run();
+    let slow = |disturbed: usize| {
+        let mut run = slowed(seeded(2), "one-copy", 1.6).run();
+        for trial in run.trials.iter_mut().filter(|trial| trial.rep as usize <= disturbed) {
+            trial.disturbed = Disturbances(vec![Disturbance::ForeignLoad]);
+        }
+        Comparison::of(&base, &run, Measure::THROUGHPUT, Some(0.05))
+    };
+    let quiet = slow(0);
+    assert!(!quiet.regressions().is_empty());
+    let half = slow(5);
+    assert_eq!(half.regressions(), quiet.regressions(), "five undisturbed trials are enough");
+    let busy = slow(6);
+    assert_eq!(busy.regressions(), Vec::<String>::new());
+    assert!(busy.cells.iter().all(|cell| cell.gate == Gate::Disturbed), "four are not");
+    assert_eq!(busy.count(Judgement::Worse), quiet.count(Judgement::Worse), "what was measured is shown");
+}
+
+#[test]
+fn a_gate_that_could_judge_nothing_is_an_error() {
+    let parent = tempfile::tempdir().unwrap();
+    let base = Simulation { name: "base".into(), ..seeded(1) }.write(parent.path()).unwrap();
+    let new = Simulation { name: "new".into(), ..seeded(2) }.write(parent.path()).unwrap();
+    let path = new.join("trials.csv");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.lines().next().unwrap().ends_with(",disturbed"));
+    let busy: Vec<String> = text
+        .lines()
+        .enumerate()
+        .map(|(line, text)| if line == 0 { text.to_owned() } else { format!("{text}foreign-load") })
+        .collect();
+    std::fs::write(&path, busy.join("\n") + "\n").unwrap();
+    let args = |max_regression| CompareArgs {
+        base: base.clone(),
+        new: new.clone(),
+        max_regression,
+        measure: Measure::THROUGHPUT,
+        format: Format::Table,
+    };
+    let mut out = Vec::new();
+    let error = args(Some(0.05)).run(&mut out).unwrap_err().to_string();
+    assert!(error.contains("no cell could be gated") && error.contains("--against"), "{error}");
+    assert!(String::from_utf8(out).unwrap().contains("Not gated"));
+    assert!(args(None).run(&mut Vec::new()).unwrap(), "without a limit there is no gate");
 }

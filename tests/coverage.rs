@@ -1,7 +1,7 @@
 //! Whether intervals hold the truth as often as they claim, at the sizes that cells usually have.
 
 use copycost::simulate::{Noise, PathCost, Simulation};
-use copycost::stats::{median_interval, median_ratio, ratio_of_medians};
+use copycost::stats::{median_interval, paired_ratio, unpaired_ratio};
 use copycost::tables::Tables;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -70,11 +70,11 @@ fn intervals_of_ratios_hold_them() {
     for count in [2, 3, 5, 6, 7, 10, 20] {
         let paired = coverage(|| {
             let pairs: Vec<(f64, f64)> = (0..count).map(|_| (cell.trial() * 1.2, cell.trial())).collect();
-            median_ratio(&pairs).unwrap().interval.unwrap().contains(1.2)
+            paired_ratio(&pairs).unwrap().interval.unwrap().contains(1.2)
         });
         let unpaired = coverage(|| {
             let above: Vec<f64> = cell.trials(count).iter().map(|trial| trial * 1.2).collect();
-            ratio_of_medians(&above, &cell.trials(count)).unwrap().interval.unwrap().contains(1.2)
+            unpaired_ratio(&above, &cell.trials(count)).unwrap().interval.unwrap().contains(1.2)
         });
         println!("ratio of {count}: paired {:.1} %, unpaired {:.1} %", paired * 100.0, unpaired * 100.0);
         assert!(paired >= 0.935 && unpaired >= 0.935, "{count} trials: {paired} {unpaired}");
@@ -88,7 +88,7 @@ fn probabilities_are_not_smaller_than_they_should_be() {
         let chances: Vec<f64> = (0..5 * EXPERIMENTS)
             .map(|_| {
                 let pairs: Vec<(f64, f64)> = (0..count).map(|_| (cell.trial(), cell.trial())).collect();
-                median_ratio(&pairs).unwrap().p.unwrap()
+                paired_ratio(&pairs).unwrap().p.unwrap()
             })
             .collect();
         for level in [0.05, 0.01, 0.002] {

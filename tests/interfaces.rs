@@ -204,7 +204,7 @@ fn an_interrupted_sweep_gives_the_interfaces_back() {
 
     sweep.signal(Signal::SIGINT);
     let ended = sweep.wait();
-    assert_eq!(ended.code(), Some(1), "{ended:?}");
+    assert_eq!(ended.code(), Some(130), "{ended:?}");
     assert_eq!(host.state(), before, "{}", ended.stderr);
 
     // An agent that dies takes no interface along.

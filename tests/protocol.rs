@@ -101,7 +101,7 @@ fn finish(
     [sender, receiver].map(|end| {
         assert_eq!(hear(end, trial), Reply::Measuring { trial });
         match hear(end, trial) {
-            Reply::Report { report, .. } => report,
+            Reply::Report { report, .. } => *report,
             other => panic!("{other:?}"),
         }
     })

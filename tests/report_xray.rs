@@ -8,8 +8,8 @@ use copycost::record::copies::{Evidence, Place, Verdict};
 use copycost::record::csv_file::Appender;
 use copycost::record::roofline::Level;
 use copycost::record::{Attribution, Column, Copies, Roofline, attribution, copies, roofline};
-use copycost::report;
-use copycost::simulate::Simulation;
+use copycost::report::{self, Part, ReportArgs};
+use copycost::simulate::{Noise, PathCost, Simulation};
 use copycost::tables::Run;
 
 fn append<R: 'static>(dir: &Path, file: &str, columns: Vec<Column<R>>, rows: &[R]) {
@@ -96,6 +96,66 @@ fn an_x_ray_heads_the_report_and_answers_in_it() {
     let figure = read("plots/xray-cpu-by-category.svg");
     assert!(figure.contains("zero-copy sends") && !figure.contains("receives"), "nothing was seen there");
     assert!(read("plots/throughput-by-size.svg").contains("roofline: one copy in memory"));
+}
+
+/// Two senders of 64 KiB in one stream, sampled with all that their CPUs did: two-copy as long as the simulation has it.
+fn account(dir: &Path) {
+    let cost = |path: &str, category, samples, user: f64, system: f64, gbps| Attribution {
+        cell: format!("veth/{path}/recv/static/65536B/t1"),
+        rep: 1,
+        side: Side::Sender,
+        category,
+        samples,
+        ns_per_kib: Some(user + system),
+        user_ns_per_kib: Some(user),
+        system_ns_per_kib: Some(system),
+        throughput_gbps: Some(gbps),
+        ..Attribution::default()
+    };
+    let rows = [
+        cost("two-copy", Category::GatherCopy, 400, 40.0, 0.0, 40.96),
+        cost("two-copy", Category::TcpIp, 1600, 0.0, 160.0, 40.96),
+        cost("one-copy", Category::KernelCopy, 40, 4.0, 0.0, 51.2),
+        cost("one-copy", Category::TcpIp, 1560, 0.0, 156.0, 51.2),
+    ];
+    append(dir, "xray.csv", attribution::columns(), &rows);
+}
+
+#[test]
+fn a_headline_says_what_it_costs_what_held_it_back_and_where_the_time_went() {
+    let results = tempfile::tempdir().unwrap();
+    let simulation = Simulation {
+        paths: vec![PathCost::new("two-copy", 0.0, 200.0), PathCost::new("one-copy", 0.0, 150.0)],
+        message_sizes: vec![64 << 10],
+        threads: vec![1],
+        repetitions: 10,
+        control: Some("two-copy".to_owned()),
+        noise: Noise::NONE,
+        ..Simulation::default()
+    };
+    let dir = simulation.write(results.path()).unwrap();
+    account(&dir);
+    let only = vec![Part::Tables, Part::Markdown];
+    report::run(&ReportArgs { run: dir.clone(), no_plots: true, only }).unwrap();
+    let text = std::fs::read_to_string(dir.join("report.md")).unwrap().replace('\\', "");
+    let verdict = text.split("## Verdict").nth(1).unwrap().split("## Environment").next().unwrap();
+    for part in [
+        "% faster than two-copy [",
+        ", held back by the sender. Its sender's CPU time a KiB was 0.7",
+        "Noise floor of",
+        "(two-copy against itself)",
+        "the x-ray finds 36.0 in copies and 4.00 in other work (TCP/IP 4.00);",
+        "this account does not close",
+    ] {
+        assert!(verdict.contains(part), "`{part}` is not in:\n{verdict}");
+    }
+    let section = text.split("## Account").nth(1).unwrap();
+    assert!(section.contains("| one-copy | 64 KiB | 1 |") && section.contains("tcp-ip 4.0"), "{section}");
+    // The x-ray's 400 and 40 samples in user space, where ticks would have found a fifth of both.
+    let answer = text.split("### 5. From").nth(1).unwrap();
+    assert!(answer.contains("| 10.0 times [7.23–13.8] | x-ray |"), "{answer}");
+    let rows = std::fs::read_to_string(dir.join("account.csv")).unwrap();
+    assert!(rows.lines().count() == 3 && rows.contains(",tcp-ip 4.0\n"), "{rows}");
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn interrupted_by(signal: Signal) {
     // A terminal sends Ctrl-C to the whole foreground group; the agents must not die of it.
     killpg(Pid::from_raw(sweep.pid()), signal).unwrap();
     let ended = sweep.wait();
-    assert_eq!(ended.code(), Some(1), "{ended:?}");
+    assert_eq!(ended.code(), Some(130), "{ended:?}");
     let path = directory(&ended);
     let (rows, half) = trials(&path);
     assert!(!half && rows.len() < expected.len(), "{} rows", rows.len());
@@ -82,14 +82,14 @@ fn a_second_ctrl_c_ends_at_once_and_leaves_whole_rows() {
     let grid = scratch.file("grid.yaml", text);
     let results = scratch.path("results");
     let mut sweep = Running::start(sweep(&grid, &results, &[]));
-    assert!(until(support::PATIENCE, || only_run(&results).is_some()), "{}", sweep.stderr());
+    assert!(until(support::PATIENCE, || sweep.has_streams()), "{}", sweep.stderr());
     sweep.signal(Signal::SIGINT);
     std::thread::sleep(Duration::from_millis(300));
     assert!(sweep.is_running(), "one signal lets the row be finished: {}", sweep.stderr());
     let second = Instant::now();
     sweep.signal(Signal::SIGINT);
     let ended = sweep.wait();
-    assert_eq!(ended.code(), Some(1), "{ended:?}");
+    assert_eq!(ended.code(), Some(130), "{ended:?}");
     assert!(second.elapsed() < Duration::from_secs(60), "{:?}", second.elapsed());
     let (rows, half) = trials(&only_run(&results).unwrap());
     assert_eq!((rows.len(), half), (0, false));
@@ -106,7 +106,7 @@ fn a_run_that_is_being_written_is_not_resumed() {
     assert_eq!(second.code(), Some(1), "{second:?}");
     assert!(second.stderr.contains("another sweep writes it"), "{}", second.stderr);
     sweep.signal(Signal::SIGTERM);
-    assert_eq!(sweep.wait().code(), Some(1));
+    assert_eq!(sweep.wait().code(), Some(130));
     assert_whole(&path);
 }
 

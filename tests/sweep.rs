@@ -201,7 +201,7 @@ fn a_cell_that_cannot_run_is_a_row_that_says_why() {
     let grid = scratch.file("grid.yaml", tiny_grid("lab: loopback\npin: {sender: [1000], receiver: [0]}\n"));
     let ended = run(sweep(&grid, &scratch.path("results"), &[]));
     let (rows, _) = trials(&directory(&ended));
-    assert_eq!((ended.code(), rows.len()), (Some(0), 4));
+    assert_eq!((ended.code(), rows.len()), (Some(4), 4));
     assert!(rows.iter().all(|row| row.status == Status::Unsupported && row.reason.contains("CPU 1000")));
 }
 
@@ -252,23 +252,23 @@ fn a_complete_run_that_is_resumed_stays_as_it_is() {
 #[test]
 fn congestion_control_that_was_asked_for_is_read_back_or_refused() {
     let scratch = Scratch::new();
-    let rows = |more: &str| {
+    let rows = |more: &str, code: i32| {
         let grid = scratch.file("grid.yaml", tiny_grid(&format!("repetitions: 1\nlab: loopback\n{more}")));
         let ended = run(sweep(&grid, &scratch.path("results"), &["-q"]));
-        assert_eq!(ended.code(), Some(0), "{ended:?}");
+        assert_eq!(ended.code(), Some(code), "{ended:?}");
         trials(&directory(&ended)).0
     };
     // Reno is in every kernel, and allowed to everyone.
-    for row in rows("socket: {congestion: reno}") {
+    for row in rows("socket: {congestion: reno}", 0) {
         assert_eq!((row.status, row.congestion.as_deref()), (Status::Ok, Some("reno")), "{}", row.reason);
     }
-    for row in rows("socket: {congestion: no-such-one}") {
+    for row in rows("socket: {congestion: no-such-one}", 4) {
         assert_eq!(row.status, Status::Unsupported, "{}", row.cell);
         assert!(row.reason.contains("congestion control no-such-one: "), "{}", row.reason);
     }
     // What nobody asked for keeps nothing from running, whoever we are and whatever is allowed here.
     let host = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").unwrap();
-    for row in rows("") {
+    for row in rows("", 0) {
         let name = row.congestion.as_deref().unwrap();
         assert_eq!(row.status, Status::Ok, "{}", row.reason);
         assert!(name == "cubic" || name == host.trim(), "{name}");
@@ -314,4 +314,38 @@ fn a_worker_that_panics_is_a_failed_trial_at_once_and_the_agents_go_on() {
         }
     }
     assert!(began.elapsed().as_secs() < 20, "six panics were waited for: {:?}", began.elapsed());
+}
+
+#[test]
+fn a_sweep_in_which_nothing_ran_says_so_by_its_exit() {
+    let scratch = Scratch::new();
+    let text = "name: nothing\npaths: [splice]\npayload: [fresh]\nmessage_sizes: [1KiB]\nthreads: [1]\n\
+                messages: 10\nwarmup: 5ms\nrepetitions: 2\nseed: 1\nlab: loopback\n";
+    let grid = scratch.file("grid.yaml", text);
+    let ended = run(sweep(&grid, &scratch.path("results"), &[]));
+    assert_eq!(ended.code(), Some(4), "{ended:?}");
+    let (rows, _) = trials(&directory(&ended));
+    assert!(rows.iter().all(|row| row.status == Status::Unsupported), "{rows:?}");
+    assert!(ended.stderr.contains("nothing ran: splice sends pages by reference"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_grid_that_is_no_measurement_gets_no_conclusions() {
+    let scratch = Scratch::new();
+    let text = "name: shows\npaths: [two-copy, one-copy]\nmessage_sizes: [1KiB]\nthreads: [1]\nmessages: 50\n\
+                warmup: 5ms\nrepetitions: 2\nseed: 1\nlab: loopback\nmeasurement: false\n";
+    let (grid, results) = (scratch.file("grid.yaml", text), scratch.text_path("results"));
+    let ended = run(copycost(["sweep", &grid, "--results", &results]));
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+    let dir = directory(&ended);
+    let manifest = std::fs::read_to_string(dir.join("manifest.json")).unwrap();
+    assert!(manifest.contains("\"measurement\": false"), "{manifest}");
+    let report = std::fs::read_to_string(dir.join("report.md")).unwrap();
+    assert!(
+        report.contains("4 of 4 trials went well. The grid says that its figures are no measurement"),
+        "{report}"
+    );
+    for concludes in ["## Answers", "## Beside published figures", " than two-copy", "fastest path"] {
+        assert!(!report.contains(concludes) && !ended.stdout.contains(concludes), "{concludes}: {report}");
+    }
 }

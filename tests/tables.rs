@@ -101,6 +101,7 @@ fn every_table_survives_its_file() {
     same(dir.path(), "cost_model.csv", &tables::columns::cost_model(), &tables.cost_model);
     same(dir.path(), "crossovers.csv", &tables::columns::crossovers(), &tables.crossovers);
     same(dir.path(), "noise.csv", &tables::columns::noise(), &tables.noise);
+    same(dir.path(), "account.csv", &tables::columns::account(), &tables.account);
     assert_eq!((tables.cells.len(), tables.ratios.len(), tables.noise.len()), (24, 48, 8));
 }
 
@@ -131,6 +132,55 @@ fn a_planted_crossover_is_found_and_lies_in_the_predicted_interval() {
 }
 
 #[test]
+fn a_line_that_misses_its_points_predicts_no_crossover() {
+    let straight = Simulation {
+        paths: vec![PathCost::new("two-copy", 900.0, 196.0), PathCost::new("splice", 5900.0, 106.0)],
+        message_sizes: vec![64, 1 << 10, 16 << 10, 64 << 10, 256 << 10],
+        repetitions: 10,
+        threads: vec![1],
+        ..Simulation::default()
+    };
+    let predicts = |tables: &Tables| {
+        tables.crossovers.iter().any(|row| row.path == "splice" && row.predicted_bytes.is_some())
+    };
+    let mut predicted = 0;
+    for seed in 0..20 {
+        predicted += usize::from(predicts(&tables_of(&Simulation { seed, ..straight.clone() })));
+    }
+    assert!(predicted >= 17, "straight costs were given no crossover: {predicted} of 20");
+    // A message of 16 KiB that takes half as long again lies on no line.
+    let mut run = straight.run();
+    for trial in run.trials.iter_mut().filter(|trial| trial.message_bytes == 16 << 10) {
+        trial.mean_recv_us = trial.mean_recv_us.map(|us| us * 1.5);
+    }
+    let tables = Tables::of(&run);
+    assert!(!predicts(&tables));
+    assert!(
+        tables.cost_model.iter().all(|row| row.misses_bytes == Some(16 << 10)),
+        "{:?}",
+        tables.cost_model
+    );
+}
+
+#[test]
+fn an_interval_that_is_open_at_both_ends_is_no_crossover() {
+    let noise = Noise { within: (0.2, 0.3), block: 0.05, outliers: 0.0, outlier_delay: 0.0 };
+    let alike = vec![PathCost::new("two-copy", 900.0, 196.0), PathCost::new("one-copy", 905.0, 195.0)];
+    for seed in 0..20 {
+        let simulation = Simulation {
+            paths: alike.clone(),
+            noise: noise.clone(),
+            repetitions: 4,
+            seed,
+            ..Simulation::default()
+        };
+        for row in tables_of(&simulation).crossovers.iter().filter(|row| row.predicted_bytes.is_some()) {
+            assert!(row.predicted_low.is_some() || row.predicted_high.is_some(), "{row:?}");
+        }
+    }
+}
+
+#[test]
 fn without_noise_the_cost_model_is_the_simulation_s() {
     let tables = tables_of(&Simulation { noise: Noise::NONE, threads: vec![1], ..Simulation::default() });
     let row = tables.cost_model.iter().find(|row| row.path == "zero-copy").unwrap();
@@ -151,7 +201,8 @@ fn paths_that_cost_the_same_are_rarely_told_apart() {
             ..Simulation::default()
         };
         let tables = tables_of(&simulation);
-        told += tables.ratios.iter().filter(|row| row.difference != Difference::Indistinct).count();
+        let is_told = |one: Difference| matches!(one, Difference::Faster | Difference::Slower);
+        told += tables.ratios.iter().filter(|row| is_told(row.difference)).count();
         all += tables.ratios.len();
     }
     assert!(told * 20 <= all, "{told} of {all} comparisons of a path with itself were called different");
@@ -208,6 +259,67 @@ fn a_control_shows_the_noise_floor() {
     }
     assert!(held >= 72, "{held} of 80 controls were found equal to themselves");
     assert!(tables_of(&Simulation::default()).noise.is_empty());
+}
+
+#[test]
+fn a_difference_is_held_against_its_own_floor() {
+    let simulation = Simulation {
+        paths: vec![PathCost::new("two-copy", 900.0, 196.0), PathCost::new("one-copy", 900.0, 190.0)],
+        control: Some("two-copy".into()),
+        repetitions: 30,
+        noise: Noise::NONE,
+        ..Simulation::default()
+    };
+    let mut run = simulation.run();
+    // Every second trial of the control at 64 KiB in one stream is a tenth slower: a cell that differs from itself.
+    let noisy = "veth/two-copy/recv/static/65536B/t1";
+    for trial in run.trials.iter_mut().filter(|trial| trial.cell == noisy && trial.rep % 2 == 0) {
+        trial.throughput_gbps = trial.throughput_gbps.map(|gbps| gbps * 0.9);
+    }
+    let tables = Tables::of(&run);
+    let row = |bytes, threads| {
+        let found = tables.ratios.iter().find(|row| {
+            (row.path.as_str(), row.message_bytes, row.setting.threads) == ("one-copy", bytes, threads)
+        });
+        found.unwrap()
+    };
+    let own = row(64 << 10, 1);
+    assert_eq!((own.floor_cell.as_str(), own.blocks, own.of_blocks), (noisy, 30, 30));
+    assert!(own.floor.unwrap() > 0.09, "{own:?}");
+    assert_ne!(own.difference, Difference::Faster, "a cell differs from itself by more: {own:?}");
+    let other = row(64 << 10, 2);
+    assert_eq!(other.floor_cell, "veth/two-copy/recv/static/65536B/t2");
+    assert!(other.floor.unwrap() < 0.02 && other.difference == Difference::Faster, "{other:?}");
+    assert_eq!(other.comparisons, Some(8));
+}
+
+#[test]
+fn the_end_that_holds_back_is_a_column() {
+    use tables::Limit;
+    let limits = |receiver_busy| {
+        let tables = tables_of(&Simulation { receiver_busy, threads: vec![1], ..Simulation::default() });
+        tables.cells.iter().map(|row| row.limit).collect::<Vec<_>>()
+    };
+    assert!(limits(0.7).iter().all(|&limit| limit == Some(Limit::Sender)));
+    assert!(limits(0.99).iter().all(|&limit| limit == Some(Limit::Receiver)));
+    let mut run = Simulation::default().run();
+    run.trials.iter_mut().for_each(|trial| {
+        (trial.receiver.task_clock_s, trial.receiver.user_s) = (None, None);
+    });
+    assert!(Tables::of(&run).cells.iter().all(|row| row.limit.is_none()), "absent, not guessed");
+}
+
+#[test]
+fn a_short_window_leaves_user_time_absent_and_a_zero_is_counted() {
+    let short = tables_of(&Simulation { window_s: 0.1, threads: vec![1], ..Simulation::default() });
+    for row in &short.derived {
+        // A fifth of 100 ms is five ticks of 250 a second, seven tenths are seventeen.
+        assert_eq!(row.figures.sender.user_ns_per_kib.value, None);
+        assert!(row.figures.sender.system_ns_per_kib.value.is_some());
+        assert!(row.figures.sender.cpu_ns_per_kib.value.is_some());
+    }
+    let long = tables_of(&Simulation { threads: vec![1], ..Simulation::default() });
+    assert!(long.derived.iter().all(|row| row.figures.sender.user_ns_per_kib.value.is_some()));
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn each_fault_is_one_sentence_with_its_place() {
             2,
             "throughput_gbps",
             "99",
-            "streams.csv, line 2, column throughput_gbps: 99 where receiver_bytes over",
+            "streams.csv, line 2, column throughput_gbps: 99 where bytes over window_s is",
         ),
         (
             "streams.csv",
@@ -223,6 +223,25 @@ fn rows_that_are_missing_or_cut_off_are_told() {
 }
 
 #[test]
+fn a_run_without_a_trial_is_told_as_one() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = Simulation::default().write(parent.path()).unwrap();
+    for file in ["trials.csv", "streams.csv"] {
+        let header =
+            std::fs::read_to_string(dir.join(file)).unwrap().lines().next().unwrap().to_owned() + "\n";
+        std::fs::write(dir.join(file), header).unwrap();
+    }
+    assert_eq!(sentences(&dir), ["trials.csv: no trial: the file has no whole row"]);
+
+    let nothing_ran = Simulation { failing: 1.0, ..Simulation::default() };
+    let (_parent, dir) = written(&nothing_ran);
+    let mut said = Vec::new();
+    assert!(ValidateArgs { run: dir }.run(&mut said).unwrap());
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains("no trial went well, of 120"), "{said}");
+}
+
+#[test]
 fn columns_and_the_manifest_are_checked() {
     let (_parent, dir) = written(&Simulation::default());
     let trials = std::fs::read_to_string(dir.join("trials.csv")).unwrap();
@@ -273,4 +292,17 @@ fn the_sample_run_is_valid() {
     assert_eq!(sentences(&sample), Vec::<String>::new());
     let run = Run::load(&sample).unwrap();
     assert!(run.left_out.is_empty() && !run.trials.is_empty(), "{:?}", run.left_out);
+}
+
+#[test]
+fn an_older_file_may_lack_what_a_later_version_brought() {
+    let (_parent, dir) = written(&Simulation::default());
+    let path = dir.join("trials.csv");
+    let trials = std::fs::read_to_string(&path).unwrap();
+    let older: Vec<&str> = trials.lines().map(|line| line.rsplit_once(',').unwrap().0).collect();
+    std::fs::write(&path, older.join("\n") + "\n").unwrap();
+    assert_eq!(sentences(&dir)[0], "trials.csv, line 1, column disturbed: the column is missing");
+    let manifest = std::fs::read_to_string(dir.join("manifest.json")).unwrap();
+    std::fs::write(dir.join("manifest.json"), manifest.replacen(SCHEMA_VERSION, "1.1.0", 1)).unwrap();
+    assert_eq!(sentences(&dir), Vec::<String>::new());
 }

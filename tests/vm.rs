@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
-use support::lab::{assert_whole, manifest, only_run, trials};
+use support::lab::{assert_whole, manifest, only_run, rows_so_far, trials};
 use support::machine::{Machine, machines_of};
 use support::process::{Running, run};
 use support::{PATIENCE, Scratch, copycost, until};
@@ -155,7 +155,7 @@ fn a_run_comes_home_row_by_row_and_ctrl_c_lets_it_be_finished() {
     let pid = sweep.pid();
     sweep.signal(Signal::SIGINT);
     let ended = sweep.wait();
-    assert_eq!(ended.code(), Some(1), "{ended:?}");
+    assert_eq!(ended.code(), Some(130), "{ended:?}");
     assert!(ended.stderr.contains("interrupted after"), "{ended:?}");
     assert_eq!(machines_of(pid), Vec::<i32>::new());
     let run = only_run(&scratch.path("results")).unwrap();
@@ -178,8 +178,38 @@ fn a_run_comes_home_row_by_row_and_ctrl_c_lets_it_be_finished() {
     assert!(trials(&run).0.len() >= 3);
 }
 
-/// Rows of a table that is being written: the last one may be half there.
-fn rows_so_far(run: &Path) -> usize {
-    let text = std::fs::read_to_string(run.join("trials.csv")).unwrap_or_default();
-    text.lines().count().saturating_sub(1)
+#[test]
+fn a_machine_that_hangs_is_ended_with_one_sentence() {
+    let test = "a_machine_that_hangs_is_ended_with_one_sentence";
+    let Some(machine) = Machine::with_kernel(SERIES, test) else { return };
+    let scratch = Scratch::new();
+    let grid = scratch.file(
+        "grid.yaml",
+        "name: hang\npaths: [two-copy]\nmessage_sizes: [4KiB]\nmessages: 100\nwarmup: 5ms\nthreads: [1]\n\
+         repetitions: 1000\nseed: 7\n",
+    );
+    let flags = ["--quiet", "--patience", "8s"];
+    let mut command = machine.run(flags, ["sweep", &grid, "--no-report", "--results", "results"]);
+    command.current_dir(scratch.path("."));
+    let mut sweep = Running::start(command);
+    let results = scratch.path("results");
+    let there = until(PATIENCE, || {
+        !sweep.is_running() || only_run(&results).is_some_and(|run| rows_so_far(&run) >= 1)
+    });
+    assert!(there && sweep.is_running(), "no rows while it ran:\n{}", sweep.stderr());
+    let machines = machines_of(sweep.pid());
+    // A guest whose CPUs stand still, whatever stopped them.
+    for &pid in &machines {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGSTOP).unwrap();
+    }
+    let ended = sweep.wait();
+    assert_eq!(ended.code(), Some(1), "{ended:?}");
+    let said = ended.stderr.lines().filter(|line| line.starts_with("copycost:")).collect::<Vec<_>>();
+    assert_eq!(said.len(), 1, "{ended:?}");
+    for part in ["does not answer", "--patience"] {
+        assert!(said[0].contains(part), "`{part}` is missing from: {said:?}");
+    }
+    for pid in machines {
+        assert!(!Path::new(&format!("/proc/{pid}")).exists(), "the machine is still there");
+    }
 }

@@ -36,15 +36,16 @@ fn two_machines_count_the_same_instructions() {
     let Some(machine) = Machine::with_kernel(SERIES, "two_machines_count_the_same_instructions") else {
         return;
     };
-    let grid = "name: twice\npaths: [plain-send, one-copy]\nmessage_sizes: [64, 16KiB]\nthreads: [1]\n\
-                messages: 500\nwarmup: 10ms\nrepetitions: 3\n\
-                socket: {nodelay: true, send_buffer: 512KiB, receive_buffer: 512KiB}\n";
+    // What the built-in grid holds still, in fewer cells.
+    let grid = "name: twice\npaths: [plain-send, one-copy, zero-copy, splice]\nmessage_sizes: [64, 16KiB]\n\
+                threads: [1]\nmessages: 1024\nwarmup: 10ms\nrepetitions: 3\n\
+                socket: {congestion: cubic, nodelay: true, send_buffer: 512KiB, receive_buffer: 512KiB}\n";
     let (one, other) = (sweep(&machine, grid), sweep(&machine, grid));
     assert_eq!(one.manifest.seed, other.manifest.seed, "the order of trials is held still too");
     for measure in [Measure::THROUGHPUT, Measure::named("mean_recv_us").unwrap()] {
         let found = Comparison::of(&one, &other, measure, Some(SAME));
         let told: Vec<_> = found.cells.iter().map(|cell| (&cell.cell, cell.ratio.value)).collect();
-        assert_eq!(found.count(Judgement::Indistinct), 4, "{}: {told:?}", measure.name);
+        assert_eq!(found.count(Judgement::Indistinct), 8, "{}: {told:?}", measure.name);
         assert_eq!(found.regressions(), [] as [String; 0], "{}: {told:?}", measure.name);
     }
 }

@@ -236,7 +236,7 @@ fn scatter_gather_that_is_off_is_a_reason_in_the_manifest_and_in_the_report() {
     let path = directory(&ended);
     let manifest = manifest(&path);
     let link = &manifest.wires["veth"];
-    assert_eq!(manifest.schema_version, "1.1.0");
+    assert_eq!(manifest.schema_version, copycost::record::SCHEMA_VERSION);
     let reasons = copies_below_tcp(link, &manifest.sender.host, &manifest.receiver.host);
     assert!(reasons.len() == 1 && reasons[0].contains("scatter-gather off"), "{reasons:?}");
     let path = path.to_str().expect("text");

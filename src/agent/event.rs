@@ -1,5 +1,6 @@
 //! What a session is fed with, and how a worker tells it where it is.
 
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use socket2::Socket;
@@ -7,6 +8,7 @@ use socket2::Socket;
 use super::frame::FrameError;
 use super::protocol::{Request, StreamReport};
 use crate::failure::Failure;
+use crate::receive::Tally;
 
 /// What the state machine is fed with.
 pub(super) enum Event {
@@ -28,9 +30,16 @@ pub(super) struct Notes {
     pub(super) trial: u64,
     /// Where the session listens.
     pub(super) events: Sender<Event>,
+    /// What each stream has received, for the session to look at.
+    pub(super) tallies: Arc<[Tally]>,
 }
 
 impl Notes {
+    /// Where stream `index` counts what it receives.
+    pub(super) fn tally(&self, index: u32) -> &Tally {
+        &self.tallies[index as usize]
+    }
+
     /// Streams, buffers and counters stand.
     pub(super) fn ready(&self) {
         let _ = self.events.send(Event::Ready(self.trial, nix::unistd::gettid().as_raw() as u32));

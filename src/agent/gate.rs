@@ -1,25 +1,33 @@
 //! The gate: the one word that a hot loop looks at, and where workers wait between two phases.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
+
+use rustix::io::Errno;
+use rustix::thread::futex;
 
 use crate::failure::Failure;
 
 /// Everything stands; nothing flows.
-pub const PREPARED: u8 = 0;
+pub const PREPARED: u32 = 0;
 /// Bytes flow and are not counted.
-pub const WARM_UP: u8 = 1;
+pub const WARM_UP: u32 = 1;
 /// Streams pause, so that the receiver can find the boundary.
-pub const HELD: u8 = 2;
-/// The window.
-pub const MEASURE: u8 = 3;
+pub const HELD: u32 = 2;
+/// Each stream's window begins; a sender whose window has begun waits for the others.
+pub const MEASURE: u32 = 3;
+/// The windows of all senders have begun, and they send.
+pub const FLOW: u32 = 4;
 /// The window is over.
-pub const STOP: u8 = 4;
+pub const STOP: u32 = 5;
 /// The trial is dropped.
-pub const ABORT: u8 = 5;
+pub const ABORT: u32 = 6;
 
 /// The phase of a trial. It only grows.
+///
+/// Workers wait on the word itself (futex(2)): one call wakes all of them, and none of them waits for another one.
+/// Through a mutex they would wake one by one, each behind whatever runs on its CPU.
 #[derive(Debug)]
 pub struct Gate {
     /// What the hot loops read.
@@ -28,46 +36,43 @@ pub struct Gate {
     pub boundary: OnceLock<Vec<u64>>,
     /// Where the clock that all streams of this end share begins.
     pub epoch: Instant,
-    lock: Mutex<()>,
-    changed: Condvar,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self {
-            phase: Phase::default(),
-            boundary: OnceLock::new(),
-            epoch: Instant::now(),
-            lock: Mutex::default(),
-            changed: Condvar::default(),
-        }
+        Self { phase: Phase::default(), boundary: OnceLock::new(), epoch: Instant::now() }
     }
 }
 
 /// The phase, alone on its cache line: nothing that is written often may lie beside it.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub struct Phase(pub AtomicU8);
+pub struct Phase(pub AtomicU32);
 
 impl Gate {
     /// Moves on to `phase`, unless the trial is there or beyond already.
-    pub fn advance(&self, phase: u8) {
-        let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn advance(&self, phase: u32) {
         self.phase.0.fetch_max(phase, Ordering::Release);
-        self.changed.notify_all();
+        let _ = futex::wake(&self.phase.0, futex::Flags::PRIVATE, i32::MAX as u32);
     }
 
     /// Waits until the phase is beyond `phase`.
     ///
     /// # Errors
-    /// When the trial was dropped.
-    pub fn wait_beyond(&self, phase: u8) -> Result<(), Failure> {
-        let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+    /// When the trial was dropped, or the kernel cannot wait.
+    pub fn wait_beyond(&self, phase: u32) -> Result<(), Failure> {
         loop {
-            match self.phase.0.load(Ordering::Acquire) {
+            let now = self.phase.0.load(Ordering::Acquire);
+            match now {
                 ABORT => return Err(dropped()),
-                now if now > phase => return Ok(()),
-                _ => guard = self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner),
+                _ if now > phase => return Ok(()),
+                _ => match futex::wait(&self.phase.0, futex::Flags::PRIVATE, now, None) {
+                    // The phase changed before the wait began, or a signal came: look again.
+                    Ok(()) | Err(Errno::AGAIN | Errno::INTR) => {}
+                    Err(errno) => {
+                        return Err(Failure::Failed(format!("waiting for the next phase: {errno}")));
+                    }
+                },
             }
         }
     }

@@ -12,8 +12,10 @@
 //!    |  Hold(bytes) ------------------------------------>|
 //!    |  <--------------------------------------- Held ---|]
 //!    | Measure ------------->|-------------------------->| each worker begins its window
-//!    |<---- Measuring -------|<----------- Measuring ----|   every window has begun: the time runs
-//!    | [Stop ----------------|-------------------------->|] only when a trial lasts a duration
+//!    |<---- Measuring -------|<----------- Measuring ----|   every stream's window has begun
+//!    | [Count(seconds) ----->|-------------------------->|   only when a trial lasts a duration: each end
+//!    |<---- Counted ---------|<------------- Counted ----|   looks at all its streams now and then
+//!    | Stop ---------------->|-------------------------->|]  and the streams' windows end
 //!    |                       | half-close, reap          | drain to EOF
 //!    |<---- Report ----------|<------------ Report ------|
 //! ```
@@ -33,3 +35,4 @@ pub mod serve;
 pub mod session;
 pub mod streams;
 mod thread;
+mod window;

@@ -112,6 +112,15 @@ impl Order {
         (!self.pin.is_empty()).then(|| self.pin[index as usize % self.pin.len()])
     }
 
+    /// The CPUs that its workers are pinned to, each once.
+    #[must_use]
+    pub fn cpus(&self) -> Vec<usize> {
+        let mut cpus: Vec<_> = self.pin.iter().copied().take(self.cell.threads as usize).collect();
+        cpus.sort_unstable();
+        cpus.dedup();
+        cpus
+    }
+
     /// What stream `index` sends from.
     #[must_use]
     pub fn setup(&self, pattern: Pattern) -> path::Setup {

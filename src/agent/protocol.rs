@@ -8,16 +8,17 @@ use serde::{Deserialize, Serialize};
 use super::order::Order;
 use crate::cell::Side;
 use crate::failure::Failure;
+use crate::host::Load;
 use crate::link::WireEnd;
-use crate::record::End;
 use crate::record::manifest::Host;
 use crate::record::stream::ZeroCopy;
+use crate::record::{End, Received};
 use crate::socket::ReadBack;
 use crate::xray::roofline::Bandwidth;
 use crate::xray::watch::Seen;
 
 /// Version of the protocol: both ends must speak the same.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// What the coordinator asks of an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,7 +43,14 @@ pub enum Request {
         /// The trial.
         trial: u64,
     },
-    /// End the window and drain.
+    /// The window that all streams have in common begins now, and ends after this time.
+    Count {
+        /// The trial.
+        trial: u64,
+        /// Seconds.
+        window_s: f64,
+    },
+    /// End the streams' own windows and drain.
     Stop {
         /// The trial.
         trial: u64,
@@ -98,12 +106,17 @@ pub enum Reply {
         /// The trial.
         trial: u64,
     },
+    /// The window that all streams have in common is over.
+    Counted {
+        /// The trial.
+        trial: u64,
+    },
     /// The trial is over.
     Report {
         /// The trial.
         trial: u64,
         /// What was measured.
-        report: Report,
+        report: Box<Report>,
     },
     /// The trial is over before its end.
     Broken {
@@ -135,6 +148,7 @@ impl Reply {
             | Self::Ready { trial }
             | Self::Held { trial, .. }
             | Self::Measuring { trial }
+            | Self::Counted { trial }
             | Self::Report { trial, .. }
             | Self::Broken { trial, .. } => Some(*trial),
             Self::Pong | Self::Interface { .. } | Self::Roofline { .. } => None,
@@ -148,8 +162,8 @@ impl Reply {
 pub struct Report {
     /// One entry a stream, in the order of their numbers.
     pub streams: Vec<StreamReport>,
-    /// CPU times of the host between the window's begin and end.
-    pub host: Option<HostTimes>,
+    /// The window that all streams have in common; absent where it never began or never ended.
+    pub common: Option<CommonWindow>,
     /// What an x-ray pass saw.
     pub seen: Option<Seen>,
 }
@@ -174,16 +188,18 @@ pub struct StreamReport {
     pub read_back: ReadBack,
 }
 
-/// CPU times of a host, all CPUs together, seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// What all streams of one end did in the time in which each of them was inside its own window.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct HostTimes {
-    /// Everything but idle and waiting for I/O.
-    pub busy_s: f64,
-    /// In softirq.
-    pub softirq_s: f64,
-    /// Taken away by the hypervisor.
-    pub steal_s: f64,
+pub struct CommonWindow {
+    /// Its length, seconds: from the last stream's begin to the first one's end.
+    pub window_s: f64,
+    /// Payload bytes that each stream received in it; none from the sender.
+    pub bytes: Vec<u64>,
+    /// What the interface of the receiver's streams has received in it; absent where it does not count.
+    pub came: Option<Received>,
+    /// The host's load in it.
+    pub load: Load,
 }
 
 /// The first frame, from the coordinator.

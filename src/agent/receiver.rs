@@ -15,7 +15,7 @@ use super::thread::pin;
 use crate::counters::ThreadCounters;
 use crate::failure::Failure;
 use crate::pattern::Pattern;
-use crate::receive::{Ended, Tally};
+use crate::receive::Ended;
 use crate::record::stream::ZeroCopy;
 
 /// How often a receiver without bytes looks whether its stream is to pause.
@@ -40,52 +40,52 @@ pub(super) fn run(
     notes.ready();
     gate.wait_beyond(PREPARED)?;
 
-    let mut before = Tally::default();
-    let mut ended = path.run(socket, phase, WARM_UP, u64::MAX, &mut before)?;
+    let tally = notes.tally(index);
+    let mut ended = path.run(socket, phase, WARM_UP, u64::MAX, tally)?;
     if order.messages.is_some() {
         gate.wait_beyond(WARM_UP)?;
         let boundary = gate.boundary.get().and_then(|bytes| bytes.get(index as usize)).copied();
         let boundary = boundary.ok_or_else(|| Failure::Failed("no boundary for the stream".to_owned()))?;
-        ended = path.run(socket, phase, HELD, boundary, &mut before)?;
-        if before.bytes != boundary {
-            let got = before.bytes;
+        ended = path.run(socket, phase, HELD, boundary, tally)?;
+        let got = tally.bytes();
+        if got != boundary {
             return Err(Failure::Failed(format!("{got} bytes before the window where {boundary} were sent")));
         }
-        notes.held(index, before.bytes);
+        notes.held(index, boundary);
         socket.set_read_timeout(None).map_err(Failure::io("SO_RCVTIMEO"))?;
         gate.wait_beyond(HELD)?;
+        // The window begins when there is something to receive.
+        let mut readable = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut readable, PollTimeout::NONE);
     }
     if ended == Ended::Eof {
         gate.check()?;
         return Err(Failure::Failed("the sender closed the stream before the window".to_owned()));
     }
 
-    // The window begins when there is something to receive.
-    let mut readable = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
-    let _ = poll(&mut readable, PollTimeout::NONE);
-    let mut tally = Tally::default();
+    let (bytes, calls) = (tally.bytes(), tally.calls());
     notes.began();
     let began_s = gate.epoch.elapsed().as_secs_f64();
     counters.begin();
-    let mut ended = path.run(socket, phase, MEASURE, u64::MAX, &mut tally)?;
+    let mut ended = path.run(socket, phase, MEASURE, u64::MAX, tally)?;
     let mut end = counters.end();
+    let (bytes, calls) = (tally.bytes() - bytes, tally.calls() - calls);
     notes.measured();
 
-    let mut after = Tally::default();
     if ended == Ended::Told {
-        ended = path.run(socket, phase, STOP, u64::MAX, &mut after)?;
+        ended = path.run(socket, phase, STOP, u64::MAX, tally)?;
     }
     gate.check()?;
     debug_assert_eq!(ended, Ended::Eof);
-    end.bytes = Some(tally.bytes);
-    end.messages = Some(tally.bytes / order.cell.message_bytes);
-    end.calls = Some(tally.calls);
+    end.bytes = Some(bytes);
+    end.messages = Some(bytes / order.cell.message_bytes);
+    end.calls = Some(calls);
     Ok(StreamReport {
         end,
         began_s,
         zc: ZeroCopy::default(),
         retransmits: None,
-        total_bytes: before.bytes + tally.bytes + after.bytes,
+        total_bytes: tally.bytes(),
         cpu,
         read_back: order.socket.read_back(socket),
     })

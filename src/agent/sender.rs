@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use socket2::Socket;
 
 use super::event::Notes;
-use super::gate::{Gate, HELD, MEASURE, PREPARED, WARM_UP};
+use super::gate::{FLOW, Gate, HELD, MEASURE, PREPARED, WARM_UP};
 use super::order::Order;
 use super::protocol::StreamReport;
 use super::thread::pin;
@@ -49,10 +49,20 @@ pub(super) fn run(
     }
 
     let mut tally = Tally::default();
-    notes.began();
+    if order.messages.is_some() {
+        notes.began();
+    }
     let began_s = gate.epoch.elapsed().as_secs_f64();
     counters.begin();
-    path.run(socket, phase, MEASURE, order.messages.unwrap_or(u64::MAX), &mut tally)?;
+    if order.messages.is_none() {
+        // A sender whose receiver keeps up never waits: of a thousand on one CPU each would go on for its whole time
+        // slice, and the last one would notice seconds after the first. So each waits until all have noticed. The one
+        // message wakes the stream's receiver, which then notices too; so it is sent before the others are let go.
+        path.run(socket, phase, MEASURE, 1, &mut tally)?;
+        notes.began();
+        gate.wait_beyond(MEASURE)?;
+    }
+    path.run(socket, phase, FLOW, order.messages.unwrap_or(u64::MAX), &mut tally)?;
     let mut end = counters.end();
     notes.measured();
     gate.check()?;

@@ -15,12 +15,14 @@ use super::event::{Event, Notes};
 use super::frame::{self, CAP, FrameError};
 use super::gate::{self, Gate};
 use super::order::{Order, Role};
-use super::protocol::{HostTimes, Reply, Report, Request, StreamReport};
+use super::protocol::{CommonWindow, Reply, Report, Request, StreamReport};
 use super::thread::{guarded, own_descriptors, spawn};
+use super::window::Window;
 use super::{receiver, sender, streams};
 use crate::failure::Failure;
 use crate::host::{self, policy};
-use crate::link::{self, PairNetns};
+use crate::link::{self, PairNetns, Traffic};
+use crate::receive::Tally;
 use crate::record::End;
 use crate::xray::roofline;
 use crate::xray::symbols::Symbols;
@@ -42,12 +44,35 @@ struct Trial {
     began: usize,
     measured: usize,
     reports: Vec<Option<StreamReport>>,
-    host_before: Option<host::CpuTimes>,
-    host: Option<HostTimes>,
+    tallies: Arc<[Tally]>,
+    /// The interface that the streams come by.
+    traffic: Option<Traffic>,
+    window: Option<Window>,
+    /// When the window is to end.
+    window_end: Option<Instant>,
+    common: Option<CommonWindow>,
     watcher: Option<Watcher>,
 }
 
 impl Trial {
+    /// Whether messages, and not a request, end the window.
+    fn counts_messages(&self) -> bool {
+        self.order.messages.is_some()
+    }
+
+    fn is_sending(&self) -> bool {
+        matches!(self.order.role, Role::Send { .. })
+    }
+
+    fn begin_window(&mut self) {
+        self.window = Some(Window::begin(&self.tallies, &self.order.cpus(), self.traffic.as_mut()));
+    }
+
+    fn end_window(&mut self) {
+        let window = self.window.take();
+        self.common = window.map(|window| window.end(&self.order.cpus(), self.traffic.as_mut()));
+    }
+
     fn stop_watching(&mut self) {
         if let Some(watcher) = &mut self.watcher {
             watcher.end();
@@ -110,6 +135,7 @@ impl Session {
         let replies = Replies(Arc::new(Mutex::new(control.try_clone()?)));
         let pongs = replies.clone();
         std::thread::Builder::new().name("control".to_owned()).spawn(move || {
+            policy::attend();
             loop {
                 let event = match frame::read(&mut input, CAP) {
                     // Answered here: the session may be at work, looking up the names of a kernel's functions.
@@ -142,15 +168,17 @@ impl Session {
     }
 
     fn run(&mut self) -> Result<(), FrameError> {
+        policy::attend();
         loop {
             let wait = self.trial.as_ref().map_or(Duration::from_secs(3600), |trial| {
-                trial.deadline.saturating_duration_since(Instant::now())
+                let next = trial.window_end.unwrap_or(trial.deadline).min(trial.deadline);
+                next.saturating_duration_since(Instant::now())
             });
             match self.events.recv_timeout(wait) {
                 Ok(Event::Lost(FrameError::Closed)) => return Ok(()),
                 Ok(Event::Lost(error)) => return Err(error),
                 Ok(event) => self.handle_guarded(event)?,
-                Err(RecvTimeoutError::Timeout) => self.overdue()?,
+                Err(RecvTimeoutError::Timeout) => self.due()?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
         }
@@ -168,8 +196,15 @@ impl Session {
         }
     }
 
-    fn overdue(&mut self) -> Result<(), FrameError> {
-        match &self.trial {
+    /// The window is to end, or the trial has taken too long.
+    fn due(&mut self) -> Result<(), FrameError> {
+        match &mut self.trial {
+            Some(trial) if trial.window_end.is_some_and(|end| Instant::now() >= end) => {
+                trial.end_window();
+                trial.window_end = None;
+                let trial = trial.order.trial;
+                self.reply(&Reply::Counted { trial })
+            }
             Some(trial) if Instant::now() >= trial.deadline => {
                 let seconds = trial.order.patience_s;
                 self.give_up(Failure::Failed(format!("the trial took more than {seconds:.1} s")))
@@ -208,9 +243,11 @@ impl Session {
                 if trial.ready.len() < trial.reports.len() {
                     return Ok(());
                 }
-                trial.watcher = trial.order.watch.as_ref().map(|watch| {
-                    Watcher::open(watch, matches!(trial.order.role, Role::Send { .. }), &trial.ready)
-                });
+                trial.watcher = trial
+                    .order
+                    .watch
+                    .as_ref()
+                    .map(|watch| Watcher::open(watch, trial.is_sending(), &trial.ready));
                 self.reply(&Reply::Ready { trial: number })
             }
             Event::Held(number, index, bytes) => {
@@ -227,6 +264,9 @@ impl Session {
                 if trial.began < trial.reports.len() {
                     return Ok(());
                 }
+                if trial.is_sending() {
+                    trial.gate.advance(gate::FLOW);
+                }
                 self.reply(&Reply::Measuring { trial: number })
             }
             Event::Measured(number) => {
@@ -234,10 +274,9 @@ impl Session {
                 trial.measured += 1;
                 if trial.measured == trial.reports.len() {
                     trial.stop_watching();
-                    trial.host = host::cpu_times().zip(trial.host_before.take()).map(|(now, before)| {
-                        let spent = now - before;
-                        HostTimes { busy_s: spent.busy_s, softirq_s: spent.softirq_s, steal_s: spent.steal_s }
-                    });
+                    if trial.counts_messages() {
+                        trial.end_window();
+                    }
                 }
                 Ok(())
             }
@@ -283,19 +322,31 @@ impl Session {
             }
             Request::Measure { trial } => {
                 if let Some(trial) = self.current(trial) {
-                    trial.host_before = host::cpu_times();
+                    if trial.counts_messages() {
+                        trial.begin_window();
+                    }
                     if let Some(watcher) = &mut trial.watcher {
                         watcher.begin();
                     }
                 }
-                self.advance(trial, gate::MEASURE);
+                let is_flowing =
+                    self.current(trial).is_some_and(|trial| trial.is_sending() && trial.counts_messages());
+                self.advance(trial, if is_flowing { gate::FLOW } else { gate::MEASURE });
+                Ok(())
+            }
+            Request::Count { trial, window_s } => {
+                if let Some(trial) = self.current(trial) {
+                    trial.begin_window();
+                    let window = Duration::try_from_secs_f64(window_s).unwrap_or_default();
+                    trial.window_end = Some(Instant::now() + window.min(trial.order.patience()));
+                }
                 Ok(())
             }
             Request::Stop { trial } => {
                 if let Some(trial) = self.current(trial) {
                     trial.stop_watching();
+                    trial.gate.advance(gate::STOP);
                 }
-                self.advance(trial, gate::STOP);
                 Ok(())
             }
             Request::Abort { trial } => {
@@ -322,7 +373,7 @@ impl Session {
         self.pair.clone().filter(|pair| pair.reaches(address))
     }
 
-    fn advance(&mut self, number: u64, phase: u8) {
+    fn advance(&mut self, number: u64, phase: u32) {
         if let Some(trial) = self.current(number) {
             trial.gate.advance(phase);
         }
@@ -331,6 +382,7 @@ impl Session {
     /// Checks the order and begins to gather its streams.
     fn prepare(&mut self, order: Order) -> Result<Option<Reply>, Failure> {
         order.check().map_err(Failure::Unsupported)?;
+        host::is_softirq_charged();
         let order = Arc::new(order);
         let gate = Arc::new(Gate::default());
         let (number, events) = (order.trial, self.sender.clone());
@@ -347,8 +399,11 @@ impl Session {
             began: 0,
             measured: 0,
             reports: vec![None; streams],
-            host_before: None,
-            host: None,
+            tallies: tallies(&order),
+            traffic: None,
+            window: None,
+            window_end: None,
+            common: None,
             watcher: None,
         };
         let given_up = move || gate.check().is_err();
@@ -365,6 +420,7 @@ impl Session {
             Role::Receive { peer, nonce } => {
                 trial.nonce = nonce;
                 let pair = self.towards(peer.ip());
+                trial.traffic = within(pair.as_deref(), || Traffic::towards(peer.ip()).ok())?;
                 let gather = move || within(pair.as_deref(), || streams::connect(&order, peer, nonce))?;
                 (Box::new(gather), None)
             }
@@ -387,7 +443,9 @@ impl Session {
         trial.sockets = sockets.into_iter().map(Arc::new).collect();
         for (index, socket) in (0..).zip(&trial.sockets) {
             let (order, gate, nonce) = (Arc::clone(&trial.order), Arc::clone(&trial.gate), trial.nonce);
-            let (notes, socket) = (Notes { trial: order.trial, events: events.clone() }, Arc::clone(socket));
+            let tallies = Arc::clone(&trial.tallies);
+            let notes = Notes { trial: order.trial, events: events.clone(), tallies };
+            let socket = Arc::clone(socket);
             trial.workers.push(spawn("stream", move || {
                 own_descriptors();
                 policy::step_back(if matches!(order.role, Role::Send { .. }) { 2 } else { 1 });
@@ -407,11 +465,17 @@ impl Session {
         let streams: Vec<_> = trial.reports.drain(..).flatten().collect();
         let end = End::sum(&streams.iter().map(|stream| stream.end.clone()).collect::<Vec<_>>());
         let seen = trial.watcher.take().map(|watcher| watcher.report(&mut self.symbols, &end));
-        let report = Report { streams, host: trial.host, seen };
+        let report = Box::new(Report { streams, common: trial.common.take(), seen });
         let number = trial.order.trial;
         self.trial = None;
         self.reply(&Reply::Report { trial: number, report })
     }
+}
+
+/// Where the streams of an end that receives count.
+fn tallies(order: &Order) -> Arc<[Tally]> {
+    let receiving = if matches!(order.role, Role::Receive { .. }) { order.cell.threads } else { 0 };
+    (0..receiving).map(|_| Tally::default()).collect()
 }
 
 /// Runs `work` in the namespace of direct pairs, or where the agent is.

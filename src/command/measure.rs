@@ -14,6 +14,7 @@ use crate::record::manifest::Vm;
 use crate::record::{End, Stream, Trial, column, trial};
 use crate::report::basis;
 use crate::socket::SocketOptions;
+use crate::tables::{LEAST_TICKS, USUAL_TICK_HZ};
 use crate::{path, receive, units};
 
 /// Runs the trial and prints its figures.
@@ -51,10 +52,10 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
         }
         Format::Csv => csv(&row)?,
         Format::Json => format!("{:#}\n", column::to_json(&trial::columns(), &row)),
-        Format::Summary => streams.iter().map(summary).collect(),
+        Format::Summary => streams.iter().map(|stream| summary(stream, row.message_bytes)).collect(),
     })?;
     Ok(match stop {
-        Some(stop) if stop.load(Ordering::Relaxed) => Exit::Unable,
+        Some(stop) if stop.load(Ordering::Relaxed) => Exit::Interrupted,
         _ => Exit::Well,
     })
 }
@@ -82,13 +83,14 @@ fn options(arguments: &MeasureArgs) -> TrialOptions {
 }
 
 /// The line of one stream that scripts of the published studies read.
-fn summary(stream: &Stream) -> String {
-    let seconds = stream.receiver.window_s.unwrap_or_default();
+fn summary(stream: &Stream, message_bytes: u64) -> String {
+    let seconds = stream.window_s.unwrap_or_default();
+    let messages = stream.bytes.and_then(|bytes| bytes.checked_div(message_bytes));
     format!(
         "SUMMARY bytes={} seconds={seconds:.6} gbps={:.6} msgs={} avg_oneway_us={:.3}\n",
-        stream.receiver.bytes.unwrap_or_default(),
+        stream.bytes.unwrap_or_default(),
         stream.throughput_gbps.unwrap_or_default(),
-        stream.receiver.messages.unwrap_or_default(),
+        messages.unwrap_or_default(),
         stream.mean_recv_us.unwrap_or_default()
     )
 }
@@ -104,6 +106,11 @@ fn csv(row: &Trial) -> anyhow::Result<String> {
 /// One end's figure as text; none when it was not measured.
 type Figure = fn(&End) -> Option<String>;
 
+/// A time that the kernel samples by ticks, where it is long enough for them to tell.
+fn told(seconds: Option<f64>) -> Option<f64> {
+    seconds.filter(|&seconds| seconds * USUAL_TICK_HZ >= LEAST_TICKS)
+}
+
 /// The figures for reading. What was not measured is left out.
 fn table(row: &Trial) -> String {
     let mut table = Table::new();
@@ -114,13 +121,14 @@ fn table(row: &Trial) -> String {
         }
     };
     let both = |of: Figure| (of(&row.sender), of(&row.receiver));
-    let rows: [(&str, Figure); 13] = [
+    let rows: [(&str, Figure); 14] = [
         ("window, s", |end| end.window_s.map(|s| format!("{s:.4}"))),
         ("bytes", |end| end.bytes.map(|n| n.to_string())),
         ("messages", |end| end.messages.map(|n| n.to_string())),
         ("calls", |end| end.calls.map(|n| n.to_string())),
-        ("user CPU, s", |end| end.user_s.map(|s| format!("{s:.3}"))),
-        ("system CPU, s", |end| end.system_s.map(|s| format!("{s:.3}"))),
+        ("CPU, s", |end| end.task_clock_s.map(|s| format!("{s:.3}"))),
+        ("of it in user space, s", |end| told(end.user_s).map(|s| format!("{s:.3}"))),
+        ("of it in the kernel, s", |end| told(end.system_s).map(|s| format!("{s:.3}"))),
         ("context switches", |end| end.context_switches.map(|n| n.to_string())),
         ("CPU migrations", |end| end.cpu_migrations.map(|n| n.to_string())),
         ("page faults", |end| end.page_faults.map(|n| n.to_string())),
@@ -163,6 +171,10 @@ fn table(row: &Trial) -> String {
         row.working_set_bytes.map(|bytes| format!("working set {}", units::size(bytes))),
         row.verified.as_ref().filter(|what| *what == "bytes").map(|_| "every byte verified".to_owned()),
     ];
+    if !row.disturbed.is_empty() {
+        let what: Vec<&str> = row.disturbed.0.iter().map(|what| what.words()).collect();
+        text += &format!("disturbed: {}\n", what.join("; "));
+    }
     let facts: Vec<String> = facts.into_iter().flatten().collect();
     format!("{text}{}\n\n{}\n", facts.join(", "), table.trim_fmt())
 }
@@ -173,15 +185,15 @@ mod tests {
 
     #[test]
     fn the_summary_line_has_its_decimals() {
-        let receiver = End { bytes: Some(1000), messages: Some(10), window_s: Some(0.5), ..End::default() };
         let stream = Stream {
-            receiver,
+            window_s: Some(0.5),
+            bytes: Some(1000),
             throughput_gbps: Some(0.000_016),
             mean_recv_us: Some(50_000.0),
             ..Stream::default()
         };
         assert_eq!(
-            summary(&stream),
+            summary(&stream, 100),
             "SUMMARY bytes=1000 seconds=0.500000 gbps=0.000016 msgs=10 avg_oneway_us=50000.000\n"
         );
     }
@@ -190,7 +202,12 @@ mod tests {
     fn what_was_not_measured_has_no_line() {
         let mut row = Trial::default();
         row.sender.context_switches = Some(3);
+        (row.sender.user_s, row.sender.system_s) = (Some(0.004), Some(0.9));
         let text = table(&row);
         assert!(text.contains("context switches") && !text.contains("cycles"), "{text}");
+        assert!(
+            text.contains("in the kernel, s") && !text.contains("in user space"),
+            "one tick tells nothing: {text}"
+        );
     }
 }

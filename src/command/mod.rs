@@ -1,5 +1,6 @@
 //! The verbs, one file each: what `main` dispatches to.
 
+mod against;
 pub mod health;
 pub mod measure;
 pub mod paths;
@@ -117,7 +118,11 @@ fn remote(arguments: &LabArgs, sender: String, link: &LinkOptions, wanted: &[Wir
 fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [libc::SIGINT, libc::SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, Exit::Unable as i32, Arc::clone(&stop))?;
+        signal_hook::flag::register_conditional_shutdown(
+            signal,
+            Exit::Interrupted as i32,
+            Arc::clone(&stop),
+        )?;
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
     Ok(stop)

@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 
 use super::source::{grid_of, read_grid, read_manifest};
 use super::xray::conclude as conclude_xray;
-use super::{Exit, interfaces, lab, print, stop_flag};
+use super::{Exit, against, interfaces, lab, print, stop_flag};
 use crate::cell::{Cell, Wire};
 use crate::cli::{LabArgs, SweepArgs};
 use crate::grid::{Grid, LabKind};
@@ -29,6 +29,9 @@ use crate::units;
 /// # Errors
 /// When the grid is wrong, the lab cannot be made, or rows cannot be written.
 pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
+    if let Some(what) = &arguments.against {
+        return against::run(arguments, what);
+    }
     let stop = stop_flag()?;
     let resumed = match &arguments.resume {
         Some(path) => Some(RunDir::resume(path)?),
@@ -54,15 +57,16 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
 
     let (mut run, mut rows) = match resumed {
         Some((run, rows)) => {
+            ensure!(
+                run.manifest.together.is_none(),
+                "{} is one side of a comparison, whose blocks cannot be gone on with; begin it again",
+                run.path().display()
+            );
             check_same_lab(&run, &lab, &cells)?;
             (run, rows)
         }
         None => {
-            let seed = match arguments.seed.or(grid.seed) {
-                Some(seed) => seed,
-                None if counts_instructions() => STILL_SEED,
-                None => u64::from(getrandom::u32().map_err(|error| anyhow::anyhow!("getrandom: {error}"))?),
-            };
+            let seed = seed(arguments.seed.or(grid.seed))?;
             let streams: u64 = cells
                 .iter()
                 .zip(&times)
@@ -93,6 +97,15 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     run.manifest.outcome = Some(ended.word().to_owned());
     run.write_manifest()?;
     conclude(&ended, &plan, &run, &rows, arguments)
+}
+
+/// The seed that was given, or one that is drawn.
+pub(super) fn seed(given: Option<u64>) -> anyhow::Result<u64> {
+    match given {
+        Some(seed) => Ok(seed),
+        None if counts_instructions() => Ok(STILL_SEED),
+        None => Ok(u64::from(getrandom::u32().map_err(|error| anyhow::anyhow!("getrandom: {error}"))?)),
+    }
 }
 
 /// The seed where two runs shall be the same and none is given.
@@ -158,10 +171,16 @@ fn conclude(
             ));
             Exit::FailedTrials
         }
+        Ended::Complete if rows.iter().all(|row| row.status != Status::Ok) => {
+            let why = rows.iter().map(|row| row.reason.as_str()).find(|reason| !reason.is_empty());
+            let why = why.unwrap_or("no trial was begun");
+            say(format_args!("copycost: nothing ran: {why}; `copycost doctor` tells what this host lacks"));
+            Exit::FailedTrials
+        }
         Ended::Complete => Exit::Well,
         Ended::Interrupted => {
             say(format_args!("copycost: interrupted after {} trials; go on with `{go_on}`", rows.len()));
-            Exit::Unable
+            Exit::Interrupted
         }
         Ended::Broken(why) => {
             let cell = rows.last().map(|row| format!("{} #{}", row.cell, row.rep)).unwrap_or_default();
@@ -184,17 +203,22 @@ fn make_report(run: &RunDir) -> anyhow::Result<String> {
     Ok(rest.map(|line| format!("{line}\n")).collect::<String>() + "\n")
 }
 
-/// What would be run.
-fn dry_run(grid: &Grid, lab: &LabArgs) -> anyhow::Result<Exit> {
+/// The wire that a lab will have for cells that name none, before it is made.
+pub(super) fn expected_wire(grid: &Grid, lab: &LabArgs) -> anyhow::Result<Wire> {
     let kind = lab.lab.or(grid.lab).unwrap_or(LabKind::Netns);
     let interfaces = interfaces(lab, kind, &grid.wires)?.or_else(|| grid.link.interfaces.clone());
-    let wire = match (lab.wires.first(), kind, interfaces) {
+    Ok(match (lab.wires.first(), kind, interfaces) {
         (Some(&(wire, _)), ..) => wire,
         (None, LabKind::Loopback, _) => Wire::Loopback,
         (None, LabKind::Netns, None) => Wire::Veth,
         // On another host the grid's interfaces need not be there.
         (None, LabKind::Netns, Some(names)) => Loan::of(&names).map_or(Wire::Nic, |loan| loan.reading.wire),
-    };
+    })
+}
+
+/// What would be run.
+pub(super) fn dry_run(grid: &Grid, lab: &LabArgs) -> anyhow::Result<Exit> {
+    let wire = expected_wire(grid, lab)?;
     let cells = grid.cells(wire);
     let lines: String = cells.iter().map(|cell| format!("{cell}\n")).collect();
     let (min, max) = (grid.repetitions.min, grid.repetitions.max);

@@ -43,7 +43,7 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
     run.manifest.outcome = Some(if whole { "complete" } else { "interrupted" }.to_owned());
     run.write_manifest()?;
     print(&format!("{}\n{}\n", conclude(&cells, &passes, &run.manifest), run.path().display()))?;
-    Ok(if whole { Exit::Well } else { Exit::Unable })
+    Ok(if whole { Exit::Well } else { Exit::Interrupted })
 }
 
 /// The grid that the flags stand for, as a file would have it.

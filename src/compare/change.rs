@@ -7,7 +7,7 @@ use super::footing::{Footing, SAME};
 use super::measure::Measure;
 use crate::cell::words;
 use crate::stats::{self, Interval};
-use crate::tables::{Better, CellRow, Estimate, Sample};
+use crate::tables::{Better, CellRow, ENOUGH_TRIALS, Estimate, Sample};
 
 /// What can be said of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +16,8 @@ pub enum Judgement {
     Better,
     /// It lies on the worse side.
     Worse,
+    /// It excludes 1, and among so many cells one that does is no rarity: no difference after correction.
+    Uncorrected,
     /// It holds 1: no difference was detected.
     Indistinct,
     /// There is no interval: one trial on a side, or a figure that is zero.
@@ -31,13 +33,13 @@ pub enum Judgement {
 }
 
 words!(Judgement:
-    Better = "better", Worse = "worse", Indistinct = "not distinguishable",
+    Better = "better", Worse = "worse", Uncorrected = "not after correction", Indistinct = "not distinguishable",
     Unjudged = "not judged", Incomparable = "not comparable", OnlyNew = "no figure in the base run", OnlyBase = "no figure in the new run",
     Neither = "no figure in either run",
 );
 
 impl Judgement {
-    fn of(interval: Option<Interval>, better: Better) -> Self {
+    pub(super) fn of(interval: Option<Interval>, better: Better) -> Self {
         match (interval, better) {
             (None, _) => Self::Unjudged,
             (Some(ends), _) if ends.contains(1.0) => Self::Indistinct,
@@ -48,7 +50,7 @@ impl Judgement {
 }
 
 /// Whether the whole interval of a ratio lies further than a share on the worse side of 1.
-fn is_beyond(limit: f64, ratio: &Estimate, better: Better) -> bool {
+pub(super) fn is_beyond(limit: f64, ratio: &Estimate, better: Better) -> bool {
     ratio.interval().is_some_and(|ends| match better {
         Better::Higher => ends.high < 1.0 - limit,
         Better::Lower => ends.low > 1.0 + limit,
@@ -59,10 +61,15 @@ fn is_beyond(limit: f64, ratio: &Estimate, better: Better) -> bool {
 /// The ratio of two medians with its interval, and how likely one so large is by chance.
 ///
 /// Counted instructions have no chance in them: what remains is by how much two runs of the same thing differ.
-fn ratio(footing: Footing, new: &[f64], base: &[f64]) -> (Estimate, Option<f64>) {
+/// `widening` is by how much figures that follow one another are known less well than independent ones.
+fn ratio_of(footing: Footing, new: &[f64], base: &[f64], widening: f64) -> (Estimate, Option<f64>) {
     match footing {
-        Footing::Time => match stats::ratio_of_medians(new, base) {
-            Some(found) => (Estimate::new(Some(found.ratio), found.interval), found.p),
+        // Sides that ran together are taken within their blocks afterwards.
+        Footing::Time | Footing::Blocks => match stats::unpaired_ratio(new, base) {
+            Some(found) => (
+                Estimate::new(Some(found.ratio), found.interval).widened(widening),
+                found.p.map(|p| stats::widened_probability(p, widening)),
+            ),
             None => (Estimate::default(), None),
         },
         Footing::Instructions => {
@@ -73,6 +80,40 @@ fn ratio(footing: Footing, new: &[f64], base: &[f64]) -> (Estimate, Option<f64>)
             (Estimate::new(ratio, interval), None)
         }
         Footing::Nothing => (Estimate::default(), None),
+    }
+}
+
+/// What a gate says of a change. It looks at trials that had their CPUs to themselves: a busy neighbour is no
+/// regression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Gate {
+    /// No limit was given, or there is nothing to compare.
+    None,
+    /// The interval does not lie wholly beyond the limit.
+    Passed,
+    /// It does.
+    Beyond,
+    /// So many trials were disturbed that the rest do not tell.
+    Disturbed,
+}
+
+words!(Gate: None = "none", Passed = "passed", Beyond = "beyond the limit", Disturbed = "not gated: disturbed");
+
+/// Undisturbed trials, or blocks, that a gate needs on either side, where some were disturbed.
+const ENOUGH: usize = ENOUGH_TRIALS;
+
+impl Gate {
+    /// `all` are how many figures there are in the base and in the new run; `ratio` is of the undisturbed ones, the
+    /// `left`.
+    fn of(limit: Option<f64>, ratio: &Estimate, better: Better, all: [usize; 2], left: [usize; 2]) -> Self {
+        let Some(limit) = limit else { return Self::None };
+        if all.contains(&0) {
+            return Self::None;
+        }
+        if left != all && left.iter().any(|&left| left < ENOUGH) {
+            return Self::Disturbed;
+        }
+        if is_beyond(limit, ratio, better) { Self::Beyond } else { Self::Passed }
     }
 }
 
@@ -95,8 +136,8 @@ pub struct CellChange {
     pub p: Option<f64>,
     /// What can be said.
     pub judgement: Judgement,
-    /// Whether the interval lies beyond the limit.
-    pub beyond_limit: bool,
+    /// What a gate says of it.
+    pub gate: Gate,
 }
 
 impl CellChange {
@@ -110,9 +151,15 @@ impl CellChange {
         limit: Option<f64>,
     ) -> Self {
         let values =
-            |sample: Option<&Sample>| sample.map(|sample| sample.values(measure.of)).unwrap_or_default();
+            |sample: Option<&Sample>| sample.map(|sample| measure.values(sample)).unwrap_or_default();
         let (base_values, new_values) = (values(base), values(new));
-        let (ratio, p) = ratio(footing, &new_values, &base_values);
+        let quiet = |sample: Option<&Sample>| values(sample.map(Sample::undisturbed).as_ref());
+        let (base_quiet, new_quiet) = (quiet(base), quiet(new));
+        // Each side's own, as the squares of what is not known of them add up.
+        let squares = [base, new].map(|sample| sample.map_or(1.0, |sample| sample.widening.powi(2)));
+        let widening = f64::midpoint(squares[0], squares[1]).sqrt();
+        let gated = ratio_of(footing, &new_quiet, &base_quiet, widening).0;
+        let (ratio, p) = ratio_of(footing, &new_values, &base_values, widening);
         let judgement = match (base_values.is_empty(), new_values.is_empty()) {
             (false, false) if footing == Footing::Nothing => Judgement::Incomparable,
             (false, false) => Judgement::of(ratio.interval(), measure.better),
@@ -129,7 +176,13 @@ impl CellChange {
             ratio,
             p,
             judgement,
-            beyond_limit: limit.is_some_and(|limit| is_beyond(limit, &ratio, measure.better)),
+            gate: Gate::of(
+                limit,
+                &gated,
+                measure.better,
+                [base_values.len(), new_values.len()],
+                [base_quiet.len(), new_quiet.len()],
+            ),
         }
     }
 
@@ -192,8 +245,8 @@ pub struct GroupChange {
     pub p: Option<f64>,
     /// What can be said.
     pub judgement: Judgement,
-    /// Whether the interval lies beyond the limit.
-    pub beyond_limit: bool,
+    /// What a gate says of it.
+    pub gate: Gate,
 }
 
 impl GroupChange {
@@ -207,16 +260,23 @@ impl GroupChange {
         limit: Option<f64>,
     ) -> Option<Self> {
         // Each cell's figures as shares of its own median in the base run, so that cells can stand for each other.
-        let centre = |base: &Sample| stats::median(&base.values(measure.of)).filter(|&centre| centre > 0.0);
+        let centre = |base: &Sample| stats::median(&measure.values(base)).filter(|&centre| centre > 0.0);
         let centres: Vec<f64> = cells.iter().map(|(base, _)| centre(base)).collect::<Option<_>>()?;
         let blocks = |cells: Vec<&Sample>| {
-            let figures: Vec<_> = cells.iter().map(|sample| sample.by_block(measure.of)).collect();
+            let figures: Vec<_> = cells.iter().map(|sample| measure.by_block(sample)).collect();
             block_medians(&figures, &centres)
         };
         let base = blocks(cells.iter().map(|(base, _)| *base).collect());
         let new = blocks(cells.iter().map(|(_, new)| *new).collect());
-        let (ratio, p) = ratio(footing, &new, &base);
+        let rows = [base.clone(), new.clone()];
+        let widening = stats::common_correlation(&rows).map_or(1.0, stats::widening);
+        let (ratio, p) = ratio_of(footing, &new, &base, widening);
         ratio.value?;
+        let undisturbed: Vec<_> =
+            cells.iter().map(|(base, new)| (base.undisturbed(), new.undisturbed())).collect();
+        let base_quiet = blocks(undisturbed.iter().map(|(base, _)| base).collect());
+        let new_quiet = blocks(undisturbed.iter().map(|(_, new)| new).collect());
+        let gated = ratio_of(footing, &new_quiet, &base_quiet, widening).0;
         Some(Self {
             group,
             cells: cells.len(),
@@ -225,7 +285,13 @@ impl GroupChange {
             ratio,
             p,
             judgement: Judgement::of(ratio.interval(), measure.better),
-            beyond_limit: limit.is_some_and(|limit| is_beyond(limit, &ratio, measure.better)),
+            gate: Gate::of(
+                limit,
+                &gated,
+                measure.better,
+                [base.len(), new.len()],
+                [base_quiet.len(), new_quiet.len()],
+            ),
         })
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::change::{CellChange, Group, GroupChange, Judgement};
+use super::change::{CellChange, Gate, Group, GroupChange, Judgement};
 use super::environment::{self, Difference};
 use super::footing::{self, Footing};
 use super::measure::Measure;
-use crate::tables::{Run, Sample, samples};
+use super::together;
+use crate::tables::{Drift, Run, Sample, samples};
 
 /// Two runs, held against each other.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Comparison {
     pub environment: Vec<Difference>,
     /// What a reader must know of the two runs before any figure, a sentence each.
     pub unlike: Vec<String>,
+    /// What the order of the runs' trials says of them, a sentence each.
+    pub drift: Vec<String>,
     /// What was left out of either run, a sentence each.
     pub left_out: Vec<String>,
 }
@@ -48,7 +51,10 @@ impl Comparison {
         for sample in &new_samples {
             let key = sample.cell.key();
             let other = in_base.get(&key).map(|&place| &base_samples[place]);
-            let change = CellChange::of(&key, other, Some(sample), footing, measure, limit);
+            let mut change = CellChange::of(&key, other, Some(sample), footing, measure, limit);
+            if let (Footing::Blocks, Some(other), true) = (footing, other, change.is_compared()) {
+                together::cell(&mut change, other, sample, measure, limit);
+            }
             if change.is_compared() {
                 pairs.extend(other.map(|other| (other, sample)));
             }
@@ -60,14 +66,30 @@ impl Comparison {
                 cells.push(CellChange::of(&key, Some(sample), None, footing, measure, limit));
             }
         }
+        let mut groups = groups(&pairs, footing, measure, limit);
+        if footing == Footing::Blocks {
+            together::correct(&mut cells);
+            together::correct(&mut groups);
+        }
         let unlike = match footing {
             Footing::Instructions => footing::unlike(&base.manifest, &new.manifest),
-            Footing::Time => Vec::new(),
+            Footing::Time | Footing::Blocks => Vec::new(),
             Footing::Nothing => {
                 let clocks =
                     [base, new].map(|run| format!("{} {}", name(run), footing::clock(&run.manifest)));
                 vec![format!("{}: their figures say nothing of each other.", clocks.join(" and "))]
             }
+        };
+        let drift = match footing {
+            Footing::Time => {
+                let runs = [(base, &base_samples), (new, &new_samples)];
+                let said = |(run, samples): (&Run, &Vec<Sample>)| {
+                    Drift::of(samples).sentence().map(|sentence| format!("{}: {sentence}", name(run)))
+                };
+                runs.into_iter().filter_map(said).collect()
+            }
+            // Within blocks it cancels, and instructions have none.
+            _ => Vec::new(),
         };
         let left_out = base.left_out.iter().chain(&new.left_out).cloned().collect();
         Self {
@@ -77,9 +99,10 @@ impl Comparison {
             measure,
             limit,
             cells,
-            groups: groups(&pairs, footing, measure, limit),
+            groups,
             environment: environment::differences(&base.manifest, &new.manifest),
             unlike,
+            drift,
             left_out,
         }
     }
@@ -93,9 +116,15 @@ impl Comparison {
     /// The names of the cells and paths whose interval lies beyond the limit.
     #[must_use]
     pub fn regressions(&self) -> Vec<String> {
-        let cells = self.cells.iter().filter(|cell| cell.beyond_limit).map(|cell| cell.cell.clone());
+        self.gated(Gate::Beyond)
+    }
+
+    /// The names of the cells and paths of which a gate says this.
+    #[must_use]
+    pub fn gated(&self, gate: Gate) -> Vec<String> {
+        let cells = self.cells.iter().filter(|cell| cell.gate == gate).map(|cell| cell.cell.clone());
         let groups =
-            self.groups.iter().filter(|group| group.beyond_limit).map(|group| group.group.to_string());
+            self.groups.iter().filter(|group| group.gate == gate).map(|group| group.group.to_string());
         cells.chain(groups).collect()
     }
 }
@@ -116,15 +145,16 @@ fn groups(
     let of_path = |path: &str| -> Vec<(&Sample, &Sample)> {
         pairs.iter().copied().filter(|(_, new)| new.cell.send_path == path).collect()
     };
-    let all =
-        (pairs.len() > 1).then(|| GroupChange::of(Group::All, pairs, footing, measure, limit)).flatten();
-    let by_path = paths.into_iter().filter_map(|path| {
-        let cells = of_path(path);
-        (cells.len() > 1)
-            .then(|| GroupChange::of(Group::Path(path.to_owned()), &cells, footing, measure, limit))
-            .flatten()
-    });
-    all.into_iter().chain(by_path).collect()
+    let change = |group: Group, cells: &[(&Sample, &Sample)]| {
+        let mut change =
+            (cells.len() > 1).then(|| GroupChange::of(group, cells, footing, measure, limit))??;
+        if footing == Footing::Blocks {
+            together::group(&mut change, cells, measure, limit);
+        }
+        Some(change)
+    };
+    let by_path = paths.iter().filter_map(|path| change(Group::Path((*path).to_owned()), &of_path(path)));
+    change(Group::All, pairs).into_iter().chain(by_path).collect()
 }
 
 fn name(run: &Run) -> String {

@@ -19,7 +19,7 @@ pub struct Difference {
 }
 
 /// Facts of a manifest that say which run it is, not what it ran in. The grid's text is told by its hash.
-const NOT_ENVIRONMENT: [&str; 11] = [
+const NOT_ENVIRONMENT: [&str; 12] = [
     "run_id",
     "started_at",
     "finished_at",
@@ -29,6 +29,7 @@ const NOT_ENVIRONMENT: [&str; 11] = [
     "grid",
     "seed",
     "boot_id",
+    "together",
     // What happens to be in use, as against what is in force.
     "swiotlb_used",
     "swiotlb_most_used",

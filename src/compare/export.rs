@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::change::Gate;
 use super::comparison::Comparison;
 use super::footing::Footing;
 use crate::tables::{Better, CellRow, Estimate, METRICS, Metric, Run, samples};
@@ -27,7 +28,7 @@ pub(super) fn json(comparison: &Comparison) -> String {
                 "ratio": estimate(&cell.ratio),
                 "p": cell.p,
                 "judgement": cell.judgement.word(),
-                "beyond_limit": cell.beyond_limit,
+                "beyond_limit": cell.gate == Gate::Beyond, "gate": cell.gate.word(),
             })
         })
         .collect();
@@ -39,7 +40,7 @@ pub(super) fn json(comparison: &Comparison) -> String {
                 "group": group.group.to_string(), "cells": group.cells,
                 "base_blocks": group.base_blocks, "new_blocks": group.new_blocks,
                 "ratio": estimate(&group.ratio), "p": group.p,
-                "judgement": group.judgement.word(), "beyond_limit": group.beyond_limit,
+                "judgement": group.judgement.word(), "beyond_limit": group.gate == Gate::Beyond, "gate": group.gate.word(),
             })
         })
         .collect();
@@ -53,6 +54,7 @@ pub(super) fn json(comparison: &Comparison) -> String {
         "new": comparison.new,
         "footing": match comparison.footing {
             Footing::Time => "time",
+            Footing::Blocks => "blocks",
             Footing::Instructions => "instructions",
             Footing::Nothing => "none",
         },
@@ -63,6 +65,7 @@ pub(super) fn json(comparison: &Comparison) -> String {
         "groups": groups,
         "cells": cells,
         "environment": environment,
+        "drift": comparison.drift,
         "left_out": comparison.left_out,
     }))
 }
@@ -97,10 +100,10 @@ pub(super) fn bencher(run: &Run) -> String {
     let mut benchmarks = Map::new();
     for sample in samples(run) {
         let mut measures = Map::new();
-        let throughput = Estimate::of(&sample.values(|trial| trial.throughput_gbps));
+        let throughput = sample.estimate(|trial| trial.throughput_gbps);
         measures.extend(metric(&throughput).map(|value| ("throughput_gbps".to_owned(), value)));
         for kept in kept() {
-            let value = metric(&Estimate::of(&sample.values(kept.of)));
+            let value = metric(&sample.estimate(kept.of));
             measures.extend(value.map(|value| (kept.name.to_owned(), value)));
         }
         if !measures.is_empty() {
@@ -130,10 +133,10 @@ pub(super) fn github_action(run: &Run, better: Better) -> String {
             entries.push(entry);
         };
         if better == Better::Higher {
-            entry("throughput", "Gb/s", Estimate::of(&sample.values(|trial| trial.throughput_gbps)));
+            entry("throughput", "Gb/s", sample.estimate(|trial| trial.throughput_gbps));
         }
         for metric in kept().filter(|metric| metric.better == better) {
-            entry(metric.name, metric.unit, Estimate::of(&sample.values(metric.of)));
+            entry(metric.name, metric.unit, sample.estimate(metric.of));
         }
     }
     pretty(&Value::Array(entries))

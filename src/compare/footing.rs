@@ -11,6 +11,8 @@ pub const SAME: f64 = 0.001;
 pub enum Footing {
     /// Both runs took time on the same kind of machine: what differs is held against the noise.
     Time,
+    /// Both runs are sides of one comparison: what differs is taken within the blocks that they ran in together.
+    Blocks,
     /// Both runs counted instructions: what differs by more than [`SAME`] differs.
     Instructions,
     /// The two runs' figures are of different kinds and say nothing of each other.
@@ -23,6 +25,7 @@ impl Footing {
     pub fn of(base: &Manifest, new: &Manifest) -> Self {
         match (base.basis(), new.basis()) {
             (Basis::Instructions, Basis::Instructions) => Self::Instructions,
+            (one, other) if one == other && base.ran_together_with(new) => Self::Blocks,
             (one, other) if one == other => Self::Time,
             _ => Self::Nothing,
         }

@@ -1,7 +1,9 @@
 //! The figure that two runs are compared by.
 
+use std::collections::BTreeMap;
+
 use crate::record::Trial;
-use crate::tables::{self, Better, METRICS, Metric};
+use crate::tables::{self, Better, METRICS, Metric, Sample};
 
 /// A figure of a trial, and which way it improves.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +19,21 @@ pub struct Measure {
 }
 
 impl Measure {
+    /// The figures of a cell's trials; none where the clock that they come from is too coarse for its windows.
+    #[must_use]
+    pub fn values(&self, sample: &Sample) -> Vec<f64> {
+        if self.is_told(sample) { sample.values(self.of) } else { Vec::new() }
+    }
+
+    /// The same by block.
+    pub(super) fn by_block(&self, sample: &Sample) -> BTreeMap<u32, f64> {
+        if self.is_told(sample) { sample.by_block(self.of) } else { BTreeMap::new() }
+    }
+
+    fn is_told(&self, sample: &Sample) -> bool {
+        tables::metric(self.name).is_none_or(|metric| metric.is_told(sample))
+    }
+
     /// Throughput, the figure that is compared unless another is asked for.
     pub const THROUGHPUT: Self = Self {
         name: "throughput_gbps",

@@ -12,6 +12,7 @@ mod export;
 mod footing;
 mod measure;
 mod text;
+mod together;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 
-pub use change::{CellChange, Group, GroupChange, Judgement};
+pub use change::{CellChange, Gate, Group, GroupChange, Judgement};
 pub use comparison::Comparison;
 pub use environment::{Difference, differences};
 pub use footing::{Footing, SAME};
@@ -70,6 +71,19 @@ impl CompareArgs {
     /// A run that cannot be read, two runs without a common cell, a limit for two runs whose figures are of
     /// different kinds, or an output that cannot be written.
     pub fn run(&self, out: &mut impl Write) -> anyhow::Result<bool> {
+        let regressions = self.write(out)?;
+        for regression in &regressions {
+            eprintln!("regression: {regression}");
+        }
+        Ok(regressions.is_empty())
+    }
+
+    /// Compares the two runs and writes what differs, without a word beside it. The names of the cells and paths
+    /// whose interval lies beyond the limit.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn write(&self, out: &mut impl Write) -> anyhow::Result<Vec<String>> {
         let base = Run::load(&self.base).context("the base run")?;
         let new = Run::load(&self.new).context("the new run")?;
         let comparison = Comparison::of(&base, &new, self.measure, self.max_regression);
@@ -96,10 +110,13 @@ impl CompareArgs {
             Format::GhaBigger => export::github_action(&new, Better::Higher),
         };
         writeln!(out, "{}", printed.trim_end())?;
+        let has = |gate| comparison.cells.iter().any(|cell| cell.gate == gate);
         let regressions = comparison.regressions();
-        for regression in &regressions {
-            eprintln!("regression: {regression}");
-        }
-        Ok(regressions.is_empty())
+        ensure!(
+            !regressions.is_empty() || has(Gate::Passed) || !has(Gate::Disturbed),
+            "no cell could be gated: others were busy on the hosts in too many trials; run both sides with \
+             `sweep --against`, or where nothing else runs"
+        );
+        Ok(regressions)
     }
 }

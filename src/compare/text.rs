@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use comfy_table::{Table, presets};
 
-use super::change::Judgement;
+use super::change::{Gate, Judgement};
 use super::comparison::Comparison;
 use super::footing::{Footing, SAME};
-use crate::tables::{CellRow, Estimate};
+use crate::tables::{CellRow, Estimate, TOO_FEW_TRIALS};
 
 /// For a terminal.
 pub(super) fn table(comparison: &Comparison) -> String {
@@ -94,7 +94,7 @@ fn groups(comparison: &Comparison) -> Vec<[String; COLUMNS]> {
             format!("{} and {}", group.base_blocks, group.new_blocks),
             change(&group.ratio),
             interval(&group.ratio),
-            judgement(group.judgement, group.beyond_limit),
+            judgement(group.judgement, group.gate),
             String::new(),
         ]
     };
@@ -115,15 +115,18 @@ fn cells(comparison: &Comparison) -> Vec<[String; COLUMNS]> {
             figure(&cell.new, &cell.new_row),
             change(&cell.ratio),
             interval(&cell.ratio),
-            judgement(cell.judgement, cell.beyond_limit),
+            judgement(cell.judgement, cell.gate),
             cell.remarks(),
         ]
     };
     comparison.cells.iter().map(row).collect()
 }
 
-fn judgement(judgement: Judgement, beyond_limit: bool) -> String {
-    if beyond_limit { format!("{judgement}, beyond the limit") } else { judgement.to_string() }
+fn judgement(judgement: Judgement, gate: Gate) -> String {
+    match gate {
+        Gate::None | Gate::Passed => judgement.to_string(),
+        Gate::Beyond | Gate::Disturbed => format!("{judgement}, {gate}"),
+    }
 }
 
 fn percent(ratio: f64) -> String {
@@ -137,6 +140,9 @@ fn change(ratio: &Estimate) -> String {
 }
 
 fn interval(ratio: &Estimate) -> String {
+    if ratio.is_wide() {
+        return TOO_FEW_TRIALS.to_owned();
+    }
     ratio
         .interval()
         .map(|ends| format!("{} to {}", percent(ends.low), percent(ends.high)))
@@ -152,14 +158,16 @@ fn significant(value: f64) -> String {
 /// What the tables do not say by themselves.
 fn sentences(comparison: &Comparison) -> Vec<String> {
     let count = |judgement| comparison.count(judgement);
-    let judged =
-        [Judgement::Better, Judgement::Worse, Judgement::Indistinct].map(count).iter().sum::<usize>();
+    let judged = [Judgement::Better, Judgement::Worse, Judgement::Uncorrected, Judgement::Indistinct]
+        .map(count)
+        .iter()
+        .sum::<usize>();
     let verdicts = format!(
         "{judged} cells judged by {}: {} worse, {} better, {} not distinguishable",
         comparison.measure.name,
         count(Judgement::Worse),
         count(Judgement::Better),
-        count(Judgement::Indistinct),
+        count(Judgement::Indistinct) + count(Judgement::Uncorrected),
     );
     let mut sentences = match comparison.footing {
         Footing::Nothing => Vec::new(),
@@ -167,6 +175,7 @@ fn sentences(comparison: &Comparison) -> Vec<String> {
             "{verdicts}; one in twenty of cells that are alike, here {:.1}, may be called different by chance.",
             judged as f64 / 20.0
         )],
+        Footing::Blocks => vec![blocks_sentence(&verdicts, judged, count(Judgement::Uncorrected))],
         Footing::Instructions => vec![format!(
             "{verdicts}. Instructions were counted, so a difference of more than {} % is no chance.",
             SAME * 100.0
@@ -191,14 +200,40 @@ fn sentences(comparison: &Comparison) -> Vec<String> {
         } else {
             format!("Regressions beyond {limit} %: {}.", regressions.join(", "))
         });
+        let disturbed = comparison.gated(Gate::Disturbed);
+        if !disturbed.is_empty() {
+            sentences.push(format!(
+                "Not gated, because others were busy on a host or queues were not settled, and too few undisturbed \
+                 trials are left: {}. `sweep --against` compares both sides in the same blocks.",
+                disturbed.join(", ")
+            ));
+        }
     }
+    sentences.extend(comparison.drift.iter().cloned());
     sentences.extend(comparison.left_out.iter().map(|left| format!("Left out: {left}.")));
     sentences
+}
+
+/// What two sides of one comparison rest on.
+fn blocks_sentence(verdicts: &str, judged: usize, uncorrected: usize) -> String {
+    let rest = match uncorrected {
+        0 => format!("and corrected for {judged} cells."),
+        1 => format!("and corrected for {judged} cells: 1 would differ by itself."),
+        many => format!("and corrected for {judged} cells: {many} would differ by themselves."),
+    };
+    format!("{verdicts}. Both sides ran in the same blocks; ratios are taken within them, {rest}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interval_wider_than_a_factor_of_ten_is_no_interval() {
+        let of = |low, high| Estimate { value: Some(1.0), low: Some(low), high: Some(high) };
+        assert_eq!(interval(&of(0.9, 1.1)), "-10.0 % to +10.0 %");
+        assert_eq!(interval(&of(0.2, 5.0)), "too few trials to tell");
+    }
 
     #[test]
     fn figures_have_four_digits() {

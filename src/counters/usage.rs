@@ -1,5 +1,5 @@
-//! What the kernel counts of every thread anyway: getrusage(2), the thread's CPU clock, and its line in
-//! `/proc/thread-self/sched`. Reading them needs no rights and costs nothing inside the window, where a perf event
+//! What the kernel counts of every thread anyway: getrusage(2), the thread's CPU clock, and its lines in
+//! `/proc/thread-self/sched` and `schedstat`. Reading them needs no rights and costs nothing inside the window, where a perf event
 //! of the same name would make each context switch dearer.
 
 use nix::sys::resource::{UsageWho, getrusage};
@@ -7,6 +7,7 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use nix::time::{ClockId, clock_gettime};
 
 use super::events::Event;
+use crate::host::run_delay_s;
 use crate::record::End;
 
 /// The kernel's account of a thread's scheduling, where it was built with one (CONFIG_SCHED_DEBUG).
@@ -20,6 +21,7 @@ pub struct Usage {
     user_s: Option<f64>,
     system_s: Option<f64>,
     cpu_ns: Option<u64>,
+    run_delay_s: Option<f64>,
     voluntary: Option<u64>,
     involuntary: Option<u64>,
     migrations: Option<u64>,
@@ -30,15 +32,15 @@ impl Usage {
     /// The calling thread's usage, at the begin of a window: what takes longest to read is read first.
     #[must_use]
     pub fn before() -> Self {
-        let migrations = migrations();
-        Self { migrations, ..Self::now() }
+        let (migrations, run_delay_s) = (migrations(), run_delay_s());
+        Self { migrations, run_delay_s, ..Self::now() }
     }
 
     /// The calling thread's usage, at the end of a window.
     #[must_use]
     pub fn after() -> Self {
         let now = Self::now();
-        Self { migrations: migrations(), ..now }
+        Self { migrations: migrations(), run_delay_s: run_delay_s(), ..now }
     }
 
     fn now() -> Self {
@@ -51,6 +53,7 @@ impl Usage {
             user_s: seconds(usage.user_time()),
             system_s: seconds(usage.system_time()),
             cpu_ns,
+            run_delay_s: None,
             voluntary: count(usage.voluntary_context_switches()),
             involuntary: count(usage.involuntary_context_switches()),
             migrations: None,
@@ -67,6 +70,7 @@ impl Usage {
             user_s: time(self.user_s, before.user_s),
             system_s: time(self.system_s, before.system_s),
             cpu_ns: count(self.cpu_ns, before.cpu_ns),
+            run_delay_s: time(self.run_delay_s, before.run_delay_s),
             voluntary: count(self.voluntary, before.voluntary),
             involuntary: count(self.involuntary, before.involuntary),
             migrations: count(self.migrations, before.migrations),
@@ -79,6 +83,7 @@ impl Usage {
         end.user_s = self.user_s;
         end.system_s = self.system_s;
         end.task_clock_s = self.cpu_ns.map(|nanoseconds| nanoseconds as f64 / 1e9);
+        end.run_delay_s = self.run_delay_s;
         end.voluntary_switches = self.voluntary;
         end.context_switches = self.voluntary.zip(self.involuntary).map(|(one, other)| one + other);
         end.cpu_migrations = self.migrations;

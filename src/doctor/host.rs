@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn steal_is_a_share_of_busy_time() {
-        let of = |busy_s, steal_s| Some(CpuTimes { busy_s, softirq_s: 0.0, steal_s });
+        let of = |busy_s, steal_s| Some(CpuTimes { busy_s, steal_s, ..CpuTimes::default() });
         let quiet = judge_steal(of(1000.0, 1.0), of(0.0, 0.0));
         assert_eq!(
             (quiet.verdict, quiet.found.as_str()),

@@ -54,6 +54,8 @@ pub struct Grid {
     pub link: LinkOptions,
     /// Whether attribution passes follow the timing blocks.
     pub xray: bool,
+    /// Whether its figures are a measurement; a grid that only shows that everything runs says that they are none.
+    pub measurement: bool,
     /// The file, verbatim.
     pub text: String,
 }
@@ -152,6 +154,14 @@ pub struct Repetitions {
     /// Half the width of the 95 % interval of the median throughput, as a share of it, at which a cell
     /// stops before `max`.
     pub until: Option<f64>,
+}
+
+impl Repetitions {
+    /// The most of them, whatever the figures say.
+    #[must_use]
+    pub fn all(self) -> Self {
+        Self { until: None, ..self }
+    }
 }
 
 /// Where the agents live.

@@ -66,6 +66,7 @@ struct RawGrid {
     read_size: Option<Word>,
     verify: Option<bool>,
     xray: Option<bool>,
+    measurement: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -299,6 +300,7 @@ pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
         },
         link: raw.link.as_ref().map_or(Ok(LinkOptions::default()), link_options)?,
         xray: raw.xray.unwrap_or(false),
+        measurement: raw.measurement.unwrap_or(true),
         text: text.to_owned(),
     };
     if let (Some(control), Some(raw)) = (&grid.control, &raw.control)

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use nix::sys::time::TimeValLike;
+use nix::time::{ClockId, clock_getres};
+
 use super::{Root, cpu, process, swiotlb};
 use crate::record::manifest::Host;
 
@@ -75,8 +78,15 @@ pub fn read() -> Host {
         swiotlb_forced: swiotlb::forced(&root),
         swiotlb_used: swiotlb::used(&root),
         swiotlb_most_used: swiotlb::most_used(&root),
+        tick_hz: tick_hz(),
         container_image: std::env::var("COPYCOST_IMAGE_ID").ok().filter(|id| !id.is_empty()),
     }
+}
+
+/// The resolution of the coarse clock is the kernel's tick (`ktime_get_coarse`, KTIME_LOW_RES).
+fn tick_hz() -> Option<u64> {
+    let tick = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE).ok()?.num_nanoseconds();
+    (tick > 0).then(|| (1e9 / tick as f64).round() as u64)
 }
 
 fn memory(root: &Root) -> Option<u64> {
@@ -126,5 +136,6 @@ mod tests {
         assert!(host.memory_bytes.unwrap() > 64 << 20);
         assert!(host.sysctls.contains_key("net.ipv4.tcp_congestion_control"));
         assert!(host.limits.contains_key("memlock"));
+        assert!((24..=10_000).contains(&host.tick_hz.unwrap()), "{:?}", host.tick_hz);
     }
 }

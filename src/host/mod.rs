@@ -3,16 +3,23 @@
 //! Facts come from `/proc`, `/sys` and uname(2). One that cannot be read is absent.
 
 mod binary;
+mod cgroup;
 mod cpu;
 mod facts;
+mod load;
 pub mod policy;
 mod process;
+mod sched;
+mod softirq;
 mod swiotlb;
 mod times;
 
 pub use binary::binary_sha256;
 pub use cpu::{all_online, allowed, pin_order};
 pub use facts::read;
+pub use load::{Load, LoadReading};
+pub use sched::run_delay_s;
+pub use softirq::is_charged as is_softirq_charged;
 pub use times::{CpuTimes, cpu_times, times_per_cpu};
 
 use std::collections::BTreeMap;

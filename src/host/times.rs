@@ -3,7 +3,7 @@
 //! The figures are the whole host's, in a namespace or a container too. They advance in ticks of 10 ms.
 
 use std::collections::BTreeMap;
-use std::ops::Sub;
+use std::ops::{Add, Sub};
 
 use nix::unistd::{SysconfVar, sysconf};
 
@@ -14,8 +14,13 @@ use super::Root;
 pub struct CpuTimes {
     /// Doing anything at all: user, system, interrupts; neither idle, waiting for I/O nor stolen.
     pub busy_s: f64,
-    /// In softirq, which is part of busy: the work of the network stack that no process is charged for.
+    /// In softirq, which is part of busy: the work of the network stack, whoever it interrupts.
     pub softirq_s: f64,
+    /// In hardware interrupts, which is part of busy.
+    pub irq_s: f64,
+    /// With nothing to run, waiting for I/O or not. Where the tick stops in idle (NO_HZ) this is a clock, not a
+    /// count of ticks.
+    pub idle_s: f64,
     /// Taken away by the hypervisor while there was work.
     pub steal_s: f64,
 }
@@ -24,6 +29,24 @@ pub struct CpuTimes {
 #[must_use]
 pub fn cpu_times() -> Option<CpuTimes> {
     read()?.remove("cpu")
+}
+
+/// Times of CPUs together since boot, and how many CPUs those are.
+pub(super) type Together = (CpuTimes, usize);
+
+/// Times of all CPUs that are online, and of these alone; absent of these where none is named or one is not online.
+#[must_use]
+pub(super) fn of_all_and(cpus: &[usize]) -> Option<(Together, Option<Together>)> {
+    let mut times = read()?;
+    // The kernel rounds this line's sum down once; a sum of each CPU's would be rounded down once a CPU.
+    let all = times.remove("cpu")?;
+    let these: Option<Vec<CpuTimes>> =
+        cpus.iter().map(|cpu| times.get(&format!("cpu{cpu}")).copied()).collect();
+    let these = these.filter(|these| !these.is_empty()).map(|these| {
+        let count = these.len();
+        (these.into_iter().fold(CpuTimes::default(), |sum, one| sum + one), count)
+    });
+    Some(((all, times.len()), these))
 }
 
 /// Times of each CPU that is online.
@@ -46,17 +69,33 @@ fn parse(text: &str, ticks_per_second: f64) -> Option<BTreeMap<String, CpuTimes>
         let ticks: Vec<f64> =
             ticks.split_whitespace().map(|tick| tick.parse().ok()).collect::<Option<_>>()?;
         // guest and guest_nice, behind these eight, are already part of user and nice.
-        let [user, nice, system, _idle, _iowait, irq, softirq, steal] = *ticks.first_chunk()?;
+        let [user, nice, system, idle, iowait, irq, softirq, steal] = *ticks.first_chunk()?;
         all.insert(
             name.to_owned(),
             CpuTimes {
                 busy_s: (user + nice + system + irq + softirq) / ticks_per_second,
                 softirq_s: softirq / ticks_per_second,
+                irq_s: irq / ticks_per_second,
+                idle_s: (idle + iowait) / ticks_per_second,
                 steal_s: steal / ticks_per_second,
             },
         );
     }
     (!all.is_empty()).then_some(all)
+}
+
+impl Add for CpuTimes {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            busy_s: self.busy_s + other.busy_s,
+            softirq_s: self.softirq_s + other.softirq_s,
+            irq_s: self.irq_s + other.irq_s,
+            idle_s: self.idle_s + other.idle_s,
+            steal_s: self.steal_s + other.steal_s,
+        }
+    }
 }
 
 impl Sub for CpuTimes {
@@ -67,6 +106,8 @@ impl Sub for CpuTimes {
         Self {
             busy_s: (self.busy_s - earlier.busy_s).max(0.0),
             softirq_s: (self.softirq_s - earlier.softirq_s).max(0.0),
+            irq_s: (self.irq_s - earlier.irq_s).max(0.0),
+            idle_s: (self.idle_s - earlier.idle_s).max(0.0),
             steal_s: (self.steal_s - earlier.steal_s).max(0.0),
         }
     }
@@ -85,9 +126,18 @@ mod tests {
     fn idle_waiting_stolen_and_guest_time_is_not_busy_time() {
         let times = parse(STAT, 100.0).unwrap();
         assert_eq!(times.len(), 3);
-        assert_eq!(times["cpu0"], CpuTimes { busy_s: 1.51, softirq_s: 0.1, steal_s: 0.04 });
-        assert_eq!(times["cpu1"], CpuTimes { busy_s: 2.61, softirq_s: 0.2, steal_s: 0.06 });
-        assert_eq!(times["cpu"], CpuTimes { busy_s: 4.12, softirq_s: 0.3, steal_s: 0.1 });
+        assert_eq!(
+            times["cpu0"],
+            CpuTimes { busy_s: 1.51, softirq_s: 0.1, irq_s: 0.01, idle_s: 40.2, steal_s: 0.04 }
+        );
+        assert_eq!(
+            times["cpu1"],
+            CpuTimes { busy_s: 2.61, softirq_s: 0.2, irq_s: 0.01, idle_s: 40.2, steal_s: 0.06 }
+        );
+        assert_eq!(
+            times["cpu"],
+            CpuTimes { busy_s: 4.12, softirq_s: 0.3, irq_s: 0.02, idle_s: 80.4, steal_s: 0.1 }
+        );
     }
 
     #[test]

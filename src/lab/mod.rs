@@ -8,6 +8,7 @@ mod local;
 mod peer;
 mod pinning;
 mod remote;
+mod surroundings;
 mod wires;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::agent::protocol::{Reply, Report, Request, Welcome};
 use crate::cell::{Cell, Wire};
 use crate::failure::Failure;
 use crate::grid::{Bound, TrialOptions};
+use crate::host::policy;
 use crate::link::Borrowed;
 use crate::record::manifest;
 use crate::xray::roofline::Bandwidth;
@@ -237,6 +239,23 @@ impl Lab {
         }
     }
 
+    /// Waits until both agents have given the reply that is `due`.
+    fn expect_both(
+        &mut self,
+        what: &str,
+        patience: Duration,
+        due: fn(&Reply) -> bool,
+    ) -> Result<(), Trouble> {
+        let mut came = 0;
+        self.expect(what, patience, |side, reply| {
+            if !due(&reply) {
+                return Err(out_of_place(side, &reply));
+            }
+            came += 1;
+            Ok(came == 2)
+        })
+    }
+
     /// Asks the agents whether they are alive; when they were asked before, who has not answered is lost.
     fn ask_whether_alive(&mut self, asked: Option<Instant>) -> Result<Option<Instant>, Trouble> {
         let Some(asked) = asked else {
@@ -284,6 +303,8 @@ impl Lab {
         pass: Option<Pass>,
     ) -> Result<(Measured, [Option<Seen>; 2]), Trouble> {
         self.trial += 1;
+        // Between the windows' begin and the order to count, hundreds of workers may be waiting for a CPU.
+        let _attention = policy::Attention::pay();
         let result = self.drive(cell, options, pass);
         if matches!(result, Err(Trouble::Trial(_))) {
             let trial = self.trial;
@@ -301,6 +322,7 @@ impl Lab {
     ) -> Result<(Measured, [Option<Seen>; 2]), Trouble> {
         let trial = self.trial;
         let (sender_cpus, receiver_cpus) = self.pinning(options);
+        let is_examined = pass.is_some();
         let watches = pass.map(|pass| {
             pinning::watches(pass, cell, &options.pin, &self.sender.welcome, &self.receiver.welcome)
         });
@@ -338,32 +360,27 @@ impl Lab {
         })?;
         let Some((peer, nonce)) = listening else { return Err(Failure::Failed("no port".into()).into()) };
         self.tell(Side::Receiver, &order(Role::Receive { peer, nonce }, receiver_cpus, receiver_watch))?;
-        let mut ready = 0;
-        self.expect("the agents' readiness", PROMPT * 2, |side, reply| match reply {
-            Reply::Ready { .. } => {
-                ready += 1;
-                Ok(ready == 2)
-            }
-            other => Err(out_of_place(side, &other)),
-        })?;
+        self.expect_both("the agents' readiness", PROMPT * 2, |reply| matches!(reply, Reply::Ready { .. }))?;
 
         self.tell_both(&Request::Start { trial })?;
         self.pause(options.warmup)?;
         if messages.is_some() {
             self.hold(trial)?;
+            if let Some(rest) = policy::rest() {
+                self.pause(rest)?;
+            }
         }
         self.tell_both(&Request::Measure { trial })?;
         if let Bound::Duration(window) = options.bound {
-            // The time runs when the last stream's window has begun: no window is shorter than asked.
-            let mut measuring = 0;
-            self.expect("the windows' begin", patience, |side, reply| match reply {
-                Reply::Measuring { .. } => {
-                    measuring += 1;
-                    Ok(measuring == 2)
-                }
-                other => Err(out_of_place(side, &other)),
+            // The time runs when the last stream's window has begun, and ends before the first one's does. Each agent
+            // keeps it by its own clock: this process may be late on a busy host.
+            self.expect_both("the windows' begin", patience, |reply| {
+                matches!(reply, Reply::Measuring { .. })
             })?;
-            self.pause(window)?;
+            self.tell_both(&Request::Count { trial, window_s: window.as_secs_f64() })?;
+            self.expect_both("the windows' end", window + patience, |reply| {
+                matches!(reply, Reply::Counted { .. })
+            })?;
             self.tell_both(&Request::Stop { trial })?;
         }
 
@@ -378,10 +395,12 @@ impl Lab {
             }
             Ok(sent.is_some() && received.is_some())
         })?;
-        let (mut sent, mut received): (Report, Report) =
+        let (mut sent, mut received): (Box<Report>, Box<Report>) =
             (sent.unwrap_or_default(), received.unwrap_or_default());
         let seen = [sent.seen.take(), received.seen.take()];
-        Ok((assemble::assemble(cell, options, sent, received)?, seen))
+        let places = pinning::places(&options.pin, &self.sender.welcome, &self.receiver.welcome);
+        let window = if is_examined { assemble::EXAMINED } else { assemble::TIMED };
+        Ok((assemble::assemble(cell, options, &places, &window, *sent, *received)?, seen))
     }
 
     /// Pauses the streams between warm-up and window, with nothing in flight: a window that is bounded by

@@ -10,6 +10,7 @@ use crate::agent::frame::{self, CAP, FrameError};
 use crate::agent::handshake::{self, CHILD_PATIENCE, PATIENCE, Token};
 use crate::agent::protocol::{Reply, Request, Welcome};
 pub use crate::cell::Side;
+use crate::host::policy;
 
 /// What came from an agent.
 pub(super) enum Heard {
@@ -50,6 +51,7 @@ impl Peer {
         std::thread::Builder::new()
             .name(format!("{side} replies"))
             .spawn(move || {
+                policy::attend();
                 loop {
                     let news = match frame::read(&mut input, CAP) {
                         Ok(reply) => Heard::Reply(reply),

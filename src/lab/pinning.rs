@@ -1,5 +1,6 @@
 //! Which CPUs the workers of the two ends run on.
 
+use super::surroundings::Places;
 use crate::agent::protocol::Welcome;
 use crate::cell::Cell;
 use crate::grid::Pin;
@@ -25,6 +26,21 @@ pub(super) fn choose(pin: &Pin, sender: &Welcome, receiver: &Welcome) -> (Vec<us
     }
 }
 
+/// Where the two ends' workers may run.
+pub(super) fn places(pin: &Pin, sender: &Welcome, receiver: &Welcome) -> Places {
+    let (sender_cpus, receiver_cpus) = choose(pin, sender, receiver);
+    let or_any = |pinned: Vec<usize>, welcome: &Welcome| {
+        let mut cpus = if pinned.is_empty() { welcome.cpus.clone() } else { pinned };
+        cpus.sort_unstable();
+        cpus.dedup();
+        cpus
+    };
+    Places {
+        cpus: [or_any(sender_cpus, sender), or_any(receiver_cpus, receiver)],
+        one_host: together(sender, receiver),
+    }
+}
+
 /// What each end watches in an x-ray pass: the CPUs that its workers may run on, and those of them that are
 /// its own. A CPU of a machine that both ends share is the sender's, when both may run on it.
 pub(super) fn watches(
@@ -34,18 +50,11 @@ pub(super) fn watches(
     sender: &Welcome,
     receiver: &Welcome,
 ) -> [Watch; 2] {
-    let (sender_cpus, receiver_cpus) = choose(pin, sender, receiver);
-    let or_any = |pinned: Vec<usize>, welcome: &Welcome| {
-        let mut cpus = if pinned.is_empty() { welcome.cpus.clone() } else { pinned };
-        cpus.sort_unstable();
-        cpus.dedup();
-        cpus
-    };
-    let (sender_cpus, receiver_cpus) = (or_any(sender_cpus, sender), or_any(receiver_cpus, receiver));
+    let Places { cpus: [sender_cpus, receiver_cpus], one_host } = places(pin, sender, receiver);
     let field_bytes = cell.message_bytes / FIELDS as u64;
     let mut receivers_own = receiver_cpus.clone();
     let mut elsewhere = [Some(Vec::new()), Some(Vec::new())];
-    if together(sender, receiver) {
+    if one_host {
         receivers_own.retain(|cpu| !sender_cpus.contains(cpu));
         // One of them looks at the rest of the machine, and leaves out what the other has.
         elsewhere = [Some(receiver_cpus.clone()), None];

@@ -14,6 +14,7 @@ use netlink_packet_route::link::LinkAttribute;
 use serde::Serialize;
 
 use super::namespace::{Netns, NsRef, join_user_ns};
+use super::neighbour;
 use super::offload::{self, Offload};
 use super::pair_netns;
 use super::refusal::Refusal;
@@ -141,13 +142,13 @@ pub struct MadeEnd {
 }
 
 /// One end while the link is made.
-struct End<'a> {
+pub(super) struct End<'a> {
     netns: Netns,
     /// Whether it is another namespace than the one that the process came from.
     is_foreign: bool,
-    rtnl: Rtnl,
-    name: &'a str,
-    address: IpNet,
+    pub(super) rtnl: Rtnl,
+    pub(super) name: &'a str,
+    pub(super) address: IpNet,
     existing: bool,
 }
 
@@ -272,10 +273,13 @@ fn finish(sender: &mut End<'_>, receiver: &mut End<'_>, spec: &LinkSpec) -> Resu
     sender.set_up(spec)?;
     receiver.set_up(spec)?;
     let deadline = Instant::now() + if spec.existing { CARRIER_DEADLINE } else { READY_DEADLINE };
-    Ok(Made {
+    let made = Made {
         sender: sender.read_back(&spec.offloads, deadline)?,
         receiver: receiver.read_back(&spec.offloads, deadline)?,
-    })
+    };
+    neighbour::introduce(sender, receiver)?;
+    neighbour::introduce(receiver, sender)?;
+    Ok(made)
 }
 
 impl End<'_> {

@@ -22,6 +22,8 @@ use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, Rou
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
+use crate::record::Received;
+
 /// An rtnetlink socket.
 #[derive(Debug)]
 pub(super) struct Rtnl {
@@ -53,6 +55,8 @@ pub(super) struct Interface {
     pub(super) xdp: Option<String>,
     /// The address that the device was made with, or the one it has where the driver does not tell.
     pub(super) hardware_address: Vec<u8>,
+    /// The address that it has on the link now; none where the link has no addresses.
+    pub(super) link_layer_address: Vec<u8>,
     /// Whether it can be moved into another namespace, as far as the kernel tells.
     pub(super) is_bound_to_netns: bool,
 }
@@ -89,6 +93,21 @@ impl Rtnl {
     /// The interface of this index, where there is one.
     pub(super) fn by_index(&mut self, index: u32) -> io::Result<Option<Interface>> {
         self.find(link(index))
+    }
+
+    /// What an interface has received since it was made; absent where there is none or it does not count.
+    pub(super) fn received(&mut self, index: u32) -> io::Result<Option<Received>> {
+        let replies = self.call(RouteNetlinkMessage::GetLink(link(index)), 0)?;
+        let attributes = replies.into_iter().filter_map(|reply| match reply {
+            RouteNetlinkMessage::NewLink(link) => Some(link.attributes),
+            _ => None,
+        });
+        Ok(attributes.flatten().find_map(|attribute| match attribute {
+            LinkAttribute::Stats64(stats) => {
+                Some(Received { bytes: stats.rx_bytes, packets: stats.rx_packets })
+            }
+            _ => None,
+        }))
     }
 
     fn find(&mut self, message: LinkMessage) -> io::Result<Option<Interface>> {
@@ -274,7 +293,7 @@ fn link(index: u32) -> LinkMessage {
     message
 }
 
-fn family(address: IpAddr) -> AddressFamily {
+pub(super) fn family(address: IpAddr) -> AddressFamily {
     if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
 }
 
@@ -296,7 +315,7 @@ fn interface(message: LinkMessage) -> Interface {
             LinkAttribute::LinkNetNsId(_) => is_elsewhere = true,
             LinkAttribute::OperState(now) => state = now,
             LinkAttribute::Xdp(told) => found.xdp = xdp(&told),
-            LinkAttribute::Address(address) => found.hardware_address = address,
+            LinkAttribute::Address(address) => found.link_layer_address = address,
             LinkAttribute::PermAddress(address) => permanent = Some(address),
             LinkAttribute::NetnsImmutable(is) => found.is_bound_to_netns = is,
             LinkAttribute::LinkInfo(infos) => {
@@ -312,7 +331,7 @@ fn interface(message: LinkMessage) -> Interface {
     found.has_carrier =
         found.is_ready || state == State::Unknown && flags.contains(LinkFlags::Up | LinkFlags::LowerUp);
     found.peer = found.far_end.filter(|_| !is_elsewhere);
-    found.hardware_address = permanent.unwrap_or(found.hardware_address);
+    found.hardware_address = permanent.unwrap_or_else(|| found.link_layer_address.clone());
     found
 }
 

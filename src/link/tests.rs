@@ -77,6 +77,7 @@ fn obey(command: &str) -> Result<String> {
         }
         "lo" => format!("{:?}", rtnl::Rtnl::open()?.by_name("lo")?.context("no lo")?.is_up),
         "names" => names()?.join(" "),
+        "neighbours" => neighbours()?,
         "offer" => OFFERED.set(PairNetns::offer()?).map_or("twice", |()| "offered").to_owned(),
         "names-within" => offered()?.within(names)??.join(" "),
         "reaches" => offered()?.reaches(rest.parse()?).to_string(),
@@ -101,6 +102,13 @@ fn offered() -> Result<&'static PairNetns> {
 fn names() -> Result<Vec<String>> {
     let text = std::fs::read_to_string("/proc/thread-self/net/dev")?;
     Ok(text.lines().skip(2).filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect())
+}
+
+/// Addresses that this namespace knows for good: what it has to ask for has other flags (ATF_COM | ATF_PERM).
+fn neighbours() -> Result<String> {
+    let text = std::fs::read_to_string("/proc/thread-self/net/arp")?;
+    let known = text.lines().skip(1).filter(|line| line.split_whitespace().nth(2) == Some("0x6"));
+    Ok(known.filter_map(|line| line.split_whitespace().next()).collect::<Vec<_>>().join(" "))
 }
 
 fn drop_root() -> Result<()> {
@@ -171,6 +179,8 @@ fn a_pair_joins_two_namespaces(test: &str, rootless: bool) {
     assert_eq!(made["sender"]["address"], "198.19.0.1");
     assert_eq!(made["receiver"]["mtu"], 9000);
 
+    assert_eq!(ask(&mut sender, "neighbours"), "198.19.0.2");
+    assert_eq!(ask(&mut receiver, "neighbours"), "198.19.0.1");
     assert_eq!(ask(&mut sender, "serve 198.19.0.1"), "serving");
     assert_eq!(ask(&mut receiver, "ping 198.19.0.1"), "pong");
     for end in [&mut sender, &mut receiver] {

@@ -15,7 +15,7 @@ mod supply;
 mod two_copy;
 mod zero_copy;
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use socket2::Socket;
@@ -63,8 +63,8 @@ pub trait SendPath: Send {
     fn run(
         &mut self,
         socket: &Socket,
-        now: &AtomicU8,
-        phase: u8,
+        now: &AtomicU32,
+        phase: u32,
         limit: u64,
         tally: &mut Tally,
     ) -> Result<(), Failure> {

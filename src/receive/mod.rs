@@ -3,7 +3,7 @@
 mod recv;
 mod trunc;
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use rustix::io::Errno;
 use socket2::Socket;
@@ -11,13 +11,33 @@ use socket2::Socket;
 use crate::failure::Failure;
 use crate::pattern::Verifier;
 
-/// What a stream has received since its tally was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a stream has received since it was connected. One thread adds, the worker that receives; any other may look
+/// at any time, which is how all streams are read at one instant. Alone on its cache line.
+#[derive(Debug, Default)]
+#[repr(align(128))]
 pub struct Tally {
+    bytes: AtomicU64,
+    calls: AtomicU64,
+}
+
+impl Tally {
     /// Payload bytes.
-    pub bytes: u64,
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Receive calls that brought bytes.
-    pub calls: u64,
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Adds one call. A load and a store, no locked instruction: nobody else writes.
+    fn add(&self, bytes: u64) {
+        self.bytes.store(self.bytes() + bytes, Ordering::Relaxed);
+        self.calls.store(self.calls() + 1, Ordering::Relaxed);
+    }
 }
 
 /// What ended a run of receive calls.
@@ -45,18 +65,15 @@ pub trait ReceivePath: Send {
     fn run(
         &mut self,
         socket: &Socket,
-        now: &AtomicU8,
-        phase: u8,
+        now: &AtomicU32,
+        phase: u32,
         limit: u64,
-        tally: &mut Tally,
+        tally: &Tally,
     ) -> Result<Ended, Failure> {
-        while now.load(Ordering::Relaxed) == phase && tally.bytes < limit {
+        while now.load(Ordering::Relaxed) == phase && tally.bytes() < limit {
             match self.receive(socket)? {
                 Some(0) => return Ok(Ended::Eof),
-                Some(bytes) => {
-                    tally.bytes += bytes as u64;
-                    tally.calls += 1;
-                }
+                Some(bytes) => tally.add(bytes as u64),
                 None => {}
             }
         }

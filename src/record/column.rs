@@ -22,6 +22,9 @@ pub struct Column<R> {
     pub name: &'static str,
     /// One sentence: what it holds, its unit and its source.
     pub about: &'static str,
+    /// The version of the files that brought it, where that is not the first: an older file lacks it, and its rows
+    /// have no such figure.
+    pub since: Option<&'static str>,
     /// The row's value as a CSV field.
     pub print: fn(&R) -> String,
     /// The row's value as JSON.
@@ -36,12 +39,19 @@ pub fn to_json<R>(columns: &[Column<R>], row: &R) -> Value {
     Value::Object(columns.iter().map(|column| (column.name.to_owned(), (column.json)(row))).collect())
 }
 
-/// `column!("name", place.in.row, "about")`.
+/// `column!("name", place.in.row, "about")`; a column that a later version brought says so behind that: `since "1.2.0"`.
 macro_rules! column {
     ($name:expr, $($place:ident).+, $about:expr) => {
+        $crate::record::column::column!(@ $name, $($place).+, $about, None)
+    };
+    ($name:expr, $($place:ident).+, $about:expr, since $since:literal) => {
+        $crate::record::column::column!(@ $name, $($place).+, $about, Some($since))
+    };
+    (@ $name:expr, $($place:ident).+, $about:expr, $since:expr) => {
         $crate::record::column::Column {
             name: $name,
             about: $about,
+            since: $since,
             print: |row| $crate::record::column::Field::print(&row.$($place).+),
             json: |row| $crate::record::column::Field::json(&row.$($place).+),
             set: |row, text| {

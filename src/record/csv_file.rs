@@ -57,7 +57,7 @@ impl<R> Rows<R> {
 /// left out and reported in [`Rows::truncated`].
 ///
 /// # Errors
-/// A file that cannot be read, a header that lacks a column, or a field that is not what its column holds.
+/// A file that cannot be read, a header that lacks a column of the first version, or a field that is not what its column holds.
 pub fn read<R: Default>(path: &Path, columns: &[Column<R>]) -> Result<Rows<R>, ReadError> {
     let fail = |line, column: Option<&str>, what: String| ReadError {
         file: path.to_owned(),
@@ -75,7 +75,8 @@ pub fn read<R: Default>(path: &Path, columns: &[Column<R>]) -> Result<Rows<R>, R
     let mut places = Vec::with_capacity(columns.len());
     for column in columns {
         match header.iter().position(|name| name == column.name) {
-            Some(place) => places.push(place),
+            Some(place) => places.push(Some(place)),
+            None if column.since.is_some() => places.push(None),
             None => return Err(fail(1, Some(column.name), "the column is missing".to_owned())),
         }
     }
@@ -92,7 +93,8 @@ pub fn read<R: Default>(path: &Path, columns: &[Column<R>]) -> Result<Rows<R>, R
             }
         }
         let mut row = R::default();
-        for (column, &place) in columns.iter().zip(&places) {
+        for (column, place) in columns.iter().zip(&places) {
+            let Some(place) = *place else { continue };
             let field = record.get(place).unwrap_or_default();
             (column.set)(&mut row, field).map_err(|what| {
                 let line = record.position().map_or(0, csv::Position::line);
@@ -135,23 +137,32 @@ impl<R> Appender<R> {
     /// not come to make is made.
     ///
     /// # Errors
-    /// When the file cannot be opened for writing, or another process appends to it.
+    /// When the file cannot be opened for writing, has other columns, or another process appends to it.
     pub fn resume(path: &Path, columns: Vec<Column<R>>) -> io::Result<Self> {
         let mut file = File::options().read(true).append(true).create(true).open(path)?;
         lock(&file)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-        file.set_len(whole as u64)?;
         let appender = Self { file, path: path.to_owned(), columns };
+        if whole > 0 && !bytes.starts_with(&appender.header()) {
+            return Err(io::Error::other(
+                "its columns are those of another version of copycost; go on with that version, or begin a new run",
+            ));
+        }
+        appender.file.set_len(whole as u64)?;
         if whole == 0 { appender.begin() } else { Ok(appender) }
     }
 
     /// Writes the header.
     fn begin(mut self) -> io::Result<Self> {
-        let header: Vec<_> = self.columns.iter().map(|column| column.name.to_owned()).collect();
-        self.file.write_all(&line(&header))?;
+        let header = self.header();
+        self.file.write_all(&header)?;
         Ok(self)
+    }
+
+    fn header(&self) -> Vec<u8> {
+        line(&self.columns.iter().map(|column| column.name.to_owned()).collect::<Vec<_>>())
     }
 
     /// Appends rows in one write. When it fails, the file is cut back to what it was: never half a row.

@@ -44,6 +44,8 @@ pub struct End {
     pub branch_misses: Option<u64>,
     /// Smallest share of the window in which a hardware counter was on the PMU; counts are scaled by it.
     pub counter_running: Option<f64>,
+    /// Time in which a worker thread could run and had to wait for a CPU, seconds, all threads together.
+    pub run_delay_s: Option<f64>,
 }
 
 impl End {
@@ -73,6 +75,7 @@ impl End {
             l1d_load_misses: add(ends, |end| end.l1d_load_misses),
             llc_load_misses: add(ends, |end| end.llc_load_misses),
             branch_misses: add(ends, |end| end.branch_misses),
+            run_delay_s: add(ends, |end| end.run_delay_s),
             counter_running: ends.iter().filter_map(|end| end.counter_running).reduce(f64::min),
         }
     }

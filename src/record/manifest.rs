@@ -34,6 +34,10 @@ pub struct Manifest {
     pub grid: String,
     /// SHA-256 of it, hexadecimal.
     pub grid_sha256: String,
+    /// False where the grid says that its figures are no measurement: nothing is concluded from them. A manifest that
+    /// does not say so is of a measurement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measurement: Option<bool>,
     /// Keys of all cells that the grid expands to.
     pub cells: Vec<String>,
     /// Seed of the order of trials.
@@ -45,6 +49,9 @@ pub struct Manifest {
     pub vm: Option<Vm>,
     /// What joined the agents, by the word that the rows have for it.
     pub wires: BTreeMap<String, Link>,
+    /// The comparison of which the run is one side, where both sides ran in the same blocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<Together>,
     /// Where the sender ran.
     pub sender: Agent,
     /// Where the receiver ran.
@@ -60,6 +67,38 @@ pub struct Tool {
     pub git_revision: Option<String>,
     /// SHA-256 of the binary, hexadecimal.
     pub binary_sha256: Option<String>,
+}
+
+/// A comparison of two programs whose trials ran in the same blocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Together {
+    /// What both sides have in common, and no other run has: the new side's run id.
+    pub blocks: String,
+    /// Which side the run is.
+    pub side: Sided,
+    /// The program that the new one was held against.
+    pub what: String,
+}
+
+/// A side of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sided {
+    /// What is judged.
+    New,
+    /// What it is held against.
+    Base,
+}
+
+impl Sided {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Base => "base",
+        }
+    }
 }
 
 /// The variable by which a command in a virtual machine learns what that is: a [`Vm`] as JSON.
@@ -216,6 +255,9 @@ pub struct Host {
     pub swiotlb_used: Option<u64>,
     /// The most that were in use since boot.
     pub swiotlb_most_used: Option<u64>,
+    /// Ticks of its kernel a second (CONFIG_HZ): how often it looks whether a thread is in user space or in the
+    /// kernel.
+    pub tick_hz: Option<u64>,
     /// The container's image id, where the lab passed one in `COPYCOST_IMAGE_ID`.
     pub container_image: Option<String>,
 }
@@ -228,6 +270,18 @@ impl Manifest {
     #[must_use]
     pub fn basis(&self) -> Basis {
         self.vm.as_ref().map(Vm::basis).unwrap_or_default()
+    }
+
+    /// Whether two runs are the two sides of one comparison, whose trials ran in the same blocks.
+    #[must_use]
+    pub fn ran_together_with(&self, other: &Self) -> bool {
+        matches!((&self.together, &other.together), (Some(one), Some(two)) if one.blocks == two.blocks && one.side != two.side)
+    }
+
+    /// Whether the run's figures are a measurement.
+    #[must_use]
+    pub fn is_measurement(&self) -> bool {
+        self.measurement != Some(false)
     }
 
     /// Reads a run's manifest.

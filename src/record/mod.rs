@@ -10,10 +10,13 @@ pub mod category;
 pub mod column;
 pub mod copies;
 pub mod csv_file;
+pub mod disturbance;
 pub mod end;
 pub mod manifest;
+pub mod received;
 pub mod roofline;
 pub mod stream;
+pub mod surroundings;
 pub mod trial;
 
 pub use attribution::Attribution;
@@ -21,11 +24,14 @@ pub use below_tcp::copies_below_tcp;
 pub use column::Column;
 pub use copies::Copies;
 pub use csv_file::{ReadError, read};
+pub use disturbance::{Disturbance, Disturbances};
 pub use end::End;
 pub use manifest::Manifest;
+pub use received::Received;
 pub use roofline::Roofline;
 pub use stream::Stream;
+pub use surroundings::Surroundings;
 pub use trial::{Status, Trial};
 
 /// Version of the files of a run (semver): a rename or a change of meaning is a new major version.
-pub const SCHEMA_VERSION: &str = "1.1.0";
+pub const SCHEMA_VERSION: &str = "1.2.0";

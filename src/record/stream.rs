@@ -81,6 +81,11 @@ pub struct Stream {
     pub sender_cpu: Option<u64>,
     /// CPU that the receiver's thread was pinned to.
     pub receiver_cpu: Option<u64>,
+    /// The time that all streams of the trial have in common, seconds; the receiver's own window where messages bound
+    /// it.
+    pub window_s: Option<f64>,
+    /// Bytes that the stream received in it.
+    pub bytes: Option<u64>,
 }
 
 const HEAD: [Column<Stream>; 7] = [
@@ -89,7 +94,7 @@ const HEAD: [Column<Stream>; 7] = [
     column!("rep", rep, "number of the trial within its cell, from 1"),
     column!("order", order, "position of the trial in the sweep, from 1"),
     column!("stream", stream, "number of the stream, from 0"),
-    column!("throughput_gbps", throughput_gbps, "bytes over window, 10^9 bit/s"),
+    column!("throughput_gbps", throughput_gbps, "bytes over window_s, 10^9 bit/s"),
     column!("mean_recv_us", mean_recv_us, "window over messages, us; no delay"),
 ];
 
@@ -109,8 +114,19 @@ const TAIL: [Column<Stream>; 10] = [
 const SENDER: [Column<Stream>; 19] = end_columns!("sender_", sender);
 const RECEIVER: [Column<Stream>; 19] = end_columns!("receiver_", receiver);
 
+/// What version 1.2.0 brought.
+const LATER: [Column<Stream>; 2] = [
+    column!(
+        "window_s",
+        window_s,
+        "the time that all streams have in common, s; the receiver's own window where messages bound it",
+        since "1.2.0"
+    ),
+    column!("bytes", bytes, "bytes the stream received in it", since "1.2.0"),
+];
+
 /// The columns of `streams.csv`, in order.
 #[must_use]
 pub fn columns() -> Vec<Column<Stream>> {
-    [&HEAD[..], &SENDER[..], &RECEIVER[..], &TAIL[..]].concat()
+    [&HEAD[..], &SENDER, &RECEIVER, &TAIL, &LATER].concat()
 }

@@ -1,8 +1,10 @@
 //! A trial's row: one line of `trials.csv`.
 
 use super::column::{Column, column, word_field};
+use super::disturbance::Disturbances;
 use super::end::{End, end_columns};
 use super::stream::ZeroCopy;
+use super::surroundings::{Surroundings, surroundings_columns};
 use crate::cell::{Cell, Payload, Wire, words};
 
 /// How a trial ended.
@@ -52,17 +54,18 @@ pub struct Trial {
     pub threads: u32,
     /// Bytes of distinct message buffers a stream cycles through; absent: hot.
     pub working_set_bytes: Option<u64>,
-    /// The receiver's window, seconds: the mean over streams, or from the first stream's begin to the last
-    /// one's end where messages bound it.
+    /// The time that all of the receiver's streams have in common, seconds: from the last one's begin to the first
+    /// one's end; from the first one's begin to the last one's end where messages bound it.
     pub window_s: Option<f64>,
-    /// Bytes that the receiver got inside its window.
+    /// Bytes that the receiver got in it.
     pub bytes: Option<u64>,
     /// Whole messages among them.
     pub messages: Option<u64>,
-    /// Sum over streams of bytes over window, in 10^9 bits a second; where messages bound the window, the
-    /// bytes of all streams over `window_s`.
+    /// Bytes over window, in 10^9 bits a second: what all streams moved in the time that they have in common, and no
+    /// more than came by the interface, where that counts at once.
     pub throughput_gbps: Option<f64>,
-    /// Mean time a message takes a stream: its window divided by its messages, microseconds. No delay.
+    /// Mean time a message takes a stream: the window of all streams divided by their messages, microseconds. No
+    /// delay.
     pub mean_recv_us: Option<f64>,
     /// The sender's end.
     pub sender: End,
@@ -90,6 +93,21 @@ pub struct Trial {
     pub send_buffer_bytes: Option<u64>,
     /// Receive buffer read back, bytes; as above.
     pub receive_buffer_bytes: Option<u64>,
+    /// Busy time of all CPUs of the receiver's host, seconds; that of the sender's, where both are one.
+    pub receiver_host_busy_s: Option<f64>,
+    /// Softirq time among it, seconds.
+    pub receiver_host_softirq_s: Option<f64>,
+    /// What the interface of the receiver's streams received in the window, bytes with headers, whoever sent them.
+    /// Absent where messages bound the window, or the interface does not count.
+    pub wire_bytes: Option<u64>,
+    /// Packets among it, as the interface counts them.
+    pub wire_packets: Option<u64>,
+    /// What went on around the sender.
+    pub sender_host: Surroundings,
+    /// What went on around the receiver.
+    pub receiver_host: Surroundings,
+    /// What kept the trial from having its CPUs to itself.
+    pub disturbed: Disturbances,
 }
 
 impl Trial {
@@ -165,6 +183,13 @@ impl Default for Trial {
             nodelay: None,
             send_buffer_bytes: None,
             receive_buffer_bytes: None,
+            receiver_host_busy_s: None,
+            receiver_host_softirq_s: None,
+            wire_bytes: None,
+            wire_packets: None,
+            sender_host: Surroundings::default(),
+            receiver_host: Surroundings::default(),
+            disturbed: Disturbances::default(),
         }
     }
 }
@@ -187,14 +212,14 @@ const HEAD: [Column<Trial>; 19] = [
     column!(
         "window_s",
         window_s,
-        "the receiver's window, s; mean over streams, or the time of all where messages bound it"
+        "the time that all streams have in common, s; from first begin to last end where messages bound it"
     ),
     column!("bytes", bytes, "bytes received inside the window"),
     column!("messages", messages, "whole messages among them"),
     column!(
         "throughput_gbps",
         throughput_gbps,
-        "sum over streams of bytes over window, or bytes over window_s where messages bound it, 10^9 bit/s"
+        "bytes over window_s, and no more than the interface brought, 10^9 bit/s"
     ),
     column!("mean_recv_us", mean_recv_us, "window over messages of a stream, us; no delay"),
 ];
@@ -223,11 +248,50 @@ const TAIL: [Column<Trial>; 17] = [
     column!("zc_drain_s", zc.drain_s, "time from the last send to the last completion, s; longest stream"),
 ];
 
+/// What version 1.2.0 brought.
+const LATER: [Column<Trial>; 7] = [
+    column!(
+        "sender_run_delay_s",
+        sender.run_delay_s,
+        "time in which a sender could run and waited for a CPU, s (schedstat)",
+        since "1.2.0"
+    ),
+    column!(
+        "receiver_run_delay_s",
+        receiver.run_delay_s,
+        "time in which a receiver could run and waited for a CPU, s (schedstat)",
+        since "1.2.0"
+    ),
+    column!(
+        "receiver_host_busy_s",
+        receiver_host_busy_s,
+        "busy time of all CPUs of the receiver's host, s (/proc/stat)",
+        since "1.2.0"
+    ),
+    column!("receiver_host_softirq_s", receiver_host_softirq_s, "softirq time among it, s", since "1.2.0"),
+    column!(
+        "wire_bytes",
+        wire_bytes,
+        "bytes the receiver's interface received in the window, headers and others' among them",
+        since "1.2.0"
+    ),
+    column!("wire_packets", wire_packets, "packets the receiver's interface received in the window", since "1.2.0"),
+    column!(
+        "disturbed",
+        disturbed,
+        "what kept the trial from having its CPUs to itself; empty: nothing that could be seen",
+        since "1.2.0"
+    ),
+];
+
+const SENDER_HOST: [Column<Trial>; 6] = surroundings_columns!("sender_", sender_host);
+const RECEIVER_HOST: [Column<Trial>; 6] = surroundings_columns!("receiver_", receiver_host);
+
 const SENDER: [Column<Trial>; 19] = end_columns!("sender_", sender);
 const RECEIVER: [Column<Trial>; 19] = end_columns!("receiver_", receiver);
 
 /// The columns of `trials.csv`, in order.
 #[must_use]
 pub fn columns() -> Vec<Column<Trial>> {
-    [&HEAD[..], &SENDER[..], &RECEIVER[..], &TAIL[..]].concat()
+    [&HEAD[..], &SENDER, &RECEIVER, &TAIL, &SENDER_HOST, &RECEIVER_HOST, &LATER].concat()
 }

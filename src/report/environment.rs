@@ -140,6 +140,7 @@ fn facts(agent: &Agent) -> Facts {
         }
     };
     say("CPU", host.cpu_model.clone());
+    say("kernel's tick", host.tick_hz.map(|hz| format!("{hz} Hz")));
     say("CPUs online", host.cpus_online.map(|count| count.to_string()));
     say("CPUs allowed", Some(numbers(&host.cpus_allowed)));
     say(

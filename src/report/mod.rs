@@ -6,9 +6,11 @@
 //!                                   -> block::Document -> html, markdown
 //! ```
 
+mod account;
 mod answers;
 pub mod basis;
 pub mod block;
+mod disturbed;
 mod environment;
 pub mod figures;
 pub mod html;
@@ -16,6 +18,7 @@ pub mod markdown;
 mod published;
 pub mod subject;
 mod tabular;
+mod user_time;
 mod validity;
 mod verdict;
 pub mod words;
@@ -102,7 +105,7 @@ fn write_parts(run: &Run, wanted: impl Fn(Part) -> bool) -> Result<Written> {
         tables
             .write(&run.dir)
             .with_context(|| format!("cannot write the tables into {}", run.dir.display()))?;
-        let names = ["cells", "derived", "ratios", "cost_model", "crossovers", "noise"];
+        let names = ["cells", "derived", "ratios", "cost_model", "crossovers", "noise", "account"];
         written.files.extend(names.map(|name| run.dir.join(name).with_extension("csv")));
     }
     let subject = Subject::new(run, &tables);
@@ -151,9 +154,12 @@ fn document(subject: &Subject, outcomes: Vec<Outcome>) -> Document {
     });
     blocks.extend(drawn);
     blocks.extend(xray::blocks(subject));
+    blocks.extend(account::blocks(subject));
     // An x-ray alone has nothing to be compared.
     if !subject.run.trials.is_empty() {
         blocks.extend(tabular::blocks(subject));
+    }
+    if !subject.run.trials.is_empty() && manifest.is_measurement() {
         let published = published::beside(subject);
         blocks.extend(published::blocks(&published));
         blocks.extend(answers::blocks(&answers::Evidence { subject, published: &published }));

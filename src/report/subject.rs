@@ -6,9 +6,8 @@ use super::words;
 use crate::cell::{Payload, Side, Wire};
 use crate::counters;
 use crate::record::{Attribution, Trial};
-use crate::stats;
 use crate::tables::{
-    CellRow, CrossoverRow, DerivedRow, Estimate, Flag, RatioRow, Run, Sample, Setting, Tables, samples,
+    CellRow, CrossoverRow, DerivedRow, Flag, Metric, Paired, RatioRow, Run, Sample, Setting, Tables, samples,
 };
 use crate::units;
 
@@ -260,14 +259,23 @@ impl<'a> Subject<'a> {
         above.iter().filter_map(|(block, value)| Some((*value, *below.get(block)?))).collect()
     }
 
-    /// A figure of one cell over that of another: the median over the blocks that hold both.
+    /// A figure of one cell over that of another, within the blocks that hold both.
     #[must_use]
-    pub fn paired(&self, above: &CellRow, below: &CellRow, of: impl Fn(&Trial) -> Option<f64>) -> Estimate {
-        let Some(ratio) = stats::median_ratio(&self.pairs(above, below, of)) else {
-            return Estimate::default();
-        };
-        let interval = ratio.interval;
-        Estimate { value: Some(ratio.ratio), low: interval.map(|i| i.low), high: interval.map(|i| i.high) }
+    pub fn paired(
+        &self,
+        above: &CellRow,
+        below: &CellRow,
+        of: impl Fn(&Trial) -> Option<f64> + Copy,
+    ) -> Paired {
+        let samples = self.samples.get(&above.cell).zip(self.samples.get(&below.cell));
+        samples.map(|(above, below)| Paired::of(above, below, of)).unwrap_or_default()
+    }
+
+    /// The same of a column of `derived.csv`; absent where its clock cannot tell it.
+    #[must_use]
+    pub fn paired_metric(&self, above: &CellRow, below: &CellRow, metric: &Metric) -> Paired {
+        let samples = self.samples.get(&above.cell).zip(self.samples.get(&below.cell));
+        samples.map(|(above, below)| Paired::of_metric(above, below, metric)).unwrap_or_default()
     }
 
     /// Why no cell has some counters, as a clause: what the manifest says of them at the sender's end, those with

@@ -4,7 +4,7 @@ use super::block::{Block, Field, Table, Text};
 use super::figures::measure::Measure;
 use super::subject::{Condition, Subject};
 use super::words;
-use crate::tables::{CrossoverRow, DerivedRow, Estimate, Setting};
+use crate::tables::{CrossoverRow, DerivedRow, Estimate, Setting, TOO_FEW_TRIALS};
 
 /// Columns that say what a cell ran in; those that never change are left out of a table.
 pub(super) const SURROUNDINGS: [&str; 4] = ["wire", "receive path", "payload", "working set"];
@@ -54,6 +54,11 @@ fn figure(estimate: &Estimate) -> Field {
     Field::number(words::estimate(estimate), estimate.value)
 }
 
+fn ratio(estimate: &Estimate) -> Field {
+    let text = if estimate.is_wide() { TOO_FEW_TRIALS.to_owned() } else { words::estimate(estimate) };
+    Field::number(text, estimate.value)
+}
+
 pub(super) fn size(bytes: u64) -> Field {
     Field::number(words::bytes(bytes), bytes as f64)
 }
@@ -79,12 +84,16 @@ fn measured(subject: &Subject, caption: &str, measures: &[(&str, Measure)], last
     }
     let mut names = columns(&["path", "#size", "#threads", "#trials"]);
     names.extend(measures.iter().map(|(name, _)| *name));
+    names.extend((last == "flags").then_some("limit"));
     names.push(last);
     let mut table = Table::new(caption, &names);
     for row in subject.tables.derived.iter().filter(|row| row.cell.trials > 0) {
         let mut fields = cell(row);
         fields.push(Field::number(words::count(row.cell.trials), row.cell.trials as f64));
         fields.extend(measures.iter().map(|(_, measure)| figure(&measure.of_cell(row))));
+        if last == "flags" {
+            fields.push(row.cell.limit.map(|limit| limit.to_string()).unwrap_or_default().into());
+        }
         fields.push(if last == "flags" { row.cell.flags.to_string().into() } else { spread(row) });
         table.push(fields);
     }
@@ -105,7 +114,13 @@ fn cells(subject: &Subject) -> Option<Table> {
         ("#sender switches, 1/s", Measure::of("context_switches_per_s", "", "", 1.0)),
         ("#copied after all, %", Measure::of("zc_copied_share", "", "", 100.0)),
     ];
-    measured(subject, "Cells.", &measures, "flags")
+    measured(
+        subject,
+        "Cells. Limit: the end that worked all the time while the other waited for it; where it is not the sender, the \
+         throughput says what the receiver or the wire could do, and the sender's CPU time what the path costs.",
+        &measures,
+        "flags",
+    )
 }
 
 fn counters(subject: &Subject) -> Option<Table> {
@@ -145,9 +160,10 @@ fn broken(subject: &Subject) -> Option<Table> {
 
 fn ratios(subject: &Subject) -> Option<Table> {
     let mut table = Table::new(
-        "Throughput over the baseline's: medians over the blocks of the ratio within a block. Verdicts are corrected \
-         for the number of comparisons in the run (Benjamini and Hochberg).",
-        &columns(&["path", "over", "#size", "#threads", "#blocks", "#ratio", "verdict"]),
+        "Throughput over the baseline's, within the blocks (Hodges and Lehmann). Verdicts are corrected for the number of \
+         comparisons in the run (Benjamini and Hochberg), and a difference within the noise floor is called none: how far \
+         the nearest control cell differs from itself.",
+        &columns(&["path", "over", "#size", "#threads", "#blocks", "#ratio", "verdict", "#noise floor"]),
     );
     for (place, condition) in subject.conditions.iter().enumerate() {
         let Some(baseline) = subject.baseline(place) else { continue };
@@ -163,8 +179,14 @@ fn ratios(subject: &Subject) -> Option<Table> {
                     name(baseline).unwrap_or_default().into(),
                 ]);
                 fields.extend([size(bytes), threads(count)]);
-                fields.push(Field::number(words::count(row.blocks), row.blocks as f64));
-                fields.extend([figure(&row.ratio), row.difference.to_string().into()]);
+                let blocks = match row.blocks < row.of_blocks {
+                    true => format!("{} of {}", words::count(row.blocks), words::count(row.of_blocks)),
+                    false => words::count(row.blocks),
+                };
+                fields.push(Field::number(blocks, row.blocks as f64));
+                fields.extend([ratio(&row.ratio), row.difference.to_string().into()]);
+                let floor = row.floor.map_or_else(|| "–".to_owned(), words::percent);
+                fields.push(Field::number(floor, row.floor));
                 table.push(fields);
             }
         }
@@ -230,7 +252,8 @@ pub(super) fn predicted(row: &CrossoverRow) -> String {
 fn costs(subject: &Subject) -> Option<Table> {
     let mut table = Table::new(
         "Cost model: time of a message in one stream = fixed + per KiB × size. Where the largest error is not small, \
-         the cost is no straight line of the size and the model does not hold.",
+         the cost is no straight line of the size and the model does not hold; where the line misses a size by more than \
+         the interval of its median, no crossover is predicted.",
         &columns(&["path", "#threads", "#fixed, ns", "#per KiB, ns", "#sizes", "#largest error"]),
     );
     for row in &subject.tables.cost_model {
@@ -243,6 +266,8 @@ fn costs(subject: &Subject) -> Option<Table> {
             Some(bytes) => format!("{} at {}", words::percent(error), words::bytes(bytes)),
             None => words::percent(error),
         });
+        let missed = row.misses_bytes.map(|bytes| format!("; misses {}", words::bytes(bytes)));
+        let error = error.map(|error| error + &missed.unwrap_or_default());
         fields.push(Field::number(error.unwrap_or_else(|| "–".to_owned()), row.largest_error));
         table.push(fields);
     }

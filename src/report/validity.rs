@@ -4,7 +4,10 @@ use super::block::{Block, Text};
 use super::figures::Outcome;
 use super::subject::Subject;
 use super::words;
-use crate::tables::{CellRow, ENOUGH_TRIALS, Flag, OUTLIER_DISTANCE, STEAL_CPUS, UNSTEADY_SPREAD};
+use crate::record::manifest::Basis;
+use crate::tables::{
+    CellRow, Drift, ENOUGH_TRIALS, Flag, OUTLIER_DISTANCE, STEAL_CPUS, UNSTEADY_SPREAD, samples,
+};
 
 /// The section on validity. `figures` are those that were tried.
 #[must_use]
@@ -15,8 +18,13 @@ pub(super) fn blocks(subject: &Subject, figures: &[Outcome]) -> Vec<Block> {
     let timed = !subject.run.trials.is_empty();
     if timed {
         warnings.extend(FLAGS.iter().filter_map(|(flag, label, why)| flagged(subject, *flag, label, why)));
+        warnings.extend(super::disturbed::sentence(subject).map(|what| warning("load from outside", what)));
         warnings.extend(counters(subject));
-        warnings.extend(noise(subject));
+        let drift = Drift::of(&samples(subject.run))
+            .sentence()
+            .filter(|_| subject.run.manifest.basis() != Basis::Instructions);
+        warnings.extend(drift.map(|sentence| warning("drift", sentence)));
+        warnings.push(noise(subject));
     }
     warnings.extend(subject.run.left_out.iter().map(|what| warning("left out", what.clone())));
     let mut blocks = vec![Block::section("Validity")];
@@ -194,18 +202,21 @@ fn counters(subject: &Subject) -> Option<Text> {
         .then(|| warning("no hardware counters", format!("{}. {why}", subject.why_no_counter(&absent))))
 }
 
-/// The noise floor of the control cells, or that there is none.
-fn noise(subject: &Subject) -> Option<Text> {
-    let floors = subject.tables.noise.iter().filter_map(|row| Some((row, row.floor?)));
-    let widest = floors.max_by(|(_, one), (_, other)| one.total_cmp(other));
-    let (row, floor) = widest?;
-    let ratio = words::times(&row.ratio);
-    Some(warning(
-        "noise floor",
-        format!(
-            "a cell against itself ({}) came to {ratio}; a difference of less than {} says nothing.",
-            row.cell,
-            words::percent(floor)
-        ),
-    ))
+/// The noise floors of the control cells, or that there is none.
+fn noise(subject: &Subject) -> Text {
+    let floors: Vec<f64> = subject.tables.noise.iter().filter_map(|row| row.floor).collect();
+    let ends = floors.iter().copied().reduce(f64::min).zip(floors.iter().copied().reduce(f64::max));
+    let Some((least, most)) = ends else {
+        let why = "no cell ran twice in each block, so it is not known by how much a cell differs from itself; `control: \
+                   PATH` in the grid shows it.";
+        return warning("no noise floor", why.to_owned());
+    };
+    let reach = if least == most {
+        words::percent(most)
+    } else {
+        format!("{} to {}", words::percent(least), words::percent(most))
+    };
+    let cells = words::plural(floors.len() as u64, "cell");
+    let why = "each comparison is held against that of its own cell, or of the nearest that has one";
+    warning("noise floor", format!("a cell against itself differs by up to {reach} ({cells}); {why}."))
 }

@@ -1,11 +1,13 @@
 //! The verdict: what the run says, in a few plain sentences with their numbers.
 
+use super::account;
+use super::answers::sentence;
 use super::basis;
 use super::block::{Block, Text};
 use super::figures::measure::Measure;
 use super::subject::{Condition, Subject};
 use super::words;
-use crate::tables::{Difference, Flag, RatioRow};
+use crate::tables::{Difference, Flag, RatioRow, metric};
 
 /// What stands first: for each condition a line that says where, and the sentences.
 #[must_use]
@@ -15,6 +17,10 @@ pub(super) fn verdict(subject: &Subject) -> Vec<Block> {
     blocks.extend(super::xray::refutations(subject));
     if subject.run.trials.is_empty() {
         blocks.push(Block::says(format!("{}: an x-ray alone, without timed trials.", machine(subject))));
+        return blocks;
+    }
+    if !subject.run.manifest.is_measurement() {
+        blocks.push(Block::says(no_measurement(subject)));
         return blocks;
     }
     for (place, condition) in subject.conditions.iter().enumerate() {
@@ -35,6 +41,17 @@ pub(super) fn verdict(subject: &Subject) -> Vec<Block> {
         }
     }
     blocks
+}
+
+/// What a run says whose grid says that its figures are no measurement: whether everything ran.
+fn no_measurement(subject: &Subject) -> String {
+    let went_well: u64 = subject.tables.cells.iter().map(|cell| cell.trials).sum();
+    format!(
+        "{} of {} went well. The grid says that its figures are no measurement: they show that everything runs, and \
+         nothing is concluded from them.",
+        words::count(went_well),
+        words::plural(subject.run.trials.len() as u64, "trial")
+    )
 }
 
 /// What is left to say where nothing can be compared.
@@ -96,16 +113,45 @@ fn against_baseline(subject: &Subject, place: usize, path: &str) -> Option<Text>
     if let Some(copied) = copied(subject, place, path) {
         text = text.and(format!(" {copied} and"));
     }
-    text = text.and(format!(
-        " was {} at {} with {}",
-        words::judged(first, &other),
-        words::bytes(size),
-        words::threads(fewest)
-    ));
-    if let Some((most, last)) = told.next_back() {
-        text = text.and(format!("; with {}, {}", words::threads(most), words::judged(last, &other)));
+    let limit = |threads: u32| {
+        let limit = subject.measured(place, path, size, threads).and_then(|row| row.cell.limit);
+        limit.map(|limit| format!(", {}", words::held_back(Some(limit)))).unwrap_or_default()
+    };
+    let (judged, with) = (words::judged(first, &other), words::threads(fewest));
+    text = text.and(format!(" was {judged} at {} with {with}{}", words::bytes(size), limit(fewest)));
+    let last = told.next_back();
+    if let Some((most, last)) = last {
+        let judged = words::judged(last, &other);
+        text = text.and(format!("; with {}, {judged}{}", words::threads(most), limit(most)));
     }
-    Some(text.and("."))
+    text = text.and(".");
+    let cpu = [Some((fewest, first)), last].into_iter().flatten();
+    let cpu: Vec<String> = cpu.filter_map(|(_, row)| cpu_time(subject, place, row)).collect();
+    if !cpu.is_empty() {
+        text = text.and(format!(" Its sender's CPU time a KiB was {} {other}'s.", cpu.join(" and ")));
+    }
+    if let Some(floor) = words::floor(first) {
+        let other =
+            last.and_then(|(most, last)| Some((most, last.floor.filter(|_| last.floor != first.floor)?)));
+        let other = other
+            .map(|(most, floor)| format!(", and of {} with {}", words::percent(floor), words::threads(most)));
+        text = text.and(format!(" {}{}.", sentence(&floor), other.unwrap_or_default()));
+    }
+    // What is no difference is on nobody's account; the table has it all the same.
+    let differs = matches!(first.difference, Difference::Faster | Difference::Slower);
+    Some(match account::sentence(subject, first).filter(|_| differs) {
+        Some(account) => text.and(format!(" {account}")),
+        None => text,
+    })
+}
+
+/// CPU time of a KiB over the baseline's at the end that a send path is about: where the receiver or the wire holds it
+/// back, throughput says what those can do.
+fn cpu_time(subject: &Subject, place: usize, row: &RatioRow) -> Option<String> {
+    let cell = |path: &str| subject.measured(place, path, row.message_bytes, row.setting.threads);
+    let metric = metric("cpu_ns_per_kib").expect("a column of derived.csv");
+    let found = subject.paired_metric(&cell(&row.path)?.cell, &cell(&row.over)?.cell, metric);
+    found.ratio.value.map(|_| words::paired(&found))
 }
 
 /// `copied 100 % of its completed sends after all`, of a path with completions.
@@ -144,11 +190,17 @@ fn fastest(subject: &Subject, place: usize) -> Option<Text> {
     let names = (Subject::name_of(&best.cell), Subject::name_of(&second.cell));
     let at = format!("at {} with {}", words::bytes(size), words::threads(threads));
     let text = match ratio.difference {
-        Difference::Faster => Text::from("The fastest path ")
-            .and(at)
-            .and(" was ")
-            .strong(names.0)
-            .and(format!(": {} Gb/s, {}.", rate(best), words::ratio_to(&ratio.ratio, &names.1))),
+        Difference::Faster => {
+            Text::from("The fastest path ").and(at).and(" was ").strong(names.0).and(format!(
+                ": {} Gb/s, {}{}.",
+                rate(best),
+                words::ratio_to(&ratio.ratio, &names.1),
+                best.cell
+                    .limit
+                    .map(|limit| format!(", {}", words::held_back(Some(limit))))
+                    .unwrap_or_default()
+            ))
+        }
         _ => Text::from("The fastest path ").and(at).and(" cannot be told: ").strong(names.0).and(format!(
             " had {} Gb/s and {} {}, and no difference between the two was detected.",
             rate(best),

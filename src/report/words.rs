@@ -1,13 +1,12 @@
 //! Numbers as a reader takes them in: three digits that count, an interval in brackets.
 
-use crate::record::category::Category;
-use crate::record::roofline::Level;
-use crate::stats::Interval;
-use crate::tables::{Difference, Estimate, RatioRow};
-use crate::units;
+mod names;
 
-/// Ratio of the ends of an interval beyond which it says nothing.
-const WIDE: f64 = 100.0;
+pub use names::{bound, category, held_back};
+
+use crate::stats::Interval;
+use crate::tables::{Difference, Estimate, Paired, RatioRow, TOO_FEW_TRIALS, parse_key};
+use crate::units;
 
 /// A number with three significant digits, whole from a hundred on, thousands apart: `0.0512`, `30.2`, `4,682`.
 #[must_use]
@@ -76,6 +75,9 @@ pub fn percent(share: f64) -> String {
 /// A ratio of rates as what it means: `19 % slower [14–23 %]`, `1.80 times as fast [1.70–1.90]`.
 #[must_use]
 pub fn ratio(ratio: &Estimate) -> String {
+    if ratio.is_wide() {
+        return TOO_FEW_TRIALS.to_owned();
+    }
     let (words, _, ends) = ratio_parts(ratio);
     format!("{words}{ends}")
 }
@@ -83,13 +85,18 @@ pub fn ratio(ratio: &Estimate) -> String {
 /// The same against a named other: `19 % slower than two-copy [14–23 %]`.
 #[must_use]
 pub fn ratio_to(ratio: &Estimate, other: &str) -> String {
+    if ratio.is_wide() {
+        return format!("{TOO_FEW_TRIALS} against {other}");
+    }
     let (words, joint, ends) = ratio_parts(ratio);
     format!("{words} {joint} {other}{ends}")
 }
 
 fn ratio_parts(ratio: &Estimate) -> (String, &'static str, String) {
     let Some(value) = ratio.value else { return ("not measured".to_owned(), "against", String::new()) };
-    if value >= 1.5 {
+    // A percentage of less that runs beyond 100 %, or of more beyond a doubling, is a ratio that nobody can read.
+    let far = ratio.interval().is_some_and(|ends| ends.high >= 2.0 || (value >= 1.0 && ends.low <= 0.5));
+    if value >= 1.5 || far {
         let ends = ratio.interval().map(|ends| format!(" {}", interval(ends))).unwrap_or_default();
         return (format!("{} times as fast", number(value)), "as", ends);
     }
@@ -105,9 +112,6 @@ fn ratio_parts(ratio: &Estimate) -> (String, &'static str, String) {
         if text.trim_start_matches(['-', '0', '.']).is_empty() { "0".to_owned() } else { text }
     };
     let ends = ratio.interval().map(|ends| {
-        if ends.high > WIDE * ends.low {
-            return " [too wide to say]".to_owned();
-        }
         let (one, other) = (change(ends.low), change(ends.high));
         let (from, to) = if sign < 0.0 { (other, one) } else { (one, other) };
         let dash = if from.starts_with('-') || to.starts_with('-') { " to " } else { "–" };
@@ -120,23 +124,77 @@ fn ratio_parts(ratio: &Estimate) -> (String, &'static str, String) {
 /// where none was detected.
 #[must_use]
 pub fn judged(row: &RatioRow, other: &str) -> String {
-    match row.difference {
+    let wide = row.ratio.is_wide();
+    let text = match row.difference {
+        Difference::Faster | Difference::Slower if wide => {
+            format!("{} than {other} ({TOO_FEW_TRIALS} by how much)", row.difference)
+        }
         Difference::Faster | Difference::Slower => ratio_to(&row.ratio, other),
+        Difference::Indistinct if wide => ratio_to(&row.ratio, other),
         Difference::Indistinct => format!("not distinguishable from {other} ({})", ratio(&row.ratio)),
+        Difference::Uncorrected => format!(
+            "{} by itself, but not after correction for {}",
+            ratio_to(&row.ratio, other),
+            plural(row.comparisons.unwrap_or_default(), "comparison")
+        ),
+        Difference::WithinFloor => format!(
+            "{}, which is called no difference within a noise floor of {}",
+            ratio_to(&row.ratio, other),
+            row.floor.map(percent).unwrap_or_default()
+        ),
         Difference::Unjudged => format!("{}, without an interval to judge by", ratio_to(&row.ratio, other)),
-    }
+    };
+    let part = (row.blocks < row.of_blocks).then(|| blocks(row.blocks, row.of_blocks));
+    text + &part.unwrap_or_default()
+}
+
+/// The noise floor that a comparison is held against, and whose it is; absent without a control.
+#[must_use]
+pub fn floor(row: &RatioRow) -> Option<String> {
+    let floor = percent(row.floor?);
+    let cell = parse_key(&row.floor_cell)?;
+    let own = cell.message_bytes == row.message_bytes
+        && cell.threads == row.setting.threads
+        && [&row.path, &row.over].contains(&&cell.send_path);
+    let whose = if own {
+        format!("{} against itself", cell.send_path)
+    } else {
+        format!(
+            "of the nearest control, {} at {} with {}",
+            cell.send_path,
+            bytes(cell.message_bytes),
+            threads(cell.threads)
+        )
+    };
+    Some(format!("noise floor of {floor} ({whose})"))
+}
+
+/// ` (6 of 8 blocks)`.
+fn blocks(part: u64, all: u64) -> String {
+    format!(" ({} of {} blocks)", count(part), count(all))
 }
 
 /// A ratio of costs or counts: `3.20 times [2.90–3.50]`.
 #[must_use]
 pub fn times(ratio: &Estimate) -> String {
     match (ratio.value, ratio.interval()) {
-        (Some(value), Some(ends)) if ends.high > WIDE * ends.low => {
-            format!("{} times [too wide to say]", number(value))
-        }
+        _ if ratio.is_wide() => TOO_FEW_TRIALS.to_owned(),
         (Some(value), Some(ends)) => format!("{} times {}", number(value), interval(ends)),
         (Some(value), None) => format!("{} times", number(value)),
         (None, _) => "–".to_owned(),
+    }
+}
+
+/// The same of a ratio within blocks, with the blocks that it rests on where those are not all; where zeros took too
+/// many, that alone.
+#[must_use]
+pub fn paired(paired: &Paired) -> String {
+    match paired.ratio.value {
+        Some(_) if paired.is_partial() => {
+            format!("{}{}", times(&paired.ratio), blocks(paired.blocks, paired.of_blocks))
+        }
+        None if paired.zeros > 0 => format!("– (zero in {} of {} blocks)", paired.zeros, paired.of_blocks),
+        _ => times(&paired.ratio),
     }
 }
 
@@ -157,41 +215,6 @@ pub fn bytes(size: u64) -> String {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len();
     let (number, unit) = text.split_at(digits);
     format!("{number} {}", if unit.is_empty() { "B" } else { unit })
-}
-
-/// A category for a reader.
-#[must_use]
-pub fn category(category: Category) -> &'static str {
-    match category {
-        Category::GatherCopy => "gather copy (user space)",
-        Category::KernelCopy => "copy into the kernel",
-        Category::DeferredCopy => "deferred copy",
-        Category::ReceiveCopy => "copy to the receiver",
-        Category::BelowTcpCopy => "copy below TCP",
-        Category::UnknownCopy => "unknown copy",
-        Category::PagePinning => "page pinning",
-        Category::Splice => "splice bookkeeping",
-        Category::Allocation => "buffer and page allocation",
-        Category::TcpIp => "TCP/IP",
-        Category::DeviceSoftirq => "device and softirq",
-        Category::Completion => "completion handling",
-        Category::Syscall => "system call entry, socket layer",
-        Category::SchedulingIdle => "scheduling",
-        Category::Locking => "locking",
-        Category::Other => "other, known",
-        Category::Unattributed => "unattributed",
-    }
-}
-
-/// What bounds a path, for a reader.
-#[must_use]
-pub fn bound(level: Level) -> &'static str {
-    match level {
-        Level::L2 => "one copy in L2",
-        Level::Llc => "one copy in the last-level cache",
-        Level::Memory => "one copy in memory",
-        Level::Floor => "floor: splice to trunc",
-    }
 }
 
 /// `1 thread`, `4 threads`.
@@ -222,6 +245,7 @@ pub fn list<T: AsRef<str>>(items: &[T]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::Setting;
 
     fn of(value: f64, low: f64, high: f64) -> Estimate {
         Estimate { value: Some(value), low: Some(low), high: Some(high) }
@@ -261,16 +285,69 @@ mod tests {
         assert_eq!(ratio(&of(0.81, 0.77, 0.86)), "19 % slower [14–23 %]");
         assert_eq!(ratio(&of(1.05, 1.01, 1.09)), "5 % faster [1–9 %]");
         assert_eq!(ratio(&of(0.15, 0.1, 0.2)), "85 % slower [80–90 %]");
-        assert_eq!(times(&of(2.0, 0.01, 50.0)), "2.00 times [too wide to say]");
+        assert_eq!(times(&of(2.0, 0.01, 50.0)), "too few trials to tell");
         assert_eq!(interval(Interval { low: -1.0, high: 2.0 }), "[-1.00 to 2.00]");
         assert_eq!(ratio(&of(0.99, 0.95, 1.03)), "1 % slower [-3 to 5 %]");
         assert_eq!(ratio(&of(1.8, 1.7, 1.9)), "1.80 times as fast [1.70–1.90]");
-        assert_eq!(ratio(&of(0.8, 0.05, 13.4)), "20 % slower [too wide to say]");
+        assert_eq!(ratio(&of(0.8, 0.05, 13.4)), "too few trials to tell");
+        assert_eq!(ratio_to(&of(0.8, 0.05, 13.4), "two-copy"), "too few trials to tell against two-copy");
+        // As percentages they would be 81 % slower [-50 to 90 %] and 20 % faster [-60 to 70 %].
+        assert_eq!(ratio(&of(0.19, 0.16, 0.25)), "81 % slower [75–84 %]");
+        assert_eq!(ratio(&of(0.81, 0.4, 2.2)), "0.810 times as fast [0.400–2.20]");
+        assert_eq!(ratio_to(&of(1.2, 0.4, 1.7), "two-copy"), "1.20 times as fast as two-copy [0.400–1.70]");
         assert_eq!(ratio(&Estimate { value: Some(0.9), ..Estimate::default() }), "10 % slower");
         assert_eq!(ratio(&of(0.998, 0.99, 1.004)), "0.2 % slower [-0.4 to 1.0 %]");
         assert_eq!(ratio_to(&of(0.81, 0.77, 0.86), "two-copy"), "19 % slower than two-copy [14–23 %]");
         assert_eq!(ratio_to(&of(1.8, 1.7, 1.9), "two-copy"), "1.80 times as fast as two-copy [1.70–1.90]");
         assert_eq!(ratio(&Estimate::default()), "not measured");
+    }
+
+    #[test]
+    fn what_is_judged_says_what_it_was_judged_by() {
+        let row = RatioRow {
+            path: "splice".into(),
+            over: "two-copy".into(),
+            message_bytes: 65536,
+            setting: Setting { threads: 1, ..Setting::default() },
+            blocks: 8,
+            of_blocks: 8,
+            ratio: of(0.6, 0.44, 0.83),
+            comparisons: Some(36),
+            floor: Some(0.1),
+            floor_cell: "veth/two-copy/recv/static/65536B/t1".into(),
+            ..RatioRow::default()
+        };
+        let said = |difference, row: &RatioRow| judged(&RatioRow { difference, ..row.clone() }, "two-copy");
+        assert_eq!(
+            said(Difference::Uncorrected, &row),
+            "40 % slower than two-copy [17–56 %] by itself, but not after correction for 36 comparisons"
+        );
+        assert_eq!(said(Difference::Slower, &row), "40 % slower than two-copy [17–56 %]");
+        let small = RatioRow { ratio: of(1.05, 1.02, 1.08), blocks: 7, ..row.clone() };
+        assert_eq!(
+            said(Difference::WithinFloor, &small),
+            "5 % faster than two-copy [2–8 %], which is called no difference within a noise floor of 10 % (7 of 8 blocks)"
+        );
+        let wide = RatioRow { ratio: of(4.0, 2.0, 30.0), ..row.clone() };
+        assert_eq!(
+            said(Difference::Faster, &wide),
+            "faster than two-copy (too few trials to tell by how much)"
+        );
+        let far = RatioRow { message_bytes: 64, ..row };
+        assert_eq!(
+            floor(&far).unwrap(),
+            "noise floor of 10 % (of the nearest control, two-copy at 64 KiB with 1 thread)"
+        );
+    }
+
+    #[test]
+    fn a_ratio_of_some_blocks_says_of_how_many() {
+        let all = Paired { ratio: of(2.0, 1.9, 2.1), blocks: 8, of_blocks: 8, ..Paired::default() };
+        assert_eq!(paired(&all), "2.00 times [1.90–2.10]");
+        assert_eq!(paired(&Paired { blocks: 7, zeros: 1, ..all }), "2.00 times [1.90–2.10] (7 of 8 blocks)");
+        let none = Paired { ratio: Estimate::default(), blocks: 6, zeros: 2, ..all };
+        assert_eq!(paired(&none), "– (zero in 2 of 8 blocks)");
+        assert_eq!(paired(&Paired::default()), "–");
     }
 
     #[test]

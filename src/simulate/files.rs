@@ -113,6 +113,7 @@ fn host() -> Host {
         cpus_online: Some(2),
         cpus_allowed: vec![0, 1],
         virtualisation: Some("kvm".to_owned()),
+        tick_hz: Some(250),
         ..Host::default()
     }
 }

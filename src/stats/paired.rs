@@ -1,10 +1,10 @@
-//! Ratios within blocks: what one path does against another when both ran in the same minute.
+//! Ratios and differences within blocks: what one path does against another when both ran in the same minute.
 //!
 //! Each block gives one ratio, in which what slowed the whole block cancels. The test is Wilcoxon's signed
-//! ranks on their logarithms, the interval is the test turned over (Hodges and Lehmann, 1963): under "no
-//! difference" a log ratio is symmetric by construction, whatever the noise looks like, which is all that the
-//! test assumes. At the noise seen here it needs two thirds of the trials that an interval of the plain median
-//! needs.
+//! ranks on their logarithms, the interval is the test turned over and the estimate is its centre (Hodges and
+//! Lehmann, 1963): under "no difference" a log ratio is symmetric by construction, whatever the noise looks like,
+//! which is all that the test assumes. At the noise seen here it needs two thirds of the trials that an interval
+//! of the plain median needs.
 
 use super::interval::Interval;
 use super::median::{median, sorted};
@@ -12,30 +12,51 @@ use super::rank::{Null, kth};
 use super::ratio::Ratio;
 use super::student;
 
-/// The median over pairs of `above / below`, its interval and its probability; absent without a pair.
-/// Figures must be positive; a pair with one that is not is no pair.
+/// How much larger one thing is than another, block by block, with its interval and its probability; absent
+/// without a pair. Figures must be positive; a pair with one that is not is no pair, and the caller says so.
 ///
-/// With fewer than six pairs ranks cannot reach 95 %, and the interval is Student's t on logarithms, see
-/// [`student`].
+/// From six pairs on estimate and interval are Hodges and Lehmann's on logarithms. With fewer, ranks cannot reach
+/// 95 %, and both are Student's t on logarithms, see [`student`].
 #[must_use]
-pub fn median_ratio(pairs: &[(f64, f64)]) -> Option<Ratio> {
-    let ratios: Vec<f64> = pairs
+pub fn paired_ratio(pairs: &[(f64, f64)]) -> Option<Ratio> {
+    let logs: Vec<f64> = pairs
         .iter()
         .filter(|(above, below)| *above > 0.0 && *below > 0.0)
-        .map(|(above, below)| above / below)
+        .map(|(above, below)| (above / below).ln())
         .collect();
-    let ratio = median(&ratios)?;
-    let logs = sorted(&student::logs(&ratios)?);
-    if logs.len() < 2 {
-        return Some(Ratio { ratio, interval: None, p: None });
+    let logs = sorted(&logs);
+    let (centre, interval) = centre_and_interval(&logs)?;
+    let p = (logs.len() > 1).then(|| probability(&logs, &Null::signed_rank(logs.len())));
+    Some(Ratio { ratio: centre.exp(), interval: interval.map(|ends| ends.map(f64::exp)), p })
+}
+
+/// By how much one thing exceeds another, block by block, with its interval: the same on the figures themselves.
+/// Absent without a pair; with one pair there is no interval.
+#[must_use]
+pub fn paired_difference(pairs: &[(f64, f64)]) -> Option<(f64, Option<Interval>)> {
+    let differences: Vec<f64> = pairs.iter().map(|(above, below)| above - below).collect();
+    centre_and_interval(&sorted(&differences))
+}
+
+/// The centre of a symmetric sample and its interval, both of one method: the median of all averages of two with
+/// the ranks turned over, or the mean with Student's t where ranks cannot reach 95 %.
+fn centre_and_interval(sorted: &[f64]) -> Option<(f64, Option<Interval>)> {
+    let middle = median(sorted)?;
+    if sorted.len() < 2 {
+        return Some((middle, None));
     }
-    let null = Null::signed_rank(logs.len());
-    let interval = match null.interval_rank() {
-        Some(k) => Some(of_averages(&logs, k)),
-        None => student::interval(&logs),
-    };
-    let interval = interval.map(|ends| ends.map(f64::exp).holding(ratio));
-    Some(Ratio { ratio, interval, p: Some(probability(&logs, &null)) })
+    Some(match Null::signed_rank(sorted.len()).interval_rank() {
+        Some(k) => (median_of_averages(sorted), Some(of_averages(sorted, k))),
+        None => (sorted.iter().sum::<f64>() / sorted.len() as f64, student::interval(sorted)),
+    })
+}
+
+/// The median of all averages of two of the sorted values (each with itself too).
+fn median_of_averages(sorted: &[f64]) -> f64 {
+    let n = sorted.len();
+    let all = n * (n + 1) / 2;
+    let at = |k| kth(k, sorted[0], sorted[n - 1], |t| averages_at_most(sorted, t));
+    if all % 2 == 1 { at(all / 2 + 1) } else { f64::midpoint(at(all / 2), at(all / 2 + 1)) }
 }
 
 /// The interval between the k-th smallest and the k-th largest average of two of the sorted values (each with
@@ -95,13 +116,14 @@ mod tests {
         (34.9, 31.1),
     ];
 
-    /// scipy 1.17 and numpy 2.4: `stats.wilcoxon(log(a/b), method="exact").pvalue`, and the ninth smallest and
-    /// largest of the 55 averages `(d[i]+d[j])/2, i<=j`, which R's `wilcox.test(conf.int=TRUE)` takes as well.
+    /// scipy 1.17 and numpy 2.4: `stats.wilcoxon(log(a/b), method="exact").pvalue`, and the median, the ninth
+    /// smallest and the ninth largest of the 55 averages `(d[i]+d[j])/2, i<=j`, which R's
+    /// `wilcox.test(conf.int=TRUE)` takes as well.
     #[test]
     fn agrees_with_scipy() {
-        let found = median_ratio(&PAIRS).unwrap();
+        let found = paired_ratio(&PAIRS).unwrap();
         let ends = found.interval.unwrap();
-        assert!((found.ratio - 1.088_691_211_134_81).abs() < 1e-9, "{found:?}");
+        assert!((found.ratio - 1.081_355_932_203_39).abs() < 1e-9, "{found:?}");
         assert!(
             (ends.low - 1.037_606_761_315_19).abs() < 1e-9 && (ends.high - 1.122_186_495_176_85).abs() < 1e-9,
             "{found:?}"
@@ -111,18 +133,38 @@ mod tests {
 
     #[test]
     fn few_pairs_claim_little() {
-        assert_eq!(median_ratio(&[]), None);
-        assert_eq!(median_ratio(&[(0.0, 1.0)]), None);
-        let one = median_ratio(&[(2.0, 1.0)]).unwrap();
-        assert_eq!((one.ratio, one.interval, one.p), (2.0, None, None));
-        let three = median_ratio(&[(1.1, 1.0), (1.2, 1.0), (1.3, 1.0)]).unwrap();
+        assert_eq!(paired_ratio(&[]), None);
+        assert_eq!(paired_ratio(&[(0.0, 1.0)]), None);
+        let one = paired_ratio(&[(2.0, 1.0)]).unwrap();
+        assert!((one.ratio - 2.0).abs() < 1e-12 && one.interval.is_none() && one.p.is_none(), "{one:?}");
+        let three = paired_ratio(&[(1.1, 1.0), (1.2, 1.0), (1.3, 1.0)]).unwrap();
         assert!(three.p.unwrap() > 0.03 && three.interval.unwrap().high > 1.4, "{three:?}");
+    }
+
+    /// Both ends lie as far from the estimate, as a t interval's on logarithms do: the two are of one method.
+    #[test]
+    fn of_few_pairs_estimate_and_interval_are_both_student_s() {
+        let found = paired_ratio(&[(1.0, 1.0), (1.0, 1.0), (4.0, 1.0)]).unwrap();
+        let ends = found.interval.unwrap();
+        assert!((found.ratio - 4.0_f64.powf(1.0 / 3.0)).abs() < 1e-12, "{found:?}");
+        assert!((ends.low * ends.high - found.ratio.powi(2)).abs() < 1e-9, "{found:?}");
+    }
+
+    /// The averages of 1, 2, 3, 4, 5 and 10 have the median 3.5 and the ends 1 and 10.
+    #[test]
+    fn differences_are_paired_on_their_own_scale() {
+        let pairs = [1.0, 2.0, 3.0, 4.0, 5.0, 10.0].map(|above| (above, 0.0));
+        let (centre, interval) = paired_difference(&pairs).unwrap();
+        assert!((centre - 3.5).abs() < 1e-12, "{centre}");
+        assert_eq!(interval, Some(Interval { low: 1.0, high: 10.0 }));
+        assert_eq!(paired_difference(&pairs[..1]), Some((1.0, None)));
+        assert_eq!(paired_difference(&[]), None);
     }
 
     #[test]
     fn agreeing_blocks_with_a_large_ratio_survive_a_correction() {
         let pairs: Vec<(f64, f64)> = PAIRS[..5].iter().map(|(a, b)| (a * 1.3, *b)).collect();
-        let found = median_ratio(&pairs).unwrap();
+        let found = paired_ratio(&pairs).unwrap();
         assert!(found.p.unwrap() < 0.002, "{found:?}");
     }
 
@@ -132,7 +174,7 @@ mod tests {
             pairs in prop::collection::vec((1.0_f64..1e3, 1.0_f64..1e3), 2..30),
         ) {
             let over: Vec<(f64, f64)> = pairs.iter().map(|(a, b)| (*b, *a)).collect();
-            let (one, other) = (median_ratio(&pairs).unwrap(), median_ratio(&over).unwrap());
+            let (one, other) = (paired_ratio(&pairs).unwrap(), paired_ratio(&over).unwrap());
             let (ends, turned) = (one.interval.unwrap(), other.interval.unwrap());
             prop_assert!(ends.contains(one.ratio));
             prop_assert!((one.p.unwrap() - other.p.unwrap()).abs() < 1e-9);

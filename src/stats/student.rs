@@ -35,6 +35,11 @@ pub(super) fn probability(values: &[f64]) -> f64 {
     mean_and_error(values).map_or(1.0, |(mean, error)| two_sided(mean, error, values.len() as f64 - 1.0))
 }
 
+/// The difference of two means; absent where a sample has fewer than two values.
+pub(super) fn difference(above: &[f64], below: &[f64]) -> Option<f64> {
+    Some(mean_and_error(above)?.0 - mean_and_error(below)?.0)
+}
+
 /// Welch's interval of the difference of two means: the samples may be noisy to different degrees.
 pub(super) fn interval_of_difference(above: &[f64], below: &[f64]) -> Option<Interval> {
     let (difference, error, freedom) = welch(above, below)?;

@@ -40,6 +40,7 @@ pub fn manifest(grid: &Grid, options: &TrialOptions, seed: u64, lab: &Lab) -> Ma
         grid_name: grid.name.clone(),
         grid: grid.text.clone(),
         grid_sha256: hex(&Sha256::digest(grid.text.as_bytes())),
+        measurement: (!grid.measurement).then_some(false),
         cells: lab
             .wires()
             .first()
@@ -52,6 +53,7 @@ pub fn manifest(grid: &Grid, options: &TrialOptions, seed: u64, lab: &Lab) -> Ma
         lab: lab.kind().to_owned(),
         vm: Vm::of_this_process(),
         wires: lab.links().clone(),
+        together: None,
         sender: agent(Side::Sender, sender_cpus),
         receiver: agent(Side::Receiver, receiver_cpus),
     }

@@ -20,6 +20,7 @@ use crate::output::say;
 use crate::record::column::Column;
 use crate::record::csv_file::{self, Appender};
 use crate::record::roofline::Level;
+use crate::record::stream::ZeroCopy;
 use crate::record::{Attribution, Copies, Roofline, Trial, attribution, copies, copies_below_tcp, roofline};
 use crate::xray::costs::attributions;
 use crate::xray::findings::{self, Findings};
@@ -28,6 +29,9 @@ use crate::xray::watch::{Pass, Seen};
 
 /// The window that is sampled: about 4500 samples a CPU.
 const SAMPLED: Duration = Duration::from_millis(1200);
+/// Most windows of a cell that are sampled and added up: on a machine that moves few bytes, one shows too few copies
+/// to tell whether there are any.
+const MOST_SAMPLED: u32 = 8;
 /// The window whose every call is recorded: some ten thousand calls, and the rings hold them.
 pub(super) const RECORDED: Duration = Duration::from_millis(200);
 /// The window of a floor trial.
@@ -134,55 +138,65 @@ impl Passes {
         Ok(())
     }
 
-    /// Runs the two passes of a cell.
+    /// Runs the passes of a cell.
     fn examine(
         &mut self,
         lab: &mut Lab,
         cell: &Cell,
         options: &TrialOptions,
     ) -> Result<(Vec<Attribution>, Vec<Copies>), Trouble> {
-        let mut pass = |pass, window| {
-            let options = windowed(options, window);
-            // A pass that broke may have been disturbed; what is unsupported stays so.
-            let examined = match lab.examine(cell, &options, pass) {
-                Err(Trouble::Trial(Failure::Failed(_))) => lab.examine(cell, &options, pass),
-                other => other,
-            };
-            match examined {
-                Ok(examined) => Ok(Ok(examined)),
-                Err(Trouble::Trial(failure)) => Ok(Err(failure)),
-                Err(lost) => Err(lost),
-            }
-        };
-        let sampled = match pass(Pass::Samples, SAMPLED)? {
-            Ok(sampled) => Passed::new(cell, sampled),
+        let mut sampled = match pass(lab, cell, options, Pass::Samples, SAMPLED)? {
+            Ok(sampled) => sampled,
             Err(failure) => return Ok((Vec::new(), findings::not_examined(cell, &reason(&failure)))),
         };
-        let recorded = match pass(Pass::Records, RECORDED)? {
-            Ok(recorded) => Passed::new(cell, recorded),
-            Err(failure) => Passed::without(cell, &reason(&failure)),
-        };
-        let mut costs = Vec::new();
-        for (side, seen, bytes) in [
-            (Side::Sender, &sampled.seen[0], sampled.row.sender.bytes),
-            (Side::Receiver, &sampled.seen[1], sampled.row.receiver.bytes),
-        ] {
-            if let Seen::Samples(seen) = seen {
-                let throughput = sampled.row.throughput_gbps;
-                costs.extend(attributions(cell, 1, side, seen, bytes, throughput));
+        let mut recorded = Err(String::new());
+        // Where calls are slow the window may have held no whole one.
+        for times in [1, 8] {
+            let again = pass(lab, cell, options, Pass::Records, RECORDED * times)?;
+            recorded = again.map(|passed| passed.seen).map_err(|failure| reason(&failure));
+            if !recorded.as_ref().is_ok_and(|seen| seen.iter().any(Seen::is_without_calls)) {
+                break;
             }
         }
-        let found = Findings {
-            cell,
-            samples: [&sampled.seen[0], &sampled.seen[1]],
-            records: [&recorded.seen[0], &recorded.seen[1]],
-            zero_copy: sampled.row.zc.clone(),
-            bytes: [sampled.row.sender.bytes, sampled.row.receiver.bytes],
-            copy_ns_per_kib: self.fastest_copy(),
-            expected: &copies_that_the_wire_makes(lab, cell),
-            card: self.card.ask(lab, cell, options)?,
+        let recorded = recorded.unwrap_or_else(|why| [Seen::Nothing(why.clone()), Seen::Nothing(why)]);
+        let (copy_ns_per_kib, expected) = (self.fastest_copy(), copies_that_the_wire_makes(lab, cell));
+        let found = |sampled: &Passed, card| {
+            let found = Findings {
+                cell,
+                samples: [&sampled.seen[0], &sampled.seen[1]],
+                records: [&recorded[0], &recorded[1]],
+                zero_copy: sampled.zero_copy.clone(),
+                bytes: sampled.bytes,
+                copy_ns_per_kib,
+                expected: &expected,
+                card,
+            };
+            (findings::wants_samples(&found), findings::copies(&found))
         };
-        Ok((costs, findings::copies(&found)))
+        for _ in 1..MOST_SAMPLED {
+            if !found(&sampled, None).0 {
+                break;
+            }
+            match pass(lab, cell, options, Pass::Samples, SAMPLED)? {
+                Ok(more) => sampled.add(more),
+                Err(_) => break,
+            }
+        }
+        let mut costs = Vec::new();
+        for (side, end) in [(Side::Sender, 0), (Side::Receiver, 1)] {
+            if let Seen::Samples(seen) = &sampled.seen[end] {
+                costs.extend(attributions(
+                    cell,
+                    1,
+                    side,
+                    seen,
+                    sampled.bytes[end],
+                    sampled.throughput_gbps(),
+                ));
+            }
+        }
+        let card = self.card.ask(lab, cell, options)?;
+        Ok((costs, found(&sampled, card).1))
     }
 
     /// What a copy of a KiB takes at the very least.
@@ -203,9 +217,13 @@ fn copies_that_the_wire_makes(lab: &Lab, cell: &Cell) -> Vec<String> {
     copies_below_tcp(&link, host(Side::Sender), host(Side::Receiver))
 }
 
-/// A pass: its figures as a trial's row, and what the two agents saw.
+/// A pass, or several of one length: what was moved, and what the two agents saw.
 struct Passed {
-    row: Trial,
+    /// Of each pass.
+    throughputs_gbps: Vec<Option<f64>>,
+    /// Payload bytes of the windows, each end's own.
+    bytes: [Option<u64>; 2],
+    zero_copy: ZeroCopy,
     seen: [Seen; 2],
 }
 
@@ -214,12 +232,52 @@ impl Passed {
         let nothing = || Seen::Nothing("the agent did not watch; it may be an older copycost".to_owned());
         let mut row = Trial::new("x-ray", cell, 1, 1, 1, String::new());
         drop(examined.measured.fill(&mut row));
-        Self { row, seen: [examined.sender, examined.receiver].map(|seen| seen.unwrap_or_else(nothing)) }
+        Self {
+            throughputs_gbps: vec![row.throughput_gbps],
+            bytes: [row.sender.bytes, row.receiver.bytes],
+            zero_copy: row.zc,
+            seen: [examined.sender, examined.receiver].map(|seen| seen.unwrap_or_else(nothing)),
+        }
     }
 
-    fn without(cell: &Cell, why: &str) -> Self {
-        let row = Trial::new("x-ray", cell, 1, 1, 1, String::new());
-        Self { row, seen: [Seen::Nothing(why.to_owned()), Seen::Nothing(why.to_owned())] }
+    /// The throughput of all, whose windows are of one length.
+    fn throughput_gbps(&self) -> Option<f64> {
+        let sum: Option<f64> = self.throughputs_gbps.iter().copied().sum();
+        sum.map(|sum| sum / self.throughputs_gbps.len() as f64)
+    }
+
+    /// Adds another pass of samples; one in which an end saw none adds nothing.
+    fn add(&mut self, more: Self) {
+        let [Seen::Samples(sender), Seen::Samples(receiver)] = &mut self.seen else { return };
+        let [Seen::Samples(more_of_sender), Seen::Samples(more_of_receiver)] = more.seen else { return };
+        sender.add(more_of_sender);
+        receiver.add(more_of_receiver);
+        self.throughputs_gbps.extend(more.throughputs_gbps);
+        for (sum, bytes) in self.bytes.iter_mut().zip(more.bytes) {
+            *sum = sum.zip(bytes).map(|(one, other)| one + other);
+        }
+        self.zero_copy = ZeroCopy::sum(&[std::mem::take(&mut self.zero_copy), more.zero_copy]);
+    }
+}
+
+/// Runs a pass of a cell. One that broke may have been disturbed, or too short for a slow machine: it is run once more,
+/// and longer. What is unsupported stays so.
+fn pass(
+    lab: &mut Lab,
+    cell: &Cell,
+    options: &TrialOptions,
+    pass: Pass,
+    window: Duration,
+) -> Result<Result<Passed, Failure>, Trouble> {
+    let mut examine = |window| lab.examine(cell, &windowed(options, window), pass);
+    let examined = match examine(window) {
+        Err(Trouble::Trial(Failure::Failed(_))) => examine(window * 2),
+        other => other,
+    };
+    match examined {
+        Ok(examined) => Ok(Ok(Passed::new(cell, examined))),
+        Err(Trouble::Trial(failure)) => Ok(Err(failure)),
+        Err(lost) => Err(lost),
     }
 }
 

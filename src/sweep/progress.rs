@@ -47,6 +47,12 @@ impl Progress {
 
     /// A trial is over.
     pub fn end(&mut self, row: &Trial, remaining: u64) {
+        self.end_of("", row, remaining);
+    }
+
+    /// A trial of one of two sides is over; `side` is the word for it.
+    pub fn end_of(&mut self, side: &str, row: &Trial, remaining: u64) {
+        let space = if side.is_empty() { "" } else { " " };
         self.bar.inc(1);
         let outcome = match (row.status, row.throughput_gbps) {
             (Status::Ok, Some(gbps)) => format!("{gbps:.3} Gb/s"),
@@ -55,9 +61,12 @@ impl Progress {
         if self.plain {
             let left = self.left(remaining).map(|left| format!(", {} left", clock(left))).unwrap_or_default();
             let all = self.begun + remaining;
-            say(format_args!("[{}/{all}] {} #{}: {outcome}{left}", self.begun, row.cell, row.rep));
+            say(format_args!(
+                "[{}/{all}] {side}{space}{} #{}: {outcome}{left}",
+                self.begun, row.cell, row.rep
+            ));
         } else if row.status != Status::Ok {
-            self.bar.suspend(|| say(format_args!("{} #{}: {outcome}", row.cell, row.rep)));
+            self.bar.suspend(|| say(format_args!("{side}{space}{} #{}: {outcome}", row.cell, row.rep)));
         }
     }
 

@@ -52,6 +52,17 @@ impl RunDir {
         Ok(made)
     }
 
+    /// Makes a run's directory of this name within another's.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn inside(run: &Self, name: &str, manifest: Manifest) -> anyhow::Result<Self> {
+        let path = run.path.join(name);
+        std::fs::create_dir(&path)
+            .and_then(|()| Self::fill(&path, manifest))
+            .with_context(|| format!("cannot make {}", path.display()))
+    }
+
     fn fill(path: &Path, manifest: Manifest) -> std::io::Result<Self> {
         manifest.write(&path.join("manifest.json"))?;
         Ok(Self {

@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::cell::Cell;
 use crate::record::{Status, Trial};
-use crate::tables::{Instructions, Sample};
+use crate::tables::{Hosts, Instructions, Sample};
 use crate::{stats, units};
 
 /// One dimension of a cell as text.
@@ -23,7 +23,12 @@ pub fn of(cells: &[Cell], rows: &[Trial]) -> String {
 pub fn instructions(cells: &[Cell], rows: &[Trial]) -> String {
     let header = ["instructions per message", "per KiB", "sender's worker", "receiver's worker"];
     lines(cells, rows, &header, |cell, trials| {
-        let found = Instructions::of(&Sample { cell: cell.clone(), trials: trials.to_vec() });
+        let found = Instructions::of(&Sample {
+            cell: cell.clone(),
+            trials: trials.to_vec(),
+            hosts: Hosts::default(),
+            widening: 1.0,
+        });
         let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.0}"));
         [found.each_message, found.each_kib, found.sender, found.receiver].map(number).into()
     })
@@ -94,6 +99,10 @@ fn remark(trials: &[&Trial], ok: &[&&Trial]) -> String {
     } else if completions > 0 {
         remarks
             .push(format!("{:.1} % of completions say COPIED", copied as f64 * 100.0 / completions as f64));
+    }
+    let disturbed = ok.iter().filter(|trial| !trial.disturbed.is_empty()).count();
+    if disturbed > 0 {
+        remarks.push(format!("{disturbed} disturbed"));
     }
     if let Some(trial) = trials.iter().find(|trial| trial.status == Status::Unsupported) {
         remarks.push(format!("unsupported: {}", trial.reason));

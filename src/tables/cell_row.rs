@@ -1,7 +1,7 @@
 //! A cell's row: one line of `cells.csv`, and the first columns of `derived.csv`.
 
-use super::estimate::Estimate;
 use super::flag::Flags;
+use super::limit::Limit;
 use super::sample::Sample;
 use crate::cell::{Cell, Payload, Wire};
 use crate::record::column::column;
@@ -49,6 +49,8 @@ pub struct CellRow {
     pub throughput_min: Option<f64>,
     /// Throughput of the fastest trial.
     pub throughput_max: Option<f64>,
+    /// What holds the cell back; absent where the rows do not tell.
+    pub limit: Option<Limit>,
 }
 
 impl CellRow {
@@ -73,7 +75,7 @@ impl CellRow {
     pub fn of(sample: &Sample) -> Self {
         let ended = |status| sample.trials.iter().filter(|trial| trial.status == status).count() as u64;
         let throughput = sample.values(|trial| trial.throughput_gbps);
-        let estimate = Estimate::of(&throughput);
+        let estimate = sample.estimate(|trial| trial.throughput_gbps);
         let broken = sample.trials.iter().find(|trial| trial.status != Status::Ok);
         Self {
             trials: ended(Status::Ok),
@@ -87,6 +89,7 @@ impl CellRow {
             reason: broken.map(|trial| trial.reason.clone()).unwrap_or_default(),
             throughput_min: throughput.iter().copied().reduce(f64::min),
             throughput_max: throughput.iter().copied().reduce(f64::max),
+            limit: Limit::of(sample),
             ..Self::new(&sample.cell)
         }
     }
@@ -128,6 +131,7 @@ impl Default for CellRow {
             reason: String::new(),
             throughput_min: None,
             throughput_max: None,
+            limit: None,
         }
     }
 }
@@ -163,8 +167,16 @@ pub(crate) use cell_columns;
 
 const COLUMNS: [Column<CellRow>; 19] = cell_columns!();
 
+/// What stands last in each of the two tables.
+macro_rules! limit_column {
+    ($($place:ident .)*) => {
+        column!("limit", $($place.)* limit, "what holds the cell back: sender, receiver, wire or neither; empty: unknown", since "1.2.0")
+    };
+}
+pub(crate) use limit_column;
+
 /// The columns of `cells.csv`, in order.
 #[must_use]
 pub fn columns() -> Vec<Column<CellRow>> {
-    COLUMNS.to_vec()
+    [&COLUMNS[..], &[limit_column!()]].concat()
 }

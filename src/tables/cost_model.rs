@@ -16,6 +16,8 @@ use crate::stats::{self, Interval, Line, Point, theil_sen};
 pub(super) struct CostModel {
     /// Each size in bytes and its median time, ns, from the smallest.
     pub(super) sizes: Vec<(u64, f64)>,
+    /// The interval of each of these medians; absent with one block.
+    intervals: Vec<Option<Interval>>,
     /// The line through them: ns, and ns a byte.
     pub(super) line: Line,
     /// The line of each block that holds every size.
@@ -52,7 +54,10 @@ impl CostModel {
                 Some((*block, fit(&times?)?))
             })
             .collect();
-        Some(Self { sizes, line, blocks })
+        let interval =
+            |times: &BTreeMap<u32, f64>| stats::median_interval(&times.values().copied().collect::<Vec<_>>());
+        let intervals = by_size.iter().map(|(_, times)| interval(times)).collect();
+        Some(Self { sizes, intervals, line, blocks })
     }
 
     /// The fixed part in ns and the part a KiB in ns, with their intervals.
@@ -72,14 +77,36 @@ impl CostModel {
     /// The largest distance of a size's median from the line, as a share of the median, and the size; absent
     /// with two sizes, through which a line always goes.
     pub(super) fn largest_error(&self) -> Option<(f64, u64)> {
-        let errors =
-            self.sizes.iter().map(|&(bytes, time)| ((self.line.at(bytes as f64) / time - 1.0).abs(), bytes));
-        if self.sizes.len() < 3 {
-            None
-        } else {
-            errors.reduce(|one, other| if other.0 > one.0 { other } else { one })
-        }
+        self.errors().map(|(error, bytes, _)| (error, bytes)).reduce(larger)
     }
+
+    /// The largest distance among those sizes that the line misses by more than their noise: it lies further from their
+    /// median than [`MISS`] times the interval does. Such a cost is no straight line of the size. Absent where the line
+    /// meets all.
+    pub(super) fn miss(&self) -> Option<(f64, u64)> {
+        let missed = self.errors().filter(|(.., outside)| *outside);
+        missed.map(|(error, bytes, _)| (error, bytes)).reduce(larger)
+    }
+
+    /// Distance of each size's median from the line as a share of it, the size, and whether that is beyond the
+    /// median's noise. None with two sizes, through which a line always goes.
+    fn errors(&self) -> impl Iterator<Item = (f64, u64, bool)> + '_ {
+        let judged = if self.sizes.len() < 3 { 0 } else { self.sizes.len() };
+        self.sizes.iter().zip(&self.intervals).take(judged).map(|(&(bytes, time), interval)| {
+            let expected = self.line.at(bytes as f64);
+            let reach = interval.map(|ends| if expected > time { ends.high - time } else { time - ends.low });
+            let missed = reach.is_some_and(|reach| (expected - time).abs() > MISS * reach);
+            ((expected / time - 1.0).abs(), bytes, missed)
+        })
+    }
+}
+
+/// How many times as far as the interval of a median reaches its line may lie: among ten sizes one lies outside its
+/// interval by chance in four runs of ten, and this far outside in one of twenty.
+const MISS: f64 = 1.5;
+
+fn larger(one: (f64, u64), other: (f64, u64)) -> (f64, u64) {
+    if other.0 > one.0 { other } else { one }
 }
 
 /// Where the model has one path overtake another.
@@ -94,10 +121,12 @@ const SMALLEST: f64 = 1.0;
 const LARGEST: f64 = (1_u64 << 30) as f64;
 
 /// The size from which `path` is the faster by its model; absent where the lines do not cross between one byte
-/// and a GiB, or where it is `over` that wins beyond it.
+/// and a GiB, where it is `over` that wins beyond it, where the blocks cannot tell the two apart at any size, or where a
+/// line misses its own points by more than their noise: where such lines cross says nothing of where the costs do.
 pub(super) fn crossing(path: &CostModel, over: &CostModel) -> Option<Crossing> {
     let bytes = (path.line.intercept - over.line.intercept) / (over.line.slope - path.line.slope);
-    if over.line.slope <= path.line.slope || !(SMALLEST..=LARGEST).contains(&bytes) {
+    let holds = path.miss().is_none() && over.miss().is_none();
+    if !holds || over.line.slope <= path.line.slope || !(SMALLEST..=LARGEST).contains(&bytes) {
         return None;
     }
     let pairs: Vec<(Line, Line)> = path
@@ -113,11 +142,10 @@ pub(super) fn crossing(path: &CostModel, over: &CostModel) -> Option<Crossing> {
     if difference(bytes).is_none() {
         return Some(Crossing { bytes, low: None, high: None });
     }
-    Some(Crossing {
-        bytes,
-        low: end_of(bytes, 1.0 / STEP, SMALLEST, &undecided),
-        high: end_of(bytes, STEP, LARGEST, &undecided),
-    })
+    let low = end_of(bytes, 1.0 / STEP, SMALLEST, &undecided);
+    let high = end_of(bytes, STEP, LARGEST, &undecided);
+    // Where the blocks cannot tell the two paths apart at any size, no size is likelier than another.
+    (low.is_some() || high.is_some()).then_some(Crossing { bytes, low, high })
 }
 
 /// Factor between the sizes at which the end of an interval is looked for.

@@ -31,6 +31,9 @@ pub struct CostRow {
     pub largest_error: Option<f64>,
     /// The size at which that is, bytes.
     pub largest_error_bytes: Option<u64>,
+    /// The size whose median time the line misses furthest of those at which it lies outside the interval of the
+    /// median, bytes: the model predicts no crossover then. Absent where it meets all.
+    pub misses_bytes: Option<u64>,
 }
 
 /// The row of every path in every setting that has a model. `models` are those of the groups' series.
@@ -52,6 +55,7 @@ pub(super) fn cost_rows(groups: &[Group], models: &[Vec<Option<CostModel>>]) -> 
                 per_kib_ns,
                 largest_error: worst.map(|(error, _)| error),
                 largest_error_bytes: worst.map(|(_, bytes)| bytes),
+                misses_bytes: model.miss().map(|(_, bytes)| bytes),
             });
         }
     }
@@ -70,9 +74,15 @@ const FIXED: [Column<CostRow>; 3] =
     estimate_columns!("fixed_ns", fixed_ns, "time of a message whatever its size, ns");
 const PER_KIB: [Column<CostRow>; 3] =
     estimate_columns!("per_kib_ns", per_kib_ns, "time that each KiB adds, ns");
-const TAIL: [Column<CostRow>; 2] = [
+const TAIL: [Column<CostRow>; 3] = [
     column!("largest_error", largest_error, "largest distance of a size's median from the line, as a share"),
     column!("largest_error_bytes", largest_error_bytes, "the size at which that is, bytes"),
+    column!(
+        "misses_bytes",
+        misses_bytes,
+        "size that the line misses furthest beyond its noise, so that no crossover is predicted; empty: none",
+        since "1.2.0"
+    ),
 ];
 
 /// The columns of `cost_model.csv`, in order.

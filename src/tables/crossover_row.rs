@@ -58,7 +58,7 @@ pub struct CrossoverRow {
     /// The other path's cost model: what each KiB adds, ns.
     pub over_per_kib_ns: Option<f64>,
     /// Size from which the cost model predicts that the path wins; absent where the lines do not cross at a
-    /// positive size or the path loses beyond it.
+    /// positive size, the path loses beyond it, or a line misses its own points by more than their noise.
     pub predicted_bytes: Option<f64>,
     /// Lower end of its 95 % interval; absent where every smaller size is as likely.
     pub predicted_low: Option<f64>,

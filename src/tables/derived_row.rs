@@ -1,6 +1,6 @@
 //! A cell's derived figures: one line of `derived.csv`.
 
-use super::cell_row::{CellRow, cell_columns};
+use super::cell_row::{CellRow, cell_columns, limit_column};
 use super::figures::{self, Figures};
 use super::sample::Sample;
 use crate::record::Column;
@@ -28,5 +28,5 @@ const CELL: [Column<DerivedRow>; 19] = cell_columns!(cell.);
 /// The columns of `derived.csv`, in order.
 #[must_use]
 pub fn columns() -> Vec<Column<DerivedRow>> {
-    [CELL.to_vec(), figures::columns()].concat()
+    [CELL.to_vec(), figures::columns(), vec![limit_column!(cell.)]].concat()
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::cell::Side;
 use crate::record::{
     Attribution, Column, Copies, Roofline, attribution, category::Category, copies, csv_file, roofline,
 };
@@ -37,6 +38,19 @@ impl Examined {
     /// The rows of `copies.csv`, a cell's together.
     pub fn cells(&self) -> impl Iterator<Item = &[Copies]> {
         self.copies.chunk_by(|one, next| one.cell == next.cell)
+    }
+
+    /// CPU time of the workers of one end of a cell in user space for each KiB, ns, and the samples that it rests on;
+    /// absent where the cell was not sampled.
+    #[must_use]
+    pub fn user_time(&self, cell: &str, side: Side) -> Option<(f64, f64)> {
+        let rows = self.costs.iter().filter(|row| row.cell == cell && row.side == side);
+        let parts = rows.filter_map(|row| {
+            let (user, all) = (row.user_ns_per_kib?, row.ns_per_kib?);
+            let samples = if all > 0.0 { row.samples as f64 * user / all } else { 0.0 };
+            Some((user, samples))
+        });
+        parts.reduce(|one, other| (one.0 + other.0, one.1 + other.1))
     }
 
     /// The smallest share of an end's samples that fell into a named category; absent without samples.

@@ -6,6 +6,8 @@
 
 use super::estimate::{Estimate, estimate_columns};
 use super::sample::Sample;
+use super::ticks::{TickClock, Ticked};
+use crate::cell::Side;
 use crate::record::{Column, End, Trial};
 
 /// Which way a figure improves.
@@ -34,7 +36,23 @@ pub struct Metric {
     pub of: fn(&Trial) -> Option<f64>,
     /// The cell's figure.
     pub at: fn(&Figures) -> &Estimate,
+    /// What it rests on where it is sampled by ticks; absent where its source is exact.
+    pub ticked: Option<Ticked>,
     pub(super) set: fn(&mut Figures, Estimate),
+}
+
+impl Metric {
+    /// The figures of the trials of a cell that went well and have it; none where its clock cannot tell them.
+    #[must_use]
+    pub fn values(&self, sample: &Sample) -> Vec<f64> {
+        if self.is_told(sample) { sample.values(self.of) } else { Vec::new() }
+    }
+
+    /// Whether the clock that the figure comes from is fine enough for the cell's windows.
+    #[must_use]
+    pub fn is_told(&self, sample: &Sample) -> bool {
+        self.ticked.is_none_or(|ticked| ticked.is_told(sample))
+    }
 }
 
 const KIB: f64 = 1024.0;
@@ -71,11 +89,40 @@ fn cpu_s(end: &End) -> Option<f64> {
     end.user_s.zip(end.system_s).map(|(user, system)| user + system).or(end.task_clock_s)
 }
 
-/// A struct of estimates, and its table of metrics and columns.
+/// What a figure of the trial or of an end rests on: exact unless a time in ticks is named.
+macro_rules! ticked {
+    ($end:ident) => {
+        None
+    };
+    (trial, $seconds:expr) => {
+        Some(Ticked { clock: TickClock::Stat, seconds: $seconds })
+    };
+    (sender, $seconds:expr) => {
+        Some(Ticked {
+            clock: TickClock::Kernel(Side::Sender),
+            seconds: |trial| {
+                let of: fn(&End) -> Option<f64> = $seconds;
+                of(&trial.sender)
+            },
+        })
+    };
+    (receiver, $seconds:expr) => {
+        Some(Ticked {
+            clock: TickClock::Kernel(Side::Receiver),
+            seconds: |trial| {
+                let of: fn(&End) -> Option<f64> = $seconds;
+                of(&trial.receiver)
+            },
+        })
+    };
+}
+
+/// A struct of estimates, and its table of metrics and columns. A figure that is sampled names the time in ticks
+/// that it rests on after its formula.
 macro_rules! figures {
     (
-        trial { $($name:ident: $better:ident, $unit:literal, $about:literal, $of:expr;)+ }
-        end { $($end_name:ident: $end_better:ident, $end_unit:literal, $end_about:literal, $end_of:expr;)+ }
+        trial { $($name:ident: $better:ident, $unit:literal, $about:literal, $of:expr $(, ticked $ticked:expr)?;)+ }
+        end { $($end_name:ident: $end_better:ident, $end_unit:literal, $end_about:literal, $end_of:expr $(, ticked $end_ticked:expr)?;)+ }
     ) => {
         /// The figures of one cell.
         #[derive(Clone, Debug, Default, PartialEq)]
@@ -98,17 +145,20 @@ macro_rules! figures {
             $(Metric {
                 name: stringify!($name), about: $about, unit: $unit, better: Better::$better,
                 of: $of, at: |row| &row.$name, set: |row, estimate| row.$name = estimate,
+                ticked: ticked!(trial $(, $ticked)?),
             },)+
             $(Metric {
                 name: stringify!($end_name), about: $end_about, unit: $end_unit, better: Better::$end_better,
                 of: |trial| { let of: fn(&End) -> Option<f64> = $end_of; of(&trial.sender) },
                 at: |row| &row.sender.$end_name, set: |row, estimate| row.sender.$end_name = estimate,
+                ticked: ticked!(sender $(, $end_ticked)?),
             },)+
             $(Metric {
                 name: concat!("receiver_", stringify!($end_name)),
                 about: $end_about, unit: $end_unit, better: Better::$end_better,
                 of: |trial| { let of: fn(&End) -> Option<f64> = $end_of; of(&trial.receiver) },
                 at: |row| &row.receiver.$end_name, set: |row, estimate| row.receiver.$end_name = estimate,
+                ticked: ticked!(receiver $(, $end_ticked)?),
             },)+
         ];
 
@@ -140,10 +190,10 @@ figures! {
         retransmits_per_gib: Lower, "1/GiB", "TCP segments sent again, warm-up and drain included",
             |trial| over(number(trial.retransmits), number(trial.total_bytes)).map(|each| each * GIB);
         host_busy_ns_per_kib: Lower, "ns/KiB", "busy time of all CPUs of the sender's host, whoever caused it",
-            |trial| ns_a_kib(trial.host_busy_s, trial.bytes);
+            |trial| ns_a_kib(trial.host_busy_s, trial.bytes), ticked |trial| trial.host_busy_s;
         host_softirq_ns_per_kib: Lower, "ns/KiB",
             "softirq time of all CPUs of the sender's host, whoever caused it; no thread is charged with it",
-            |trial| ns_a_kib(trial.host_softirq_s, trial.bytes);
+            |trial| ns_a_kib(trial.host_softirq_s, trial.bytes), ticked |trial| trial.host_softirq_s;
         host_steal_cpus: Lower, "CPUs", "time the hypervisor took away over the window: CPUs' worth",
             |trial| over(trial.host_steal_s, trial.window_s);
     }
@@ -153,10 +203,10 @@ figures! {
             |end| over(cpu_s(end), end.window_s);
         cpu_ns_per_kib: Lower, "ns/KiB", "CPU time of the worker threads a KiB, user and system",
             |end| ns_a_kib(cpu_s(end), end.bytes);
-        user_ns_per_kib: Lower, "ns/KiB", "CPU time in user space a KiB",
-            |end| ns_a_kib(end.user_s, end.bytes);
-        system_ns_per_kib: Lower, "ns/KiB", "CPU time in the kernel a KiB",
-            |end| ns_a_kib(end.system_s, end.bytes);
+        user_ns_per_kib: Lower, "ns/KiB", "CPU time in user space a KiB, sampled by ticks; empty where they are too few",
+            |end| ns_a_kib(end.user_s, end.bytes), ticked |end| end.user_s;
+        system_ns_per_kib: Lower, "ns/KiB", "CPU time in the kernel a KiB, sampled by ticks; empty where they are too few",
+            |end| ns_a_kib(end.system_s, end.bytes), ticked |end| end.system_s;
         cycles_per_byte: Lower, "1/B", "CPU cycles a byte, user and kernel",
             |end| a_byte(end.cycles, end);
         instructions_per_byte: Lower, "1/B", "instructions a byte, user and kernel",
@@ -212,7 +262,7 @@ impl Figures {
     pub fn of(sample: &Sample) -> Self {
         let mut figures = Self::default();
         for metric in METRICS {
-            (metric.set)(&mut figures, Estimate::of(&sample.values(metric.of)));
+            (metric.set)(&mut figures, Estimate::of(&metric.values(sample)).widened(sample.widening));
         }
         figures
     }

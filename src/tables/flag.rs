@@ -38,6 +38,8 @@ pub enum Flag {
     Retransmits,
     /// The hypervisor took more than [`STEAL_CPUS`] of a CPU during the window.
     Steal,
+    /// At least one trial did not have its CPUs to itself, or was not settled: its row says how.
+    Disturbed,
     /// BBR paced the sender, which hides what copies cost.
     Bbr,
     /// Hardware counters shared the PMU in turns; their counts are scaled up.
@@ -50,7 +52,7 @@ words!(Flag:
     Missing = "missing", Unsupported = "unsupported", FailedTrials = "failed-trials",
     OneTrial = "one-trial", FewTrials = "few-trials", Unsteady = "unsteady", Outliers = "outliers",
     DeferredCopy = "deferred-copy", PartlyCopied = "partly-copied", NoCompletions = "no-completions",
-    Enobufs = "enobufs", Retransmits = "retransmits", Steal = "steal", Bbr = "bbr",
+    Enobufs = "enobufs", Retransmits = "retransmits", Steal = "steal", Disturbed = "disturbed", Bbr = "bbr",
     Multiplexed = "multiplexed", Control = "control",
 );
 word_field!(Flag);
@@ -107,6 +109,7 @@ impl Flags {
         remark(Flag::Retransmits, retransmits.is_some_and(|each| each > 1.0));
         let steal = figures::metric("host_steal_cpus").and_then(|metric| median(metric.of));
         remark(Flag::Steal, steal.is_some_and(|cpus| cpus > STEAL_CPUS));
+        remark(Flag::Disturbed, any(|trial| !trial.disturbed.is_empty()));
         remark(
             Flag::Bbr,
             any(|trial| trial.congestion.as_deref().is_some_and(|name| name.starts_with("bbr"))),

@@ -44,6 +44,7 @@ fn each(seconds: Option<f64>, count: Option<u64>) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::record::Status;
+    use crate::tables::Hosts;
 
     #[test]
     fn a_nanosecond_is_an_instruction_and_what_is_absent_stays_so() {
@@ -60,7 +61,8 @@ mod tests {
         (trial.status, trial.window_s) = (Status::Ok, Some(0.001));
         (trial.messages, trial.bytes) = (Some(100), Some(204_800));
         trial.sender = End { messages: Some(100), task_clock_s: Some(0.000_4), ..End::default() };
-        let found = Instructions::of(&Sample { cell, trials: vec![&trial] });
+        let found =
+            Instructions::of(&Sample { cell, trials: vec![&trial], hosts: Hosts::default(), widening: 1.0 });
         let rounded = |value: Option<f64>| value.map(f64::round);
         assert_eq!((rounded(found.each_message), rounded(found.each_kib)), (Some(10_000.0), Some(5_000.0)));
         assert_eq!((rounded(found.sender), found.receiver), (Some(4_000.0), None));

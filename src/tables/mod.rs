@@ -1,49 +1,62 @@
 //! The tables that are made from a run's trials: `cells.csv`, `derived.csv`, `ratios.csv`,
-//! `cost_model.csv`, `crossovers.csv` and `noise.csv`.
+//! `cost_model.csv`, `crossovers.csv`, `noise.csv` and `account.csv`.
 //!
 //! [`Run::load`] reads a run's directory, [`Tables::of`] computes, [`Tables::write`] puts the files beside
 //! the trials. Nothing here knows of sockets, so an old run always gives its tables.
 
+mod account;
 mod cell_row;
 mod cost_model;
 mod cost_row;
 mod crossover_row;
 mod derived_row;
+mod drift;
 mod estimate;
 mod examined;
 mod figures;
 mod flag;
+mod hosts;
 mod instructions;
+mod limit;
 mod noise_row;
+mod paired;
 mod ratio_row;
 mod run;
 mod sample;
 mod setting;
+mod ticks;
 
 use std::io;
 use std::path::Path;
 
+pub use account::{AccountRow, Work};
 pub use cell_row::CellRow;
 pub use cost_row::CostRow;
 pub use crossover_row::{CrossoverRow, Verdict};
 pub use derived_row::DerivedRow;
-pub use estimate::Estimate;
+pub use drift::Drift;
+pub use estimate::{Estimate, TOO_FEW_TRIALS};
 pub use examined::Examined;
 pub use figures::{Better, EndFigures, Figures, METRICS, Metric, metric};
 pub use flag::{ENOUGH_TRIALS, Flag, Flags, OUTLIER_DISTANCE, STEAL_CPUS, UNSTEADY_SPREAD, WHOLE_RUNNING};
+pub use hosts::{Hosts, USUAL_TICK_HZ};
 pub use instructions::Instructions;
+pub use limit::{APART, FEW_SLEEPS, Limit, WORKING};
 pub use noise_row::NoiseRow;
+pub use paired::{MOST_ZEROS, Paired};
 pub use ratio_row::{Difference, RatioRow, SIGNIFICANCE};
 pub use run::{Run, RunError, StreamRate};
 pub(crate) use sample::parse_key;
 pub use sample::{Sample, samples};
 pub use setting::Setting;
+pub use ticks::{LEAST_TICKS, TickClock, Ticked};
 
 use crate::record::Column;
 use cost_model::CostModel;
 
 /// Columns of each table, in the order of its file.
 pub mod columns {
+    pub use super::account::columns as account;
     pub use super::cell_row::columns as cells;
     pub use super::cost_row::columns as cost_model;
     pub use super::crossover_row::columns as crossovers;
@@ -67,6 +80,8 @@ pub struct Tables {
     pub crossovers: Vec<CrossoverRow>,
     /// One row a control cell: what the run calls different when nothing is. Empty without a control.
     pub noise: Vec<NoiseRow>,
+    /// One row a comparison whose two cells the x-ray sampled: what is saved, and where. Empty without an x-ray.
+    pub account: Vec<AccountRow>,
 }
 
 impl Tables {
@@ -75,11 +90,11 @@ impl Tables {
     pub fn of(run: &Run) -> Self {
         let samples = samples(run);
         let groups = sample::groups(&samples);
-        let noise = samples.iter().filter_map(NoiseRow::of).collect();
+        let noise: Vec<NoiseRow> = samples.iter().filter_map(NoiseRow::of).collect();
         // What looks at each cell and what looks at pairs of paths take about as long; each takes a core.
         let (derived, (ratios, cost_model, crossovers)) = std::thread::scope(|scope| {
             let derived = scope.spawn(|| samples.iter().map(DerivedRow::of).collect::<Vec<_>>());
-            let ratios = ratio_row::ratios(&groups);
+            let ratios = ratio_row::ratios(&groups, &noise);
             let models: Vec<Vec<_>> =
                 groups.iter().map(|group| group.series.iter().map(CostModel::of).collect()).collect();
             let cost_model = cost_row::cost_rows(&groups, &models);
@@ -87,7 +102,8 @@ impl Tables {
             (derived.join().expect("medians do not panic"), (ratios, cost_model, crossovers))
         });
         let cells = derived.iter().map(|row| row.cell.clone()).collect();
-        Self { cells, derived, ratios, cost_model, crossovers, noise }
+        let account = account::accounts(&samples, &ratios, &run.examined);
+        Self { cells, derived, ratios, cost_model, crossovers, noise, account }
     }
 
     /// Writes each table beside its old file and puts it in its place, so that a reader sees one or the other.
@@ -100,7 +116,8 @@ impl Tables {
         write(&dir.join("ratios.csv"), &columns::ratios(), &self.ratios)?;
         write(&dir.join("cost_model.csv"), &columns::cost_model(), &self.cost_model)?;
         write(&dir.join("crossovers.csv"), &columns::crossovers(), &self.crossovers)?;
-        write(&dir.join("noise.csv"), &columns::noise(), &self.noise)
+        write(&dir.join("noise.csv"), &columns::noise(), &self.noise)?;
+        write(&dir.join("account.csv"), &columns::account(), &self.account)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The noise floor: one line of `noise.csv`, one cell that ran against itself.
 
 use super::estimate::{Estimate, estimate_columns};
-use super::sample::Sample;
+use super::sample::{Sample, parse_key};
+use crate::cell::Cell;
 use crate::record::Column;
 use crate::record::column::column;
 use crate::stats;
@@ -14,7 +15,7 @@ pub struct NoiseRow {
     pub cell: String,
     /// Blocks in which it ran twice and went well both times.
     pub blocks: u64,
-    /// Median over the blocks of its second trial's throughput over its first's, and the 95 % interval.
+    /// Its second trial's throughput over its first's within the blocks, and the 95 % interval.
     pub ratio: Estimate,
     /// The larger distance from 1 that the interval reaches: the smallest difference that a pair of paths, tested
     /// in as many blocks, must exceed. Absent with one block.
@@ -35,7 +36,7 @@ impl NoiseRow {
                 pairs.extend(pair[1].throughput_gbps.zip(pair[0].throughput_gbps));
             }
         }
-        let found = stats::median_ratio(&pairs)?;
+        let found = stats::paired_ratio(&pairs)?;
         Some(Self {
             cell: sample.cell.key(),
             blocks: pairs.len() as u64,
@@ -43,14 +44,45 @@ impl NoiseRow {
             floor: found.interval.map(|ends| ends.relative_half_width(1.0)),
         })
     }
+
+    /// The noise floor that a comparison of two cells is held against: that of one of them where it ran twice (the
+    /// wider where both did), else that of the nearest cell that did, by wire, size and number of streams. Absent
+    /// without a control that has a floor.
+    pub(super) fn nearest<'a>(rows: &'a [Self], cells: [&Cell; 2]) -> Option<&'a Self> {
+        let floors = rows.iter().filter_map(|row| Some((row, row.floor?, parse_key(&row.cell)?)));
+        let distance =
+            |cell: &Cell| cells.map(|own| distance(own, cell)).into_iter().fold(f64::INFINITY, f64::min);
+        let ranked = floors.map(|(row, floor, cell)| (row, (distance(&cell), -floor)));
+        ranked
+            .min_by(|(_, one), (_, other)| one.partial_cmp(other).expect("no NaN is read"))
+            .map(|(row, _)| row)
+    }
+}
+
+/// How unlike two cells are: nothing where they are the same; else first by what joins the ends, then by what is done
+/// with the bytes, then by the factors between sizes and numbers of streams. The send path comes last: it is what
+/// comparisons are between.
+fn distance(one: &Cell, other: &Cell) -> f64 {
+    let apart = |differ: bool, weight: f64| if differ { weight } else { 0.0 };
+    let factor = |one: f64, other: f64| (one / other).log2().abs();
+    apart(one.wire != other.wire, 1e6)
+        + apart(one.receive_path != other.receive_path, 1e4)
+        + apart(one.payload != other.payload, 1e4)
+        + apart(one.working_set != other.working_set, 1e4)
+        + factor(one.message_bytes as f64, other.message_bytes as f64)
+        + factor(f64::from(one.threads), f64::from(other.threads))
+        + apart(one.send_path != other.send_path, 1e-3)
 }
 
 const HEAD: [Column<NoiseRow>; 2] = [
     column!("cell", cell, "key of the cell that ran twice a block"),
     column!("blocks", blocks, "blocks in which it ran twice"),
 ];
-const RATIO: [Column<NoiseRow>; 3] =
-    estimate_columns!("ratio", ratio, "median over blocks of its second trial's throughput over its first's");
+const RATIO: [Column<NoiseRow>; 3] = estimate_columns!(
+    "ratio",
+    ratio,
+    "its second trial's throughput over its first's within the blocks (Hodges and Lehmann)"
+);
 const FLOOR: [Column<NoiseRow>; 1] =
     [column!("floor", floor, "larger distance of the interval from 1; smaller differences say nothing")];
 
@@ -58,4 +90,34 @@ const FLOOR: [Column<NoiseRow>; 1] =
 #[must_use]
 pub fn columns() -> Vec<Column<NoiseRow>> {
     [&HEAD[..], &RATIO, &FLOOR].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(cell: &str, floor: f64) -> NoiseRow {
+        NoiseRow { cell: cell.to_owned(), floor: Some(floor), ..NoiseRow::default() }
+    }
+
+    #[test]
+    fn a_comparison_is_held_against_its_own_cell_or_the_nearest_control() {
+        let rows = [
+            row("veth/two-copy/recv/static/1024B/t1", 0.28),
+            row("veth/two-copy/recv/static/65536B/t1", 0.10),
+            row("veth/two-copy/recv/static/65536B/t4", 0.20),
+        ];
+        let nearest = |one: &str, other: &str| {
+            let (one, other) = (parse_key(one).unwrap(), parse_key(other).unwrap());
+            NoiseRow::nearest(&rows, [&one, &other]).unwrap().floor
+        };
+        let own = nearest("veth/one-copy/recv/static/65536B/t1", "veth/two-copy/recv/static/65536B/t1");
+        assert_eq!(own, Some(0.10), "not the worst of all");
+        let size = nearest("veth/one-copy/recv/static/16384B/t1", "veth/splice/recv/static/16384B/t1");
+        assert_eq!(size, Some(0.10), "two doublings away, not four");
+        let threads = nearest("veth/one-copy/recv/static/65536B/t8", "veth/splice/recv/static/65536B/t8");
+        assert_eq!(threads, Some(0.20));
+        let cell = parse_key("veth/one-copy/recv/static/64B/t1").unwrap();
+        assert_eq!(NoiseRow::nearest(&[], [&cell, &cell]), None);
+    }
 }

@@ -1,6 +1,8 @@
 //! Two paths at one message size: one line of `ratios.csv`.
 
 use super::estimate::{Estimate, estimate_columns};
+use super::noise_row::NoiseRow;
+use super::paired::Paired;
 use super::sample::{Group, Sample};
 use super::setting::{Setting, setting_columns};
 use crate::cell::words;
@@ -17,13 +19,18 @@ pub enum Difference {
     Slower,
     /// Neither: no difference was detected, which does not say that there is none.
     Indistinct,
+    /// The interval by itself leaves 1 out, and does not once all comparisons of the run are corrected for.
+    Uncorrected,
+    /// The ratio is no further from 1 than that of a cell to itself.
+    WithinFloor,
     /// Fewer than two blocks hold both cells: there is no interval to judge by.
     #[default]
     Unjudged,
 }
 
 words!(Difference:
-    Faster = "faster", Slower = "slower", Indistinct = "not distinguishable", Unjudged = "not judged",
+    Faster = "faster", Slower = "slower", Indistinct = "not distinguishable",
+    Uncorrected = "not after correction", WithinFloor = "within the noise floor", Unjudged = "not judged",
 );
 word_field!(Difference);
 
@@ -40,8 +47,8 @@ pub struct RatioRow {
     pub over: String,
     /// Blocks in which both cells went well.
     pub blocks: u64,
-    /// Median over the blocks of the ratio of throughputs, and its 95 % interval. Without a common block the
-    /// ratio of the cells' medians.
+    /// Ratio of throughputs within the blocks, and its 95 % interval. Without a common block the ratio of the
+    /// cells' medians.
     pub ratio: Estimate,
     /// Probability of ratios at least this far from 1 if the paths were alike.
     pub p: Option<f64>,
@@ -49,19 +56,28 @@ pub struct RatioRow {
     pub p_adjusted: Option<f64>,
     /// What can be said.
     pub difference: Difference,
+    /// Blocks in which one of the cells ran: what `blocks` is a part of.
+    pub of_blocks: u64,
+    /// Comparisons of the run that were corrected for; absent where this is none of them.
+    pub comparisons: Option<u64>,
+    /// How far the ratio of a cell to itself reaches from 1: a smaller difference is not called one. Absent without
+    /// a control.
+    pub floor: Option<f64>,
+    /// The cell that it was found in: one of the two where that ran twice in each block, else the nearest that did.
+    pub floor_cell: String,
 }
 
 /// Corrected probability up to which a difference is called one.
 pub const SIGNIFICANCE: f64 = 0.05;
 
 /// The ratios of every pair of paths at every size that both ran at, each pair in both directions.
-pub(super) fn ratios(groups: &[Group]) -> Vec<RatioRow> {
+pub(super) fn ratios(groups: &[Group], noise: &[NoiseRow]) -> Vec<RatioRow> {
     let mut rows = Vec::new();
     for group in groups {
         for (place, one) in group.series.iter().enumerate() {
             for other in &group.series[place + 1..] {
                 for (&message_bytes, sample) in &one.sizes {
-                    let row = other.sizes.get(&message_bytes).and_then(|below| compare(sample, below));
+                    let row = other.sizes.get(&message_bytes).and_then(|below| compare(sample, below, noise));
                     rows.extend(row.map(|row| RatioRow {
                         setting: group.setting.clone(),
                         message_bytes,
@@ -78,22 +94,25 @@ pub(super) fn ratios(groups: &[Group]) -> Vec<RatioRow> {
 }
 
 /// The ratio of two cells; absent where one has no trial that went well.
-fn compare(above: &Sample, below: &Sample) -> Option<RatioRow> {
+fn compare(above: &Sample, below: &Sample, noise: &[NoiseRow]) -> Option<RatioRow> {
     let throughput = |trial: &Trial| trial.throughput_gbps;
-    let (above_blocks, below_blocks) = (above.by_block(throughput), below.by_block(throughput));
-    let pairs: Vec<(f64, f64)> = above_blocks
-        .iter()
-        .filter_map(|(block, &above)| below_blocks.get(block).map(|&below| (above, below)))
-        .collect();
-    let row = RatioRow { blocks: pairs.len() as u64, ..RatioRow::default() };
-    Some(match stats::median_ratio(&pairs) {
-        Some(found) => {
-            RatioRow { ratio: Estimate::new(Some(found.ratio), found.interval), p: found.p, ..row }
-        }
+    let found = Paired::of(above, below, throughput);
+    let nearest = NoiseRow::nearest(noise, [&above.cell, &below.cell]);
+    let ratio = match found.ratio.value {
+        Some(_) => found.ratio,
         None => {
             let medians = [above, below].map(|sample| stats::median(&sample.values(throughput)));
-            RatioRow { ratio: Estimate::new(Some(medians[0]? / medians[1]?), None), ..row }
+            Estimate::new(Some(medians[0]? / medians[1]?), None)
         }
+    };
+    Some(RatioRow {
+        blocks: found.blocks,
+        of_blocks: found.of_blocks,
+        ratio,
+        p: found.p,
+        floor: nearest.and_then(|row| row.floor),
+        floor_cell: nearest.map(|row| row.cell.clone()).unwrap_or_default(),
+        ..RatioRow::default()
     })
 }
 
@@ -103,17 +122,25 @@ fn judge(rows: &mut [RatioRow]) {
     let mut corrected = stats::benjamini_hochberg(&probabilities).into_iter();
     for row in rows.iter_mut().filter(|row| row.p.is_some()) {
         row.p_adjusted = corrected.next();
+        row.comparisons = Some(probabilities.len() as u64);
         let certain = row.p_adjusted.is_some_and(|p| p <= SIGNIFICANCE);
         row.difference = match row.ratio.interval() {
-            Some(ends) if certain && ends.low > 1.0 => Difference::Faster,
-            Some(ends) if certain && ends.high < 1.0 => Difference::Slower,
-            Some(_) => Difference::Indistinct,
             None => Difference::Unjudged,
+            Some(ends) if ends.contains(1.0) => Difference::Indistinct,
+            Some(_) if !certain => Difference::Uncorrected,
+            Some(_) if row.is_within_floor() => Difference::WithinFloor,
+            Some(ends) if ends.low > 1.0 => Difference::Faster,
+            Some(_) => Difference::Slower,
         };
     }
 }
 
 impl RatioRow {
+    /// Whether a cell against itself goes as far: up by the floor, or down by as many times.
+    fn is_within_floor(&self) -> bool {
+        self.floor.zip(self.ratio.value).is_some_and(|(floor, ratio)| ratio.max(1.0 / ratio) <= 1.0 + floor)
+    }
+
     /// The same comparison with the other path above the line.
     fn turned(&self) -> Self {
         let interval =
@@ -140,15 +167,30 @@ const PATHS: [Column<RatioRow>; 4] = [
     column!("blocks", blocks, "blocks in which both cells went well"),
 ];
 const RATIO: [Column<RatioRow>; 3] =
-    estimate_columns!("ratio", ratio, "median over blocks of the ratio of throughputs");
+    estimate_columns!("ratio", ratio, "ratio of throughputs within the blocks (Hodges and Lehmann)");
 const JUDGEMENT: [Column<RatioRow>; 3] = [
     column!("p", p, "probability of such ratios if the paths were alike (signed ranks; t where too few)"),
     column!("p_adjusted", p_adjusted, "the same, corrected for all comparisons of the run"),
-    column!("difference", difference, "faster, slower, not distinguishable or not judged"),
+    column!(
+        "difference",
+        difference,
+        "faster, slower, not distinguishable, not after correction, within the noise floor or not judged"
+    ),
+];
+const RESTS_ON: [Column<RatioRow>; 4] = [
+    column!("of_blocks", of_blocks, "blocks in which one of the cells ran: what blocks is a part of", since "1.2.0"),
+    column!("comparisons", comparisons, "comparisons of the run that were corrected for", since "1.2.0"),
+    column!("floor", floor, "how far the ratio of a cell to itself reaches from 1; empty: no control", since "1.2.0"),
+    column!(
+        "floor_cell",
+        floor_cell,
+        "the cell that it was found in: one of the two, or the nearest control",
+        since "1.2.0"
+    ),
 ];
 
 /// The columns of `ratios.csv`, in order.
 #[must_use]
 pub fn columns() -> Vec<Column<RatioRow>> {
-    [&SETTING[..], &PATHS, &RATIO, &JUDGEMENT].concat()
+    [&SETTING[..], &PATHS, &RATIO, &JUDGEMENT, &RESTS_ON].concat()
 }

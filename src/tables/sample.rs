@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::drift::Drift;
+use super::estimate::Estimate;
+use super::hosts::Hosts;
 use super::run::Run;
 use super::setting::Setting;
 use crate::cell::Cell;
+use crate::record::manifest::Basis;
 use crate::record::{Status, Trial};
 
 /// The trials of one cell.
@@ -14,6 +18,10 @@ pub struct Sample<'run> {
     pub cell: Cell,
     /// All of its trials, in the order they ran in.
     pub trials: Vec<&'run Trial>,
+    /// The hosts that they ran on.
+    pub hosts: Hosts,
+    /// By how much intervals reach further than those of independent trials, see [`Drift`].
+    pub widening: f64,
 }
 
 impl<'run> Sample<'run> {
@@ -22,9 +30,22 @@ impl<'run> Sample<'run> {
         self.trials.iter().copied().filter(|trial| trial.status == Status::Ok)
     }
 
+    /// The same cell without the trials that something disturbed.
+    #[must_use]
+    pub fn undisturbed(&self) -> Self {
+        let trials = self.trials.iter().copied().filter(|trial| trial.disturbed.is_empty()).collect();
+        Self { trials, ..self.clone() }
+    }
+
     /// A figure of each trial that went well and has it.
     pub fn values(&self, of: impl Fn(&Trial) -> Option<f64>) -> Vec<f64> {
         self.ok().filter_map(of).collect()
+    }
+
+    /// The median of a figure of each trial with its interval, which bears with trials that follow one another.
+    #[must_use]
+    pub fn estimate(&self, of: impl Fn(&Trial) -> Option<f64>) -> Estimate {
+        Estimate::of(&self.values(of)).widened(self.widening)
     }
 
     /// A figure by block. Of a cell that ran more than once in a block the first counts.
@@ -42,12 +63,13 @@ impl<'run> Sample<'run> {
 /// The trials of each cell: first the cells of the manifest in the order of the grid, then any others.
 #[must_use]
 pub fn samples(run: &Run) -> Vec<Sample<'_>> {
+    let hosts = Hosts::of(&run.manifest);
     let mut samples: Vec<Sample> = run
         .manifest
         .cells
         .iter()
         .filter_map(|key| parse_key(key))
-        .map(|cell| Sample { cell, trials: Vec::new() })
+        .map(|cell| Sample { cell, trials: Vec::new(), hosts, widening: 1.0 })
         .collect();
     let mut places: HashMap<String, usize> =
         samples.iter().enumerate().map(|(place, sample)| (sample.cell.key(), place)).collect();
@@ -55,7 +77,7 @@ pub fn samples(run: &Run) -> Vec<Sample<'_>> {
         let place = match places.get(&trial.cell) {
             Some(&place) => place,
             None => {
-                samples.push(Sample { cell: trial.to_cell(), trials: Vec::new() });
+                samples.push(Sample { cell: trial.to_cell(), trials: Vec::new(), hosts, widening: 1.0 });
                 places.insert(trial.cell.clone(), samples.len() - 1);
                 samples.len() - 1
             }
@@ -64,6 +86,11 @@ pub fn samples(run: &Run) -> Vec<Sample<'_>> {
     }
     for sample in &mut samples {
         sample.trials.sort_by_key(|trial| trial.order);
+    }
+    // Where instructions are counted nothing drifts: what follows itself there is the kernel's own timers.
+    if run.manifest.basis() != Basis::Instructions {
+        let widening = Drift::of(&samples).widening();
+        samples.iter_mut().for_each(|sample| sample.widening = widening);
     }
     samples
 }

@@ -9,6 +9,9 @@ use crate::record::{Column, Status, Trial};
 use crate::stats;
 use crate::tables::{CellRow, columns};
 
+/// Tables are made again with any later version, whatever the run's own is: they may lack what came after the first.
+const FIRST: &str = "1.0.0";
+
 /// Checks the tables that are there, and gives the names of their files with the number of whole rows.
 pub(super) fn check(
     dir: &Path,
@@ -33,6 +36,7 @@ pub(super) fn check(
         rows(dir, "crossovers.csv", &columns::crossovers(), found).map(|rows| rows.len()),
     );
     count("noise.csv", rows(dir, "noise.csv", &columns::noise(), found).map(|rows| rows.len()));
+    count("account.csv", rows(dir, "account.csv", &columns::account(), found).map(|rows| rows.len()));
     checked
 }
 
@@ -48,7 +52,7 @@ pub(super) fn rows<R: Default>(
     if !path.exists() {
         return None;
     }
-    table::rows(&path, columns, &mut findings).map_err(|error| findings.file(error.to_string())).ok()
+    table::rows(&path, columns, FIRST, &mut findings).map_err(|error| findings.file(error.to_string())).ok()
 }
 
 /// A cell's median is that of its trials: a table that is older than the last trial is told from a fresh one.

@@ -19,7 +19,7 @@ use clap::Args;
 
 pub use violation::Violation;
 
-use crate::record::{Manifest, Stream, Trial, stream, trial};
+use crate::record::{Manifest, Status, Stream, Trial, stream, trial};
 use violation::Findings;
 
 /// The arguments of `copycost validate`.
@@ -36,6 +36,8 @@ pub struct Validation {
     pub violations: Vec<Violation>,
     /// The files that were checked, with the number of whole rows.
     pub checked: Vec<(&'static str, usize)>,
+    /// What a reader must know of a run without a fault: that it holds no trial, or none that went well.
+    pub remark: Option<String>,
 }
 
 /// Checks a run's directory.
@@ -54,14 +56,14 @@ pub fn validate(dir: &Path) -> anyhow::Result<Validation> {
     manifest::check(&manifest, &mut Findings { file: "manifest.json", found: &mut found });
 
     let mut findings = Findings { file: "trials.csv", found: &mut found };
-    let path = dir.join("trials.csv");
-    let trials: Vec<table::Row<Trial>> = table::rows(&path, &trial::columns(), &mut findings)
+    let (path, schema) = (dir.join("trials.csv"), manifest.schema_version.as_str());
+    let trials: Vec<table::Row<Trial>> = table::rows(&path, &trial::columns(), schema, &mut findings)
         .with_context(|| format!("cannot read {}", path.display()))?;
     trials::check(&trials, &manifest, &mut findings);
     let mut checked = vec![("manifest.json", 1), ("trials.csv", trials.len())];
 
     let mut findings = Findings { file: "streams.csv", found: &mut found };
-    match table::rows::<Stream>(&dir.join("streams.csv"), &stream::columns(), &mut findings) {
+    match table::rows::<Stream>(&dir.join("streams.csv"), &stream::columns(), schema, &mut findings) {
         Ok(rows) => {
             streams::check(&rows, &trials, &mut findings);
             checked.push(("streams.csv", rows.len()));
@@ -72,10 +74,18 @@ pub fn validate(dir: &Path) -> anyhow::Result<Validation> {
     let examined = examined::check(dir, &manifest, &mut found);
     // An x-ray alone has no trials.
     if trials.is_empty() && examined.iter().all(|(_, rows)| *rows == 0) {
-        Findings { file: "trials.csv", found: &mut found }.file("no whole row: no trial was recorded");
+        Findings { file: "trials.csv", found: &mut found }.file("no trial: the file has no whole row");
     }
     checked.extend(examined);
-    Ok(Validation { violations: found, checked })
+    let went_well = trials.iter().filter(|trial| trial.row.status == Status::Ok).count();
+    let remark = match (trials.len(), went_well) {
+        (0, _) => Some("no trial: what is here is an x-ray alone".to_owned()),
+        (all, 0) => {
+            Some(format!("no trial went well, of {all}: the files are whole, and hold no measurement"))
+        }
+        _ => None,
+    };
+    Ok(Validation { violations: found, checked, remark })
 }
 
 /// Violations that are printed; a file that is wrong throughout would bury the first ones.
@@ -98,6 +108,9 @@ impl ValidateArgs {
             let files: Vec<String> =
                 found.checked.iter().map(|(file, rows)| format!("{file} ({rows})")).collect();
             writeln!(out, "valid: {}", files.join(", "))?;
+            if let Some(remark) = &found.remark {
+                writeln!(out, "{remark}")?;
+            }
         }
         Ok(found.violations.is_empty())
     }

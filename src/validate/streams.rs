@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::table::Row;
 use super::trials::zero_copy;
 use super::violation::Findings;
-use crate::record::{Status, Stream, Trial};
+use crate::record::{Received, Status, Stream, Trial};
 use crate::units;
 
 /// How far sums of rounded figures may lie apart, as a share.
@@ -55,14 +55,17 @@ fn belongs(line: u64, row: &Stream, trial: &Trial, findings: &mut Findings) {
     });
 }
 
-/// Throughput is the receiver's bytes over the receiver's window.
+/// Throughput is bytes over window: those that all streams have in common, or the receiver's own in files that do not
+/// have them yet.
 fn throughput(line: u64, row: &Stream, findings: &mut Findings) {
-    if let (Some(gbps), Some(bytes), Some(window)) =
-        (row.throughput_gbps, row.receiver.bytes, row.receiver.window_s)
-    {
+    let (bytes, window, what) = match row.window_s {
+        Some(window) => (row.bytes, Some(window), "bytes over window_s"),
+        None => (row.receiver.bytes, row.receiver.window_s, "receiver_bytes over receiver_window_s"),
+    };
+    if let (Some(gbps), Some(bytes), Some(window)) = (row.throughput_gbps, bytes, window) {
         let expected = units::gbps(bytes, window);
         findings.must(is_near(gbps, expected), line, "throughput_gbps", || {
-            format!("{gbps} where receiver_bytes over receiver_window_s is {expected:.9}")
+            format!("{gbps} where {what} is {expected:.9}")
         });
     }
 }
@@ -74,14 +77,18 @@ fn sums(line: u64, trial: &Trial, streams: &[&Stream], findings: &mut Findings) 
     };
     let number = |value: Option<u64>| value.map(|value| value as f64);
     // Where messages bound the window, the rates of the streams do not add up: they ran at different times, and
-    // the trial's rate is all bytes over the time of all.
+    // the trial's rate is all bytes over the time of all. In older files they do where a duration bounds it.
     let gbps: Option<f64> = streams.iter().map(|stream| stream.throughput_gbps).sum();
     let of_all = trial.bytes.zip(trial.window_s).map(|(bytes, window)| units::gbps(bytes, window));
-    let rate = [gbps, of_all].into_iter().find(|&rate| agree(trial.throughput_gbps, rate)).unwrap_or(gbps);
+    // And it is no more than the interface brought.
+    let came = trial.wire_bytes.zip(trial.wire_packets).map(|(bytes, packets)| Received { bytes, packets });
+    let bounded = came.zip(trial.bytes.zip(trial.window_s));
+    let bounded = bounded.map(|(came, (bytes, window))| units::gbps(came.bound(bytes), window));
+    let rate =
+        [gbps, of_all, bounded].into_iter().find(|&rate| agree(trial.throughput_gbps, rate)).unwrap_or(gbps);
     let sums = [
         ("throughput_gbps", trial.throughput_gbps, rate),
-        ("bytes", number(trial.bytes), count(|stream| stream.receiver.bytes)),
-        ("messages", number(trial.messages), count(|stream| stream.receiver.messages)),
+        ("bytes", number(trial.bytes), count(|stream| stream.bytes.or(stream.receiver.bytes))),
         ("sender_bytes", number(trial.sender.bytes), count(|stream| stream.sender.bytes)),
         ("total_bytes", number(trial.total_bytes), count(|stream| stream.total_bytes)),
         ("zc_sends", number(trial.zc.sends), count(|stream| stream.zc.sends)),

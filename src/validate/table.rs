@@ -12,13 +12,15 @@ pub(super) struct Row<R> {
 }
 
 /// Reads a file and notes what its columns do not allow. The rows are those that are whole and of which every
-/// field is what its column holds; what else must hold of them is for others to check.
+/// field is what its column holds; what else must hold of them is for others to check. A file of an older `schema`
+/// lacks the columns that a later one brought.
 ///
 /// # Errors
 /// When the file cannot be read at all.
 pub(super) fn rows<R: Default>(
     path: &Path,
     columns: &[Column<R>],
+    schema: &str,
     findings: &mut Findings,
 ) -> std::io::Result<Vec<Row<R>>> {
     let bytes = std::fs::read(path)?;
@@ -40,15 +42,15 @@ pub(super) fn rows<R: Default>(
             findings.at(1, Some(name), "the column occurs twice");
         }
     }
-    let mut places = Vec::new();
+    let (mut places, mut complete) = (Vec::new(), true);
     for column in columns {
         let place = header.iter().position(|name| name == column.name);
-        if place.is_none() {
+        if place.is_none() && column.since.is_none_or(|since| version(since) <= version(schema)) {
             findings.at(1, Some(column.name), "the column is missing");
+            complete = false;
         }
         places.push(place);
     }
-    let complete = places.iter().all(Option::is_some);
 
     let mut rows = Vec::new();
     for record in reader.records() {
@@ -80,4 +82,9 @@ pub(super) fn rows<R: Default>(
         }
     }
     Ok(rows)
+}
+
+/// The numbers of a version, so that 1.10 comes after 1.9.
+fn version(text: &str) -> Vec<u32> {
+    text.split('.').map(|part| part.parse().unwrap_or_default()).collect()
 }

@@ -35,6 +35,8 @@ pub enum News {
         /// How many bytes follow.
         bytes: u64,
     },
+    /// It was asked, and is still there.
+    Pong,
     /// The machine cannot do what it was started for.
     Unable(String),
     /// The command ended, all that it wrote has been sent.
@@ -79,6 +81,8 @@ pub enum Change {
 pub enum Order {
     /// The user pressed Ctrl-C: the command shall come to an end.
     Interrupt,
+    /// Is anybody there?
+    Ping,
 }
 
 /// Sends news and the bytes that they announce.
@@ -99,7 +103,7 @@ pub fn hear(port: &mut impl Read) -> Result<(News, Vec<u8>), FrameError> {
     let news: News = frame::read(port, CAP)?;
     let announced = match &news {
         News::Output { bytes, .. } | News::Changed { bytes, .. } => *bytes,
-        News::Up | News::Unable(_) | News::Ended { .. } => 0,
+        News::Up | News::Pong | News::Unable(_) | News::Ended { .. } => 0,
     };
     if announced > MOST_BYTES {
         return Err(FrameError::Malformed(format!("{announced} bytes behind one frame")));

@@ -15,13 +15,14 @@ use anyhow::{Context, Result, bail};
 use super::frame::{self, News, Order, Stream};
 use super::home::Home;
 use super::qemu::{Accel, Machine, Nic, Qemu, Running};
+use super::watchdog::{Deed, Watchdog, usual_patience};
 use super::witness::Onlooker;
 use crate::agent::frame as control;
 use crate::output::{Out, harmless};
 
-/// How long a machine may take until its first program runs. KVM needs a second or two where it works, and hangs
-/// for ever where it does not; a translator on a busy host is slow.
-const KVM_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a machine may take until its first program runs. KVM needs a second or two where it works; a translator
+/// on a busy host is slow.
+const KVM_PATIENCE: Duration = Duration::from_secs(10);
 const TCG_PATIENCE: Duration = Duration::from_secs(120);
 /// How often is looked whether the user has pressed Ctrl-C.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -49,6 +50,8 @@ pub(super) struct Up {
     running: Running,
     events: Receiver<Event>,
     console: Console,
+    /// How long it may be silent, where the user does not say.
+    usual_patience: Duration,
 }
 
 /// The last lines of a console.
@@ -98,7 +101,8 @@ pub(super) fn start(
 ) -> Result<Up, NotUp> {
     let running = qemu.start(machine, image, initramfs).map_err(NotUp::Failed)?;
     let events = listen(&running, machine.nic).map_err(NotUp::Failed)?;
-    let mut up = Up { running, events, console: Console::default() };
+    let usual_patience = usual_patience(machine.accel, machine.clock);
+    let mut up = Up { running, events, console: Console::default(), usual_patience };
     let patience = if machine.accel == Accel::Kvm { KVM_PATIENCE } else { TCG_PATIENCE };
     let deadline = Instant::now() + patience;
     loop {
@@ -155,20 +159,33 @@ impl Up {
     ///
     /// # Errors
     /// When the machine ends before its command, or what it writes cannot be written here.
-    pub(super) fn run(mut self, home: &Home, stop: &AtomicBool) -> Result<u8> {
+    pub(super) fn run(mut self, home: &Home, stop: &AtomicBool, patience: Option<Duration>) -> Result<u8> {
         let mut is_told = false;
         let mut trouble: Option<anyhow::Error> = None;
+        let mut watchdog = Watchdog::new(patience.unwrap_or(self.usual_patience), Instant::now());
         loop {
             if (stop.load(Ordering::Relaxed) || trouble.is_some()) && !is_told {
                 is_told = true;
-                control::write(&mut self.running.port, &Order::Interrupt).context("the machine is gone")?;
+                self.order(Order::Interrupt)?;
             }
-            match self.events.recv_timeout(GLANCE) {
+            let event = self.events.recv_timeout(GLANCE);
+            let now = Instant::now();
+            match &event {
+                Ok(Event::News(..)) => watchdog.hear(now),
+                Err(RecvTimeoutError::Timeout) => match watchdog.look(now) {
+                    Deed::Wait => {}
+                    Deed::Ask => self.order(Order::Ping)?,
+                    Deed::End => return Err(trouble.unwrap_or_else(|| self.hangs(watchdog.silence(now)))),
+                },
+                _ => {}
+            }
+            match event {
                 Ok(Event::News(News::Output { stream, .. }, bytes)) => show(stream, &bytes),
                 Ok(Event::News(News::Changed { path, change, .. }, bytes)) if trouble.is_none() => {
                     trouble = home.apply(&path, &change, &bytes).err();
                 }
-                Ok(Event::News(News::Changed { .. } | News::Up, _)) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Event::News(News::Changed { .. } | News::Up | News::Pong, _))
+                | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Event::News(News::Ended { code }, _)) => return trouble.map_or(Ok(code), Err),
                 Ok(Event::News(News::Unable(why), _)) => bail!("the machine cannot do the work: {why}"),
                 Ok(Event::Console(bytes)) => self.console.add(&bytes),
@@ -177,6 +194,20 @@ impl Up {
                 }
             }
         }
+    }
+
+    fn order(&mut self, order: Order) -> Result<()> {
+        control::write(&mut self.running.port, &order).context("the machine is gone")
+    }
+
+    /// What is to be said of a machine that does not answer.
+    fn hangs(&self, silence: Duration) -> anyhow::Error {
+        anyhow::anyhow!(
+            "the machine has told nothing for {} s and does not answer, so it was ended; run it again, or give it \
+             longer with --patience; {}",
+            silence.as_secs(),
+            self.console.last_words()
+        )
     }
 
     /// What became of a machine that is gone.
@@ -188,8 +219,8 @@ impl Up {
                 self.console.add(&bytes);
             }
         }
-        let _ = self.running.child.kill();
-        let status = self.running.child.wait();
+        let _ = self.running.process.0.kill();
+        let status = self.running.process.0.wait();
         if let Some(panic) = &self.console.panic {
             return anyhow::anyhow!("the machine's kernel gave up: {panic}; {}", self.console.last_words());
         }

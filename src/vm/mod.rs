@@ -3,9 +3,10 @@
 //!
 //! ```text
 //! host                                                guest (this binary as /init)
-//!   kernel, package, modules ─► initramfs ──────────►  boot: file systems, modules, cards
-//!   qemu: the command line, the process                the command, as a child
+//!   kernel, vmlinux, modules ─► initramfs ──────────►  boot: file systems, modules, cards
+//!   kvm: does it work? qemu: words, process            the command, as a child
 //!   machine: boots, listens, tells, ends  ◄── port ──  output, files, exit code
+//!   watchdog: asks it when it is silent   ◄── port ──  answers
 //!   home: files as they grow                           files: watches them with inotify
 //!   witness: QEMU's trace, by its monitor ◄── port ──  the command asks what its cards read
 //! ```
@@ -14,11 +15,13 @@
 //! and one virtio-serial port ([`frame`]) carries everything home.
 
 pub mod args;
+mod contents;
 pub mod frame;
 pub mod guest;
 mod home;
 mod initramfs;
 mod kernel;
+mod kvm;
 mod log;
 mod machine;
 mod modules;
@@ -26,6 +29,8 @@ mod package;
 mod qemu;
 mod qmp;
 mod task;
+mod vmlinux;
+mod watchdog;
 mod witness;
 
 pub use args::VmArgs;

@@ -101,9 +101,12 @@ pub(super) struct Machine<'a> {
     pub(super) append: &'a str,
 }
 
-/// A running QEMU; dropped, it is killed and reaped.
+/// A process of QEMU; dropped, it is killed and reaped.
+pub(super) struct Process(pub(super) Child);
+
+/// A running machine.
 pub(super) struct Running {
-    pub(super) child: Child,
+    pub(super) process: Process,
     /// The host's end of the port.
     pub(super) port: UnixStream,
     /// The guest's console.
@@ -116,10 +119,10 @@ pub(super) struct Running {
     pub(super) log: Arc<Log>,
 }
 
-impl Drop for Running {
+impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -182,27 +185,43 @@ impl Qemu {
         ];
         let [port_fd, console_fd, witness_fd, monitor_fd, image_fd, initramfs_fd] =
             [0, 1, 2, 3, 4, 5].map(|index: usize| inherited[index].as_raw_fd());
+        let mut words = machine.arguments();
+        words.extend(
+            [
+                ["-kernel", &format!("/proc/self/fd/{image_fd}")],
+                ["-initrd", &format!("/proc/self/fd/{initramfs_fd}")],
+                ["-chardev", &format!("socket,id=port,fd={port_fd}")],
+                ["-device", machine.port()],
+                ["-device", &format!("virtserialport,chardev=port,name={PORT}")],
+                ["-chardev", &format!("socket,id=witness,fd={witness_fd}")],
+                ["-device", &format!("virtserialport,chardev=witness,name={}", question::PORT)],
+                ["-chardev", &format!("socket,id=monitor,fd={monitor_fd}")],
+                ["-mon", "chardev=monitor,mode=control"],
+                ["-chardev", &format!("socket,id=console,fd={console_fd}")],
+                ["-serial", "chardev:console"],
+            ]
+            .concat()
+            .into_iter()
+            .map(str::to_owned),
+        );
+        let process = self.launch(&words, &inherited.each_ref().map(AsRawFd::as_raw_fd), &log)?;
+        Ok(Running { process, port, console, witness, monitor, log })
+    }
+
+    /// Starts QEMU with these words and these descriptors; what it says goes to the log.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub(super) fn launch(&self, words: &[String], inherited: &[RawFd], log: &Log) -> Result<Process> {
         let mut command = Command::new(&self.path);
         command
-            .args(machine.arguments())
-            .args(["-kernel", &format!("/proc/self/fd/{image_fd}")])
-            .args(["-initrd", &format!("/proc/self/fd/{initramfs_fd}")])
-            .args(["-chardev", &format!("socket,id=port,fd={port_fd}")])
-            .args(["-device", machine.port()])
-            .args(["-device", &format!("virtserialport,chardev=port,name={PORT}")])
-            .args(["-chardev", &format!("socket,id=witness,fd={witness_fd}")])
-            .args(["-device", &format!("virtserialport,chardev=witness,name={}", question::PORT)])
-            .args(["-chardev", &format!("socket,id=monitor,fd={monitor_fd}")])
-            .args(["-mon", "chardev=monitor,mode=control"])
-            .args(["-chardev", &format!("socket,id=console,fd={console_fd}")])
-            .args(["-serial", "chardev:console"])
+            .args(words)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log.end()?)
             // Ctrl-C on the terminal is for copycost, which lets the command in the guest come to an end.
             .process_group(0);
-        let fds: Vec<RawFd> = inherited.iter().map(AsRawFd::as_raw_fd).collect();
-        let parent = nix::unistd::getpid();
+        let (fds, parent) = (inherited.to_vec(), nix::unistd::getpid());
         // SAFETY: between fork and exec there are system calls alone, and nothing is allocated.
         unsafe {
             command.pre_exec(move || {
@@ -221,7 +240,7 @@ impl Qemu {
             });
         }
         let child = command.spawn().with_context(|| format!("cannot start {}", self.path.display()))?;
-        Ok(Running { child, port, console, witness, monitor, log })
+        Ok(Process(child))
     }
 }
 
@@ -263,7 +282,9 @@ impl Machine<'_> {
         // One thread for all CPUs: with a thread each, a kernel that patches its own code can be caught halfway,
         // as it does when perf events are switched on (seen with QEMU 7.2: "Oops: int3").
         let accel = if self.accel == Accel::Kvm { "kvm" } else { "tcg,thread=single" };
-        let mut kernel = "console=ttyS0 panic=-1 quiet net.ifnames=0 random.trust_cpu=on".to_owned();
+        // The kernel's tests of its ciphers take an emulator half a second.
+        let mut kernel =
+            "console=ttyS0 panic=-1 quiet net.ifnames=0 random.trust_cpu=on cryptomgr.notests".to_owned();
         let mut clock = Vec::new();
         if self.clock == Clock::Instructions {
             // Where the kernel and the program lie, and what is random to them, is the same in each boot.
@@ -298,7 +319,7 @@ impl Machine<'_> {
 }
 
 /// The board: the plainest that has PCI.
-const MACHINE: &str = "pc";
+pub(super) const MACHINE: &str = "pc";
 
 #[cfg(test)]
 mod tests {

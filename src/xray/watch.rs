@@ -69,6 +69,14 @@ pub enum Seen {
     Nothing(String),
 }
 
+impl Seen {
+    /// Whether records were made, and no whole call is among them.
+    #[must_use]
+    pub fn is_without_calls(&self) -> bool {
+        matches!(self, Self::Records(counted) if counted.bytes == 0)
+    }
+}
+
 /// Samples of one end, by category and owner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -116,6 +124,28 @@ impl Sampled {
         self.costs.iter().filter(|cost| cost.owner != Owner::Idle).map(|cost| cost.samples).sum()
     }
 
+    /// Adds what was seen in another pass of the same cell, at the same end.
+    pub fn add(&mut self, other: Self) {
+        for more in other.costs {
+            let same = |cost: &&mut Cost| (cost.category, cost.owner) == (more.category, more.owner);
+            match self.costs.iter_mut().find(same) {
+                Some(cost) => {
+                    cost.samples += more.samples;
+                    cost.ns = cost.ns.zip(more.ns).map(|(one, other)| one + other);
+                }
+                None => self.costs.push(more),
+            }
+        }
+        add_counts(&mut self.unknown, other.unknown);
+        add_counts(&mut self.outside, other.outside);
+        add_counts(&mut self.callers, other.callers);
+        self.strangers += other.strangers;
+        self.lost += other.lost;
+        let new: Vec<_> = other.limits.into_iter().filter(|why| !self.limits.contains(why)).collect();
+        self.limits.extend(new);
+        self.missed = self.missed.take().or(other.missed);
+    }
+
     /// System time of saturated workers, for tests: so many samples, a quarter of a millisecond each.
     #[cfg(test)]
     pub(super) fn of(samples: &[(Category, u64)]) -> Self {
@@ -136,6 +166,16 @@ impl Sampled {
             outside: vec![],
             missed: None,
             callers: vec![],
+        }
+    }
+}
+
+/// Adds counts by their keys.
+fn add_counts<K: PartialEq>(sum: &mut Vec<(K, u64)>, more: Vec<(K, u64)>) {
+    for (key, count) in more {
+        match sum.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, sum)) => *sum += count,
+            None => sum.push((key, count)),
         }
     }
 }

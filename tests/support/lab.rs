@@ -83,6 +83,12 @@ pub fn trials(run: &Path) -> (Vec<Trial>, bool) {
     (read.rows, read.truncated.is_some())
 }
 
+/// The whole rows of a run that is being written; none while its table has no header yet.
+pub fn rows_so_far(run: &Path) -> usize {
+    let text = std::fs::read_to_string(run.join("trials.csv")).unwrap_or_default();
+    text.matches('\n').count().saturating_sub(1)
+}
+
 /// The rows of the run's streams.
 pub fn streams(run: &Path) -> Vec<Stream> {
     let read = csv_file::read(&run.join("streams.csv"), &stream::columns()).expect("rows by the schema");
@@ -131,7 +137,7 @@ pub fn mounted_namespaces() -> usize {
 pub fn start_with_rows(command: Command, results: &Path, rows: usize) -> Running {
     let mut sweep = Running::start(command);
     let there = super::until(super::PATIENCE, || {
-        !sweep.is_running() || only_run(results).is_some_and(|run| trials(&run).0.len() >= rows)
+        !sweep.is_running() || only_run(results).is_some_and(|run| rows_so_far(&run) >= rows)
     });
     assert!(there && sweep.is_running(), "no {rows} rows while it ran:\n{}", sweep.stderr());
     sweep

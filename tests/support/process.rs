@@ -158,6 +158,18 @@ impl Running {
         self.child.try_wait().is_ok_and(|status| status.is_none())
     }
 
+    /// Whether a trial is in hand: an agent has workers.
+    pub fn has_streams(&self) -> bool {
+        let is_worker = |task: &std::path::Path| {
+            std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "stream")
+        };
+        self.agents().iter().any(|agent| {
+            let tasks =
+                std::fs::read_dir(format!("/proc/{}/task", agent.pid)).into_iter().flatten().flatten();
+            tasks.map(|task| task.path()).any(|task| is_worker(&task))
+        })
+    }
+
     /// Its agents, the sender's first: they are started in this order.
     pub fn agents(&self) -> Vec<Process> {
         let is_agent = |one: &Process| {

@@ -4,7 +4,7 @@ use super::{Evidence, cannot_tell, over};
 use crate::report::block::{Block, Field, Table, Text};
 use crate::report::subject::Subject;
 use crate::report::words;
-use crate::tables::{Estimate, Metric, metric};
+use crate::tables::{Estimate, Metric, Paired, metric};
 
 /// Levels: column of `derived.csv`, counter, name.
 const LEVELS: [(&str, &str, &str); 2] = [
@@ -21,13 +21,13 @@ struct Reduction<'a> {
     /// Loads a GiB of the path and of the baseline.
     misses: (Estimate, Estimate),
     /// The path's over the baseline's, within blocks.
-    ratio: Estimate,
+    ratio: Paired,
 }
 
 impl Reduction<'_> {
     /// Loads a GiB that the path misses less, where that is more than chance.
     fn saved(&self) -> Option<f64> {
-        let certain = self.ratio.interval().is_some_and(|ends| ends.high < 1.0);
+        let certain = self.ratio.ratio.interval().is_some_and(|ends| ends.high < 1.0);
         certain.then(|| Some(self.misses.1.value? - self.misses.0.value?)).flatten()
     }
 }
@@ -74,7 +74,7 @@ fn of_condition(subject: &Subject, place: usize) -> Vec<Block> {
             Field::number(one.threads.to_string(), f64::from(one.threads)),
             Field::number(words::estimate(&one.misses.0), one.misses.0.value),
             Field::number(words::estimate(&one.misses.1), one.misses.1.value),
-            Field::number(words::times(&one.ratio), one.ratio.value),
+            Field::number(words::paired(&one.ratio), one.ratio.ratio.value),
         ]);
     }
     blocks.push(Block::Table(table));
@@ -96,8 +96,8 @@ fn reductions<'a>(
             let row = |path| subject.measured(place, path, size, threads);
             let Some((own, other)) = row(path).zip(row(baseline)) else { continue };
             let misses = (*(metric.at)(&own.figures), *(metric.at)(&other.figures));
-            let ratio = subject.paired(&own.cell, &other.cell, metric.of);
-            if ratio.value.is_some() {
+            let ratio = subject.paired_metric(&own.cell, &other.cell, metric);
+            if ratio.ratio.value.is_some() || ratio.zeros > 0 {
                 found.push(Reduction { level, path, size, threads, misses, ratio });
             }
         }
@@ -110,9 +110,9 @@ fn largest(subject: &Subject, place: usize, all: &[Reduction], baseline: &str) -
     let certain: Vec<(&Reduction, f64)> = all.iter().filter_map(|one| Some((one, one.saved()?))).collect();
     let text = Text::from(over(subject, place));
     let most = certain.iter().max_by(|one, other| one.1.total_cmp(&other.1));
-    let deepest = certain
-        .iter()
-        .min_by(|one, other| one.0.ratio.value.partial_cmp(&other.0.ratio.value).expect("no NaN"));
+    let deepest = certain.iter().min_by(|one, other| {
+        one.0.ratio.ratio.value.partial_cmp(&other.0.ratio.ratio.value).expect("no NaN")
+    });
     let (Some((most, saved)), Some((deepest, _))) = (most, deepest) else {
         return text.and(format!(
             "no path has fewer misses than {baseline} at either level by more than chance, at any tested size."
@@ -129,8 +129,8 @@ fn largest(subject: &Subject, place: usize, all: &[Reduction], baseline: &str) -
     };
     text.and("Counted in loads, the largest reduction is at the ")
         .strong(at(most))
-        .and(format!(": {} fewer misses a GiB ({}). ", words::number(*saved), words::times(&most.ratio)))
+        .and(format!(": {} fewer misses a GiB ({}). ", words::number(*saved), words::paired(&most.ratio)))
         .and("In proportion it is at the ")
         .strong(at(deepest))
-        .and(format!(": {}.", words::times(&deepest.ratio)))
+        .and(format!(": {}.", words::paired(&deepest.ratio)))
 }

@@ -3,8 +3,9 @@
 use super::{Evidence, cannot_tell, over};
 use crate::report::block::{Block, Field, Table, Text};
 use crate::report::subject::{BASELINE, Subject};
+use crate::report::user_time::UserTime;
 use crate::report::words;
-use crate::tables::{CostRow, Difference, metric};
+use crate::tables::{CostRow, Difference, RatioRow};
 
 /// Paths without the copy in user space, and what else sets them apart from two-copy.
 const WITHOUT: [(&str, &str); 2] = [
@@ -47,24 +48,23 @@ fn against(subject: &Subject, place: usize, path: &str, differs: &str) -> Vec<Bl
         format!(
             "two-copy against {path}: throughput, and the sender's user time, in which the extra copy runs."
         ),
-        &["#size", "#threads", &throughput, "verdict", &user],
+        &["#size", "#threads", &throughput, "verdict", &user, "user time by"],
     );
     for &size in &condition.sizes {
         for &threads in &condition.threads {
             let Some(row) = subject.ratio(&condition.setting(threads), size, BASELINE, path) else {
                 continue;
             };
-            let cell = |path| subject.measured(place, path, size, threads).map(|row| &row.cell);
-            let user = metric("user_ns_per_kib").and_then(|metric| {
-                cell(BASELINE).zip(cell(path)).map(|(own, other)| subject.paired(own, other, metric.of))
-            });
-            let user = user.unwrap_or_default();
+            let cell = |path| subject.measured(place, path, size, threads);
+            let user = cell(BASELINE).zip(cell(path)).map(|(own, other)| UserTime::of(subject, own, other));
+            let (user, source) = user.map(|user| (user.ratio, user.source)).unwrap_or_default();
             table.push(vec![
                 Field::number(words::bytes(size), size as f64),
                 Field::number(threads.to_string(), f64::from(threads)),
                 Field::number(words::times(&row.ratio), row.ratio.value),
                 row.difference.to_string().into(),
-                Field::number(words::times(&user), user.value),
+                user,
+                source.into(),
             ]);
         }
     }
@@ -80,41 +80,48 @@ fn against(subject: &Subject, place: usize, path: &str, differs: &str) -> Vec<Bl
 fn visible(subject: &Subject, place: usize, path: &str, threads: u32) -> Option<Text> {
     let condition = &subject.conditions[place];
     let setting = condition.setting(threads);
-    let judged: Vec<(u64, Difference)> = condition
-        .sizes
-        .iter()
-        .filter_map(|&size| Some((size, subject.ratio(&setting, size, BASELINE, path)?.difference)))
-        .collect();
-    let (smallest, largest) = (judged.first()?.0, judged.last()?.0);
-    let steady = judged.iter().rev().take_while(|(_, difference)| *difference == Difference::Slower).last();
-    let slower: Vec<String> = judged
-        .iter()
-        .filter(|(_, one)| *one == Difference::Slower)
-        .map(|(size, _)| words::bytes(*size))
-        .collect();
-    let faster: Vec<String> = judged
-        .iter()
-        .filter(|(_, one)| *one == Difference::Faster)
-        .map(|(size, _)| words::bytes(*size))
-        .collect();
-    let unjudged = judged.iter().all(|(_, one)| *one == Difference::Unjudged);
+    let judged: Vec<&RatioRow> =
+        condition.sizes.iter().filter_map(|&size| subject.ratio(&setting, size, BASELINE, path)).collect();
+    let mut words = from_which_size(&judged)?;
+    words += &a_kib(subject, &setting, path).unwrap_or_default();
+    Some(Text::from(format!("With {}, {words}.", words::threads(threads))))
+}
+
+/// From which size on the ratios of two-copy over another path, by size, show that it is slower.
+fn from_which_size(judged: &[&RatioRow]) -> Option<String> {
+    let (smallest, largest) = (judged.first()?.message_bytes, judged.last()?.message_bytes);
+    let named = |difference: Difference| -> Vec<String> {
+        let those = judged.iter().filter(|row| row.difference == difference);
+        those.map(|row| words::bytes(row.message_bytes)).collect()
+    };
+    let steady = judged.iter().rev().take_while(|row| row.difference == Difference::Slower).last();
+    let (slower, faster) = (named(Difference::Slower), named(Difference::Faster));
     let mut words = match steady {
-        Some((size, _)) => format!("two-copy is slower from {} on", words::bytes(*size)),
-        None if unjudged => "no interval can be given, so nothing shows beyond chance".to_owned(),
-        None if slower.is_empty() => {
-            format!(
-                "two-copy is not slower at any tested size from {} to {}",
-                words::bytes(smallest),
-                words::bytes(largest)
-            )
+        Some(row) => format!("two-copy is slower from {} on", words::bytes(row.message_bytes)),
+        None if judged.iter().all(|row| row.difference == Difference::Unjudged) => {
+            "no interval can be given, so nothing shows beyond chance".to_owned()
         }
-        None => format!("two-copy is slower at {}, but not at the largest size", words::list(&slower)),
+        None if slower.is_empty() => {
+            let sizes = format!("from {} to {}", words::bytes(smallest), words::bytes(largest));
+            format!("at no tested size {sizes} was two-copy found slower{}", room(judged))
+        }
+        None => {
+            format!("two-copy is slower at {}, but not found so at the largest size", words::list(&slower))
+        }
     };
     if !faster.is_empty() {
         words += &format!(", and faster at {}", words::list(&faster));
     }
-    words += &a_kib(subject, &setting, path).unwrap_or_default();
-    Some(Text::from(format!("With {}, {words}.", words::threads(threads))))
+    Some(words)
+}
+
+/// How much slower it may be all the same: what was not detected is not absent.
+fn room(judged: &[&RatioRow]) -> String {
+    let lowest = judged.iter().filter_map(|row| row.ratio.low).reduce(f64::min);
+    match lowest.filter(|&low| low < 1.0) {
+        Some(low) => format!(", which leaves room for up to {}", words::percent(1.0 - low)),
+        None => String::new(),
+    }
 }
 
 fn a_kib(subject: &Subject, setting: &crate::tables::Setting, path: &str) -> Option<String> {
@@ -122,6 +129,10 @@ fn a_kib(subject: &Subject, setting: &crate::tables::Setting, path: &str) -> Opt
         subject.tables.cost_model.iter().find(|row| row.setting == *setting && row.path == path)
     };
     let (own, other) = (row(BASELINE)?, row(path)?);
+    // What a line that misses its points has for a slope is nobody's cost.
+    if own.misses_bytes.or(other.misses_bytes).is_some() {
+        return None;
+    }
     Some(format!(
         "; by the cost models a KiB takes two-copy {} ns and {path} {} ns, and a message of no size {} ns and {} ns",
         words::estimate(&own.per_kib_ns),
@@ -129,4 +140,30 @@ fn a_kib(subject: &Subject, setting: &crate::tables::Setting, path: &str) -> Opt
         words::estimate(&own.fixed_ns),
         words::estimate(&other.fixed_ns)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::Estimate;
+
+    fn row(message_bytes: u64, difference: Difference, low: f64) -> RatioRow {
+        let ratio = Estimate { value: Some(low + 0.1), low: Some(low), high: Some(low + 0.2) };
+        RatioRow { message_bytes, difference, ratio, ..RatioRow::default() }
+    }
+
+    #[test]
+    fn what_was_not_detected_is_not_called_absent() {
+        let rows = [row(64, Difference::Indistinct, 0.88), row(1024, Difference::Uncorrected, 0.75)];
+        assert_eq!(
+            from_which_size(&rows.iter().collect::<Vec<_>>()).unwrap(),
+            "at no tested size from 64 B to 1 KiB was two-copy found slower, which leaves room for up to 25 %"
+        );
+        let rows = [row(64, Difference::Faster, 1.1), row(1024, Difference::Slower, 0.7)];
+        assert_eq!(
+            from_which_size(&rows.iter().collect::<Vec<_>>()).unwrap(),
+            "two-copy is slower from 1 KiB on, and faster at 64 B"
+        );
+        assert_eq!(from_which_size(&[]), None);
+    }
 }

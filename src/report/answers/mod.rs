@@ -59,7 +59,7 @@ fn over(subject: &Subject, place: usize) -> String {
 }
 
 /// The first letter as a capital, for a sentence that starts with a clause.
-fn sentence(words: &str) -> String {
+pub(super) fn sentence(words: &str) -> String {
     let mut chars = words.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

@@ -4,7 +4,7 @@ use super::{Evidence, cannot_tell, over};
 use crate::report::block::{Block, Field, Table, Text};
 use crate::report::subject::Subject;
 use crate::report::words;
-use crate::tables::{Estimate, metric};
+use crate::tables::{Estimate, Paired, metric};
 
 /// What may change with threads: column of `derived.csv`, name.
 const FIGURES: [(&str, &str); 6] = [
@@ -22,7 +22,7 @@ struct Growth<'a> {
     path: &'a str,
     from: Estimate,
     to: Estimate,
-    ratio: Estimate,
+    ratio: Paired,
 }
 
 pub(super) fn answer(evidence: &Evidence) -> Vec<Block> {
@@ -99,7 +99,7 @@ fn of_condition(subject: &Subject, place: usize) -> Vec<Block> {
             subject.name(place, growth.path).into(),
             Field::number(words::estimate(&growth.from), growth.from.value),
             Field::number(words::estimate(&growth.to), growth.to.value),
-            Field::number(words::times(&growth.ratio), growth.ratio.value),
+            Field::number(words::paired(&growth.ratio), growth.ratio.ratio.value),
         ]);
     }
     vec![Block::says(opening), Block::List(points), Block::Table(table)]
@@ -119,7 +119,7 @@ fn growth<'a>(
     let (from, to) = (*(metric.at)(&below.figures), *(metric.at)(&above.figures));
     from.value?;
     to.value?;
-    let ratio = subject.paired(&above.cell, &below.cell, metric.of);
+    let ratio = subject.paired_metric(&above.cell, &below.cell, metric);
     Some(Growth { figure, path, from, to, ratio })
 }
 
@@ -129,15 +129,15 @@ fn summary(subject: &Subject, place: usize, figure: &str, of: &[&Growth]) -> Opt
         return None;
     }
     let text = Text::default().strong(figure);
-    let ratios: Vec<f64> = of.iter().filter_map(|growth| growth.ratio.value).collect();
+    let ratios: Vec<f64> = of.iter().filter_map(|growth| growth.ratio.ratio.value).collect();
     let (Some(least), Some(most)) =
         (ratios.iter().copied().reduce(f64::min), ratios.iter().copied().reduce(f64::max))
     else {
-        return Some(text.and(": zero at one end, so no ratio can be given."));
+        return Some(text.and(": zero in too many blocks, so no ratio can be given."));
     };
     let names = |holds: fn(f64, f64) -> bool| -> Vec<String> {
         of.iter()
-            .filter(|growth| growth.ratio.interval().is_some_and(|ends| holds(ends.low, ends.high)))
+            .filter(|growth| growth.ratio.ratio.interval().is_some_and(|ends| holds(ends.low, ends.high)))
             .map(|growth| subject.name(place, growth.path))
             .collect()
     };
@@ -155,7 +155,7 @@ fn summary(subject: &Subject, place: usize, figure: &str, of: &[&Growth]) -> Opt
         parts.push("no change detected for any path".to_owned());
     }
     let span = if of.len() == 1 {
-        words::times(&of[0].ratio)
+        words::paired(&of[0].ratio)
     } else {
         format!("{} to {} times", words::number(least), words::number(most))
     };

@@ -168,7 +168,7 @@ fn falling_with_threads(subject: &Subject) -> Vec<Text> {
                 for counts in condition.threads.windows(2) {
                     let cell = |count| subject.measured(place, path, size, count).map(|row| &row.cell);
                     let Some((few, many)) = cell(counts[0]).zip(cell(counts[1])) else { continue };
-                    let ratio = subject.paired(many, few, |trial| trial.throughput_gbps);
+                    let ratio = subject.paired(many, few, |trial| trial.throughput_gbps).ratio;
                     if ratio.interval().is_some_and(|ends| ends.high < 1.0) {
                         falls.push(format!(
                             "{} at {} ({} to {} threads: {})",

@@ -2,16 +2,15 @@
 
 use super::{Evidence, cannot_tell, over, sentence};
 use crate::cell::Side;
-use crate::record::Trial;
 use crate::record::category::Category;
-use crate::report::block::{Block, Table, Text};
+use crate::report::block::{Block, Field, Table, Text};
 use crate::report::subject::Subject;
+use crate::report::user_time::UserTime;
 use crate::report::words;
 use crate::tables::{DerivedRow, Difference, metric};
 
 /// What is set beside the baseline's: column of `derived.csv`, name and unit.
-const BESIDE: [(&str, &str); 6] = [
-    ("user_ns_per_kib", "sender's user time, ns/KiB"),
+const BESIDE: [(&str, &str); 5] = [
     ("system_ns_per_kib", "sender's system time, ns/KiB"),
     ("host_softirq_ns_per_kib", "host's softirq time, ns/KiB"),
     ("host_busy_ns_per_kib", "host's busy time, ns/KiB"),
@@ -115,6 +114,7 @@ fn of_path(subject: &Subject, place: usize, path: &str, sums: &Sums) -> Vec<Bloc
         for &threads in &condition.threads {
             let row = |path| subject.measured(place, path, size, threads);
             if let (Some(own), Some(other)) = (row(path), row(baseline)) {
+                user_time(subject, &mut table, own, other);
                 BESIDE.iter().for_each(|figure| beside(subject, &mut table, own, other, figure));
             }
         }
@@ -226,6 +226,20 @@ fn completions(name: &str, sums: &Sums) -> Text {
               share is a lower bound.")
 }
 
+/// Time in user space, where ticks or the x-ray tell it of both.
+fn user_time(subject: &Subject, table: &mut Table, own: &DerivedRow, other: &DerivedRow) {
+    let found = UserTime::of(subject, own, other);
+    if found.own.order.is_some() && found.other.order.is_some() {
+        table.push(vec![
+            Field::number(own.cell.threads.to_string(), f64::from(own.cell.threads)),
+            format!("sender's user time, ns/KiB (by {})", found.source).into(),
+            found.own,
+            found.other,
+            found.ratio,
+        ]);
+    }
+}
+
 fn beside(
     subject: &Subject,
     table: &mut Table,
@@ -238,49 +252,40 @@ fn beside(
     if mine.value.is_none() || theirs.value.is_none() {
         return;
     }
-    let ratio = subject.paired(&own.cell, &other.cell, metric.of);
-    let number = |text: String, value: Option<f64>| crate::report::block::Field::number(text, value);
+    let ratio = subject.paired_metric(&own.cell, &other.cell, metric);
+    let number = |text: String, value: Option<f64>| Field::number(text, value);
     table.push(vec![
         number(own.cell.threads.to_string(), Some(f64::from(own.cell.threads))),
         (*name).into(),
         number(words::estimate(mine), mine.value),
         number(words::estimate(theirs), theirs.value),
-        number(words::times(&ratio), ratio.value),
+        number(words::paired(&ratio), ratio.ratio.value),
     ]);
 }
-
-/// A figure of one trial.
-type Figure = fn(&Trial) -> Option<f64>;
 
 /// Which costs differ from the baseline's, by intervals, at the largest size.
 fn differences(subject: &Subject, place: usize, path: &str, baseline: &str) -> Vec<Text> {
     let condition = &subject.conditions[place];
     let size = condition.largest();
-    let judged: [(&str, &str, &str, Figure); 3] = [
-        ("Context switches", "context switches of the sender a GiB", "context_switches_per_gib", |trial| {
-            metric("context_switches_per_gib").and_then(|metric| (metric.of)(trial))
-        }),
-        ("Time in the kernel", "system time of the sender a KiB", "system_ns_per_kib", |trial| {
-            metric("system_ns_per_kib").and_then(|metric| (metric.of)(trial))
-        }),
-        ("Softirq", "softirq time of the host a KiB", "host_softirq_ns_per_kib", |trial| {
-            metric("host_softirq_ns_per_kib").and_then(|metric| (metric.of)(trial))
-        }),
+    let judged = [
+        ("Context switches", "context switches of the sender a GiB", "context_switches_per_gib"),
+        ("Time in the kernel", "system time of the sender a KiB", "system_ns_per_kib"),
+        ("Softirq", "softirq time of the host a KiB", "host_softirq_ns_per_kib"),
     ];
     let mut points = Vec::new();
-    for (label, what, _, of) in judged {
+    for (label, what, column) in judged {
+        let metric = metric(column).expect("a column of derived.csv");
         let mut parts = Vec::new();
         for &threads in &condition.threads {
             let row = |path| subject.measured(place, path, size, threads);
             let Some((own, other)) = row(path).zip(row(baseline)) else { continue };
-            let ratio = subject.paired(&own.cell, &other.cell, of);
-            let words = match ratio.interval() {
-                _ if ratio.value.is_none() => continue,
-                None => format!("{} without an interval", words::times(&ratio)),
-                Some(ends) if ends.contains(1.0) => {
-                    format!("no difference detected ({})", words::times(&ratio))
-                }
-                Some(_) => words::times(&ratio),
+            let found = subject.paired_metric(&own.cell, &other.cell, metric);
+            let told = words::paired(&found);
+            let words = match found.ratio.interval() {
+                _ if found.ratio.value.is_none() => continue,
+                None => format!("{told} without an interval"),
+                Some(ends) if ends.contains(1.0) => format!("no difference detected ({told})"),
+                Some(_) => told,
             };
             parts.push(format!("{words} with {}", words::threads(threads)));
         }

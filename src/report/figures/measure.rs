@@ -5,7 +5,7 @@ use super::style;
 use crate::record::Trial;
 use crate::report::subject::Subject;
 use crate::report::words;
-use crate::tables::{DerivedRow, Estimate, Metric, metric};
+use crate::tables::{CellRow, DerivedRow, Estimate, Limit, Metric, metric};
 
 /// Single trials that a panel shows at most; of more, every second, third, … is shown.
 pub const MOST_TRIALS: usize = 400;
@@ -91,7 +91,10 @@ impl Measure {
             self.unit,
             words::plural(cell.trials, "trial"),
         );
-        Some(Point { x, value: estimate.value?, interval: estimate.interval(), says })
+        // Only throughput is the whole trial's; what one end did is its own, whatever held it back.
+        let circled = self.metric.is_none() && is_held_back_elsewhere(cell);
+        let says = if circled { format!("{says}, {}", words::held_back(cell.limit)) } else { says };
+        Some(Point { x, value: estimate.value?, interval: estimate.interval(), says, circled })
     }
 
     /// A series a path, by message size at one number of threads.
@@ -128,6 +131,8 @@ impl Measure {
             .enumerate()
             .map(|(place, path)| {
                 let rows = rows(path);
+                // Nor are trials shown where their clock cannot tell the figure of the cell.
+                let is_shown = |row: &DerivedRow| row.cell.trials > 1 && self.of_cell(row).value.is_some();
                 let trials = |(x, row): &(f64, &DerivedRow)| -> Vec<(f64, f64)> {
                     subject.trials(&row.cell).filter_map(|trial| Some((*x, self.of_trial(trial)?))).collect()
                 };
@@ -135,7 +140,7 @@ impl Measure {
                     style: style::of_path(path, place),
                     points: rows.iter().filter_map(|(x, row)| self.point(row, *x)).collect(),
                     // A single trial is its own median.
-                    trials: rows.iter().filter(|(_, row)| row.cell.trials > 1).flat_map(trials).collect(),
+                    trials: rows.iter().filter(|(_, row)| is_shown(row)).flat_map(trials).collect(),
                     joined: true,
                 }
             })
@@ -143,6 +148,11 @@ impl Measure {
         thin(&mut all);
         all
     }
+}
+
+/// Whether something else than the sender held a cell back.
+pub fn is_held_back_elsewhere(cell: &CellRow) -> bool {
+    cell.limit.is_some_and(|limit| limit != Limit::Sender)
 }
 
 /// Leaves out trials where a panel would hold more than [`MOST_TRIALS`].

@@ -121,6 +121,8 @@ struct Panels {
     remarks: Vec<String>,
     /// Panels that stand side by side; 0: as it fits.
     columns: usize,
+    /// Whether a point is circled.
+    circled: bool,
 }
 
 impl Panels {
@@ -130,6 +132,8 @@ impl Panels {
         let used: Vec<usize> = content.series.iter().enumerate().filter_map(with_data).collect();
         if !used.is_empty() {
             self.used.extend(used);
+            self.circled |=
+                content.series.iter().flat_map(|series| &series.points).any(|point| point.circled);
             self.drawn.push(panel::draw(content)?);
         }
         Ok(())
@@ -169,6 +173,8 @@ impl Draft<'_, '_> {
         let mut caption = vec![about.to_owned()];
         // What is drawn of no path's trials has no marks to explain.
         caption.extend((!panels.used.is_empty()).then(|| self.marks().to_owned()));
+        let circled = "Circled: not the sender but the receiver, the wire or no one end held the cell back.";
+        caption.extend(panels.circled.then(|| circled.to_owned()));
         caption.extend(panels.remarks);
         caption.retain(|part| !part.is_empty());
         let columns = match (panels.columns, panels.drawn.len()) {

@@ -30,6 +30,8 @@ pub struct Point {
     pub interval: Option<Interval>,
     /// What a reader sees who points at it.
     pub says: String,
+    /// Whether a circle is drawn around it: something else than the sender held the cell back.
+    pub circled: bool,
 }
 
 /// Values of one thing, joined by a line.
@@ -177,6 +179,13 @@ pub fn draw(content: &Content) -> Result<Fragment> {
                     whisker(root, a + shift, end(low), end(high), stroke)?;
                 }
                 mark(root, (a + shift, b), series.style)?;
+                if point.circled {
+                    root.draw(&Circle::new(
+                        (a + shift, b),
+                        fine(6.5),
+                        style::QUIET.stroke_width(broad(0.9)),
+                    ))?;
+                }
             }
         }
         let mut hits = String::new();

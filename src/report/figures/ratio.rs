@@ -37,7 +37,7 @@ pub(super) fn over_baseline(subject: &Subject, condition: usize) -> Result<Outco
         return Ok(draft.absent(format!("no path and {baseline} went well in the same cell")));
     }
     let about = format!(
-        "Median over the blocks of the ratio within a block; dashed: {}, the baseline.",
+        "Ratios within the blocks (Hodges and Lehmann); dashed: {}, the baseline.",
         subject.name(condition, baseline)
     );
     draft.finish(drawn, &about)
@@ -68,6 +68,7 @@ fn series(subject: &Subject, condition: usize, baseline: &str, threads: u32) -> 
                 value,
                 interval: row.ratio.interval(),
                 says,
+                circled: measure::is_held_back_elsewhere(&above.cell),
             }));
             if let Some(below) =
                 subject.measured(condition, baseline, size, threads).filter(|_| row.blocks > 1)

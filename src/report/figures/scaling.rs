@@ -62,7 +62,7 @@ fn series(subject: &Subject, condition: usize, size: u64, fewest: u32) -> Vec<Se
         };
         let point = |&threads: &u32| {
             let row = subject.measured(condition, path, size, threads)?;
-            let ratio = subject.paired(&row.cell, &base?.cell, |trial| trial.throughput_gbps);
+            let ratio = subject.paired(&row.cell, &base?.cell, |trial| trial.throughput_gbps).ratio;
             let says = format!(
                 "{}, {}, {}: {} times the throughput with {}",
                 Subject::name_of(&row.cell),
@@ -72,7 +72,7 @@ fn series(subject: &Subject, condition: usize, size: u64, fewest: u32) -> Vec<Se
                 words::threads(fewest)
             );
             let interval = ratio.interval().filter(|_| threads != fewest);
-            Some(Point { x: f64::from(threads), value: ratio.value?, interval, says })
+            Some(Point { x: f64::from(threads), value: ratio.value?, interval, says, circled: false })
         };
         Series {
             style: style::of_path(path, place),

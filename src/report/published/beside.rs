@@ -110,7 +110,7 @@ impl Values {
         }
         let metric = metric(&self.of)?;
         let row = |path| subject.measured(place, path, size, threads);
-        Some(subject.paired(&row(path)?.cell, &row(over)?.cell, metric.of))
+        Some(subject.paired_metric(&row(path)?.cell, &row(over)?.cell, metric).ratio)
             .filter(|ratio| ratio.value.is_some())
     }
 
@@ -129,7 +129,7 @@ impl Values {
         let ratio = self.at(path, s, self.threads.len() - 1)? / self.at(path, s, 0)?;
         let row = |threads: u32| subject.measured(place, path, size, threads);
         let (above, below) = (row(*most)?, row(*fewest)?);
-        let here = subject.paired(&above.cell, &below.cell, metric("context_switches_per_s")?.of);
+        let here = subject.paired_metric(&above.cell, &below.cell, metric("context_switches_per_s")?).ratio;
         here.value?;
         let about = format!(
             "context switches of {path} at {}, {} over {}",

@@ -110,10 +110,14 @@ fn pump(mut from: File, stream: Stream, port: Port) -> JoinHandle<()> {
 fn obey(child: &Child, port: &Port) -> Result<()> {
     let mut orders = port.orders()?;
     let child = Pid::from_raw(child.id() as libc::pid_t);
+    let port = port.clone();
     std::thread::spawn(move || {
-        while let Ok(Order::Interrupt) = frame::read(&mut orders, CAP) {
-            // Gone already, it needs no signal.
-            let _ = kill(child, Signal::SIGINT);
+        while let Ok(order) = frame::read(&mut orders, CAP) {
+            // A command that is gone already needs no signal, and a host that is gone no answer.
+            let _ = match order {
+                Order::Interrupt => kill(child, Signal::SIGINT).map_err(Into::into),
+                Order::Ping => port.tell(&News::Pong, &[]),
+            };
         }
     });
     Ok(())

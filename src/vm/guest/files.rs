@@ -125,11 +125,12 @@ impl Files {
         if before == Some(now) || !self.is_new {
             return Ok(());
         }
+        // Gone again, another event says so: a link that is renamed into place lives for a moment.
         if meta.is_symlink() {
-            return self.tell(path, Change::Link(std::fs::read_link(path)?), &[]);
+            let Ok(target) = std::fs::read_link(path) else { return self.forget(path, before) };
+            return self.tell(path, Change::Link(target), &[]);
         }
-        // Gone again, another event says so.
-        let Ok(mut file) = File::open(path) else { return Ok(()) };
+        let Ok(mut file) = File::open(path) else { return self.forget(path, before) };
         let from = before.filter(|before| before.inode == now.inode && before.bytes < now.bytes);
         let from = from.map_or(0, |before| before.bytes);
         file.seek(SeekFrom::Start(from))?;
@@ -144,6 +145,15 @@ impl Files {
         self.tell(path, change, &bytes)
     }
 
+    /// What was new at a path is gone before it could be read: the host knows what it knew `before`.
+    fn forget(&mut self, path: &Path, before: Option<Known>) -> Result<()> {
+        match before {
+            Some(before) => self.known.insert(path.to_owned(), before),
+            None => self.known.remove(path),
+        };
+        Ok(())
+    }
+
     fn visit_directory(&mut self, path: &Path, meta: &Metadata) -> Result<()> {
         let own = Path::new("/").metadata()?.dev();
         // The kernel's own file systems hold no results.
@@ -156,8 +166,11 @@ impl Files {
                 | AddWatchFlags::IN_CREATE
                 | AddWatchFlags::IN_DELETE
                 | AddWatchFlags::IN_MOVE;
-            let watch = self.inotify.add_watch(path, flags);
-            self.places.insert(watch.with_context(|| format!("watching {}", path.display()))?, path.into());
+            let watch = match self.inotify.add_watch(path, flags) {
+                Err(Errno::ENOENT) => return self.forget(path, None),
+                watch => watch.with_context(|| format!("watching {}", path.display()))?,
+            };
+            self.places.insert(watch, path.into());
             if self.is_new {
                 self.tell(path, Change::Directory, &[])?;
             }

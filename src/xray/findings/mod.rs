@@ -49,21 +49,30 @@ pub struct Findings<'a> {
 /// The rows of `copies.csv` of one cell.
 #[must_use]
 pub fn copies(findings: &Findings<'_>) -> Vec<Copies> {
-    let sends = path::find(&findings.cell.send_path).map(|entry| entry.copies);
-    let receives = receive::find(&findings.cell.receive_path).map(|entry| entry.copies);
-    let promised = |place| match place {
-        Place::User => sends.as_ref().ok()?.user.parse().ok(),
-        Place::Kernel => sends.as_ref().ok()?.nic.parse().ok(),
-        Place::Receive => receives.as_ref().ok()?.parse().ok(),
-        Place::Deferred | Place::BelowTcp | Place::Unknown | Place::Card => Some(0.0),
-    };
-    let mut rows: Vec<Copies> =
-        Place::EXAMINED.map(|place| findings.judge(place, promised(place))).into_iter().collect();
+    let mut rows: Vec<Copies> = Place::EXAMINED.map(|place| findings.judge(place).row).into_iter().collect();
     if rows.iter().any(|row| row.place == Place::Unknown && row.verdict != Verdict::Confirmed) {
         rows = rows.into_iter().map(doubted).collect();
     }
     let rows = rows.into_iter().map(|row| findings.against_the_wire(row)).collect();
     findings.with_the_card(rows)
+}
+
+/// Whether a copy could not be told for want of samples, so that more of them may tell.
+#[must_use]
+pub fn wants_samples(findings: &Findings<'_>) -> bool {
+    Place::EXAMINED.into_iter().any(|place| findings.judge(place).wants_samples)
+}
+
+/// A row, and whether it may become another with more samples.
+struct Judged {
+    row: Copies,
+    wants_samples: bool,
+}
+
+impl From<Copies> for Judged {
+    fn from(row: Copies) -> Self {
+        Self { row, wants_samples: false }
+    }
 }
 
 /// Rows for a cell whose passes could not be run.
@@ -108,7 +117,19 @@ fn joined(parts: &[&str]) -> String {
 }
 
 impl Findings<'_> {
-    fn judge(&self, place: Place, promised: Option<f64>) -> Copies {
+    /// What the path's name promises of a place; none where it promises nothing.
+    fn promised(&self, place: Place) -> Option<f64> {
+        let sends = || path::find(&self.cell.send_path).ok();
+        match place {
+            Place::User => sends()?.copies.user.parse().ok(),
+            Place::Kernel => sends()?.copies.nic.parse().ok(),
+            Place::Receive => receive::find(&self.cell.receive_path).ok()?.copies.parse().ok(),
+            Place::Deferred | Place::BelowTcp | Place::Unknown | Place::Card => Some(0.0),
+        }
+    }
+
+    fn judge(&self, place: Place) -> Judged {
+        let promised = self.promised(place);
         let row = Copies {
             cell: self.cell.key(),
             side: side_of(place),
@@ -119,16 +140,16 @@ impl Findings<'_> {
         };
         let look = self.sampled(place);
         let why = match self.counted(&row, &look) {
-            Ok(row) => return row,
+            Ok(row) => return row.into(),
             Err(why) => why,
         };
         let (presence, note) = match look {
             Ok((presence, note)) => (presence, joined(&[&note, &why])),
-            Err(unsampled) if why.contains(&unsampled) => return Copies { note: why, ..row },
-            Err(unsampled) => return Copies { note: joined(&[&why, &unsampled]), ..row },
+            Err(unsampled) if why.contains(&unsampled) => return Copies { note: why, ..row }.into(),
+            Err(unsampled) => return Copies { note: joined(&[&why, &unsampled]), ..row }.into(),
         };
         let impossible = place == Place::Deferred && self.zero_copy.sends.is_none() && self.copies_at_once();
-        match presence {
+        let row = match presence {
             Presence::Present if place == Place::Unknown => {
                 Copies { evidence: Evidence::Sampled, note, ..row }
             }
@@ -149,8 +170,10 @@ impl Findings<'_> {
                 row.found(Some(0.0), Evidence::Construction, note)
             }
             Presence::Absent => row.found(Some(0.0), Evidence::Sampled, note),
+            Presence::TooFew => return Judged { row: Copies { note, ..row }, wants_samples: true },
             Presence::Unclear => Copies { note, ..row },
-        }
+        };
+        row.into()
     }
 
     /// Whether the path lets the kernel copy inside the send call.

@@ -18,18 +18,22 @@ const NAMED_CALLERS: usize = 3;
 pub(super) enum Presence {
     Present,
     Absent,
+    /// More samples may tell.
+    TooFew,
     Unclear,
 }
 
 /// Whether this many samples show a copy that would take `expected` of them, at the machine's fastest, if it
 /// were made of every byte. Less than a tenth of that is other small copies; in between some bytes may be
-/// copied, or a stranger's on the same CPU.
+/// copied, or a stranger's on the same CPU. Where neither could be told by so few samples, more may tell.
 pub(super) fn presence(found: u64, expected: f64) -> Presence {
     let found = found as f64;
     if found >= LEAST_PRESENT.max(expected / 2.0) {
         Presence::Present
     } else if expected >= LEAST_EXPECTED && found <= expected / 10.0 {
         Presence::Absent
+    } else if expected < LEAST_EXPECTED || found < LEAST_PRESENT {
+        Presence::TooFew
     } else {
         Presence::Unclear
     }
@@ -130,13 +134,14 @@ impl Findings<'_> {
         let bytes = self.bytes[ends_of(place)[0]];
         let ns_per_kib = look.ns.zip(bytes).map(|(ns, bytes)| ns * 1024.0 / bytes.max(1) as f64);
         let expected = match self.copy_ns_per_kib.zip(ns_per_kib) {
-            Some((copy, all)) if all > 0.0 => look.busy as f64 * (copy / all).min(1.0),
-            _ => 0.0,
+            Some((copy, all)) if all > 0.0 => Some(look.busy as f64 * (copy / all).min(1.0)),
+            _ => None,
         };
+        let (can_be_told, expected) = (expected.is_some() && look.blind.is_empty(), expected.unwrap_or(0.0));
         let Look { found, outside, busy, strangers, .. } = look;
         let presence = match (presence(found, expected), presence(found + outside, expected)) {
             (Presence::Present, _) => Presence::Present,
-            (_, Presence::Absent) if look.blind.is_empty() => Presence::Absent,
+            (_, told @ (Presence::Absent | Presence::TooFew)) if can_be_told => told,
             _ => Presence::Unclear,
         };
         let mut note = match presence {
@@ -146,12 +151,12 @@ impl Findings<'_> {
             Presence::Absent => {
                 format!("{found} of {busy} samples, where one copy of each byte takes at least {expected:.0}")
             }
-            Presence::Unclear => format!(
+            Presence::TooFew | Presence::Unclear => format!(
                 "{found} of {busy} samples are no clear sign, where one copy of each byte takes {expected:.0} or \
                  more, and {strangers} samples on these CPUs were of other work"
             ),
         };
-        if outside > 0 && presence == Presence::Unclear {
+        if outside > 0 && matches!(presence, Presence::TooFew | Presence::Unclear) {
             note += &format!(
                 "; {outside} more fell into softirqs and threads of the kernel on no worker's account, and may be of \
                  other programs' packets"

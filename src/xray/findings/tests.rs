@@ -135,25 +135,49 @@ fn without_rights_nothing_is_claimed_and_the_right_is_named() {
 
 #[test]
 fn too_few_samples_say_nothing() {
-    assert_eq!(presence(0, 5.0), Presence::Unclear);
+    assert_eq!(presence(0, 5.0), Presence::TooFew);
     assert_eq!(presence(0, 7.0), Presence::Absent, "by chance once in a thousand");
-    assert_eq!(presence(2, 7.0), Presence::Unclear);
+    assert_eq!(presence(2, 7.0), Presence::TooFew);
     assert_eq!(presence(2, 100.0), Presence::Absent);
     assert_eq!(presence(60, 100.0), Presence::Present);
-    assert_eq!(presence(30, 100.0), Presence::Unclear);
-    let sampled = samples(&[(Category::KernelCopy, 4), (Category::Syscall, 3996)]);
+    assert_eq!(presence(30, 100.0), Presence::Unclear, "nor would more samples: some bytes are copied");
     let none = Seen::Nothing("none".into());
-    let rows = copies(&Findings {
-        cell: &cell("one-copy"),
-        samples: [&sampled, &sampled],
-        records: [&none, &none],
-        zero_copy: ZeroCopy::default(),
-        bytes: [Some(50_000_000); 2],
-        copy_ns_per_kib: Some(100.0),
-        expected: &[],
-        card: None,
-    });
-    assert_eq!(row(&rows, Place::Kernel).evidence, Evidence::NotMeasurable);
+    // A slow machine moves few bytes; in more passes as many again.
+    let found = |passes: u64, copy_ns_per_kib| {
+        let mut sampled = Sampled::of(&[(Category::KernelCopy, 4), (Category::Syscall, 3996)]);
+        (1..passes).for_each(|_| sampled.add(sampled.clone()));
+        let sampled = Seen::Samples(sampled);
+        let cell = cell("one-copy");
+        let findings = Findings {
+            cell: &cell,
+            samples: [&sampled, &sampled],
+            records: [&none, &none],
+            zero_copy: ZeroCopy::default(),
+            bytes: [Some(12_500_000 * passes); 2],
+            copy_ns_per_kib,
+            expected: &[],
+            card: None,
+        };
+        let rows = copies(&findings);
+        (row(&rows, Place::Kernel).evidence, wants_samples(&findings))
+    };
+    assert_eq!(found(1, Some(100.0)), (Evidence::NotMeasurable, true));
+    assert_eq!(found(3, Some(100.0)), (Evidence::Sampled, false), "12 samples where one copy takes 15");
+    assert_eq!(found(1, None), (Evidence::NotMeasurable, false), "no number of samples would tell");
+}
+
+#[test]
+fn samples_of_passes_add_up() {
+    let mut sum = Sampled::of(&[(Category::TcpIp, 10), (Category::KernelCopy, 1)]);
+    sum.callers = vec![((Category::UnknownCopy, "a".into()), 2)];
+    let mut other = Sampled::of(&[(Category::TcpIp, 5), (Category::Syscall, 7)]);
+    other.callers = vec![((Category::UnknownCopy, "b".into()), 9), ((Category::UnknownCopy, "a".into()), 1)];
+    (other.lost, other.missed) = (3, Some("CPU 2".into()));
+    sum.add(other);
+    assert_eq!((sum.samples_in(Category::TcpIp), sum.busy(), sum.lost), (15, 23, 3));
+    assert_eq!(sum.callers[0], ((Category::UnknownCopy, "a".into()), 3));
+    assert_eq!(sum.costs[0].ns, Some(15.0 * 250_000.0));
+    assert_eq!(sum.missed.as_deref(), Some("CPU 2"));
 }
 
 /// Samples of both ends, each its own.

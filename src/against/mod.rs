@@ -1,0 +1,258 @@
+//! Two programs against each other in the same blocks: `sweep --against`.
+//!
+//! Each trial is a process of its own: `PROGRAM sweep -` with a grid of one cell and one repetition, which is a
+//! command that every version has. So no two versions have to speak one protocol, each side makes its own lab with
+//! its own agents, and what a process happens to be dealt (addresses, buckets, queues) is drawn anew for each trial
+//! instead of standing for one side as a whole. The two trials of a cell follow one another at once, in an order
+//! that a coin decides and that the next block turns round.
+
+mod grid;
+mod other;
+mod revision;
+mod scratch;
+mod side;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, bail};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+
+use crate::agent::handshake::hex;
+use crate::cell::Cell;
+use crate::grid::Grid;
+use crate::record::manifest::{Manifest, Sided, Together};
+use crate::record::{SCHEMA_VERSION, Status, Stream, Trial};
+use crate::sweep::Ended;
+use crate::sweep::plan::{Next, Plan};
+use crate::sweep::progress::Progress;
+use crate::sweep::run_dir::RunDir;
+pub use other::{Other, grid_of_run};
+use side::{Produced, Side};
+
+/// Name of the base side's directory within the new side's.
+pub const BASE: &str = "against";
+
+/// Both sides' directories.
+pub struct Pair {
+    /// That of this program.
+    pub new: RunDir,
+    /// That of the program that it is held against.
+    pub base: RunDir,
+}
+
+impl Pair {
+    fn of(&mut self, side: Sided) -> &mut RunDir {
+        match side {
+            Sided::New => &mut self.new,
+            Sided::Base => &mut self.base,
+        }
+    }
+
+    fn both(&mut self) -> [&mut RunDir; 2] {
+        [&mut self.new, &mut self.base]
+    }
+
+    /// Says in both manifests how it ended.
+    ///
+    /// # Errors
+    /// When the disk does not take them.
+    pub fn finish(&mut self, ended: &Ended) -> anyhow::Result<()> {
+        for run in self.both() {
+            run.manifest.finished_at =
+                Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+            run.manifest.outcome = Some(ended.word().to_owned());
+            run.write_manifest()?;
+        }
+        Ok(())
+    }
+}
+
+/// A sweep of two programs.
+pub struct Against<'a> {
+    /// The grid.
+    pub grid: &'a Grid,
+    /// The wire of cells that name none.
+    pub wire: crate::cell::Wire,
+    /// Flags that say where the agents are, for both sides.
+    pub lab: Vec<String>,
+    /// Seed of the order.
+    pub seed: u64,
+    /// Directory that run directories are made in.
+    pub results: &'a Path,
+}
+
+impl Against<'_> {
+    /// The cells, each once a block: the other side is the control.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        let cells = self.grid.cells(self.wire);
+        let times = vec![1; cells.len()];
+        // A comparison that ended when it had become clear would be wrong more often than it says.
+        Plan::new(cells, times, self.grid.repetitions.all(), self.seed)
+    }
+
+    /// Runs a trial of each side that does not count, and makes the directories by what it says of the lab.
+    ///
+    /// # Errors
+    /// When a side cannot run, or the directories cannot be made; nothing is left then.
+    pub fn begin(&self, other: &Other) -> anyhow::Result<(Sides, Pair)> {
+        let sides = Sides {
+            new: Side::new(Path::new("/proc/self/exe"), "this program", &self.lab)?,
+            base: Side::new(other.path(), &other.what, &self.lab)?,
+        };
+        let cells = self.grid.cells(self.wire);
+        let first = cells.first().context("the grid has no cell")?;
+        let manifest = |side: &Side| match side.run(self.grid, first) {
+            Produced::Row(row, _, manifest) => {
+                if row.cell != first.key() {
+                    bail!(
+                        "{} ran {} where {} was asked for; say with --wire what joins the agents",
+                        side.what,
+                        row.cell,
+                        first
+                    );
+                }
+                Ok(*manifest)
+            }
+            Produced::Nothing { why, .. } => bail!("{} ran no trial: {why}", side.what),
+        };
+        let (new, base) = (manifest(&sides.new)?, manifest(&sides.base)?);
+        let rows: u64 = cells.iter().map(|cell| u64::from(cell.threads) + 1).sum();
+        let rows = 2 * rows * u64::from(self.grid.repetitions.max);
+        let mut new = RunDir::create(self.results, self.manifest(new, &cells), rows)?;
+        let id = new.manifest.run_id.clone();
+        new.manifest.together =
+            Some(Together { blocks: id.clone(), side: Sided::New, what: other.what.clone() });
+        new.write_manifest()?;
+        let mut manifest = self.manifest(base, &cells);
+        manifest.run_id = format!("{id}/{BASE}");
+        manifest.together = Some(Together { blocks: id, side: Sided::Base, what: other.what.clone() });
+        let base = RunDir::inside(&new, BASE, manifest)?;
+        Ok((sides, Pair { new, base }))
+    }
+
+    /// What a side's first trial said, made into the manifest of the whole.
+    fn manifest(&self, of_one: Manifest, cells: &[Cell]) -> Manifest {
+        Manifest {
+            schema_version: SCHEMA_VERSION.to_owned(),
+            command_line: std::env::args().collect(),
+            finished_at: None,
+            outcome: None,
+            resumed: 0,
+            grid: self.grid.text.clone(),
+            grid_sha256: hex(&Sha256::digest(self.grid.text.as_bytes())),
+            measurement: (!self.grid.measurement).then_some(false),
+            cells: cells.iter().map(Cell::key).collect(),
+            seed: self.seed,
+            ..of_one
+        }
+    }
+
+    /// Runs what the plan has, and appends each row to its side's run.
+    ///
+    /// # Errors
+    /// When a row cannot be written; the rows before it are whole.
+    pub fn run(
+        &self,
+        sides: &Sides,
+        plan: &mut Plan,
+        pair: &mut Pair,
+        progress: &mut Progress,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<(Ended, Vec<Trial>)> {
+        let mut rows = Vec::new();
+        while let Some(next) = plan.next() {
+            let cell = plan.cells()[next.place].clone();
+            let mut of_new = None;
+            for side in order(self.seed, &next) {
+                if stop.load(Ordering::Relaxed) {
+                    return Ok((Ended::Interrupted, rows));
+                }
+                let left = 2 * plan.remaining() - u64::from(side.1);
+                progress.begin(&cell, plan.so_far(next.place), left);
+                let run = pair.of(side.0);
+                let (row, streams) = numbered(sides.of(side.0).run(self.grid, &cell), &cell, &next, run);
+                run.append(&row, &streams)?;
+                progress.end_of(side.0.word(), &row, left - 1);
+                match (side.0, row.status) {
+                    (Sided::New, _) => of_new = Some(row.clone()),
+                    // What one side cannot run is asked of neither again.
+                    (Sided::Base, Status::Unsupported) => plan.note(&row),
+                    _ => {}
+                }
+                rows.push(row);
+            }
+            plan.note(&of_new.expect("both sides have run"));
+        }
+        Ok((Ended::Complete, rows))
+    }
+}
+
+/// The two sides of a comparison.
+pub struct Sides {
+    new: Side,
+    base: Side,
+}
+
+impl Sides {
+    fn of(&self, side: Sided) -> &Side {
+        match side {
+            Sided::New => &self.new,
+            Sided::Base => &self.base,
+        }
+    }
+}
+
+/// Which side goes first, each with whether it is the second: a coin decides for a cell in two blocks, of which the
+/// second turns the order round. So whatever comes second is no side's.
+fn order(seed: u64, next: &Next) -> [(Sided, bool); 2] {
+    let mut coin = ChaCha8Rng::seed_from_u64(seed);
+    // Streams of the cipher that no block's shuffle uses.
+    coin.set_stream(1 << 63 | (next.place as u64) << 32 | u64::from(next.block.div_ceil(2)));
+    let heads = coin.random::<bool>() ^ next.block.is_multiple_of(2);
+    let [first, second] = if heads { [Sided::New, Sided::Base] } else { [Sided::Base, Sided::New] };
+    [(first, false), (second, true)]
+}
+
+/// A side's trial as a row of the whole.
+fn numbered(produced: Produced, cell: &Cell, next: &Next, run: &RunDir) -> (Trial, Vec<Stream>) {
+    let id = &run.manifest.run_id;
+    let now = || jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    let empty = || Trial::new(id, cell, next.rep, next.order, next.block, now());
+    let without = |status, reason| (Trial { status, reason, ..empty() }, Vec::new());
+    match produced {
+        Produced::Row(row, _, _) if row.cell != cell.key() => {
+            without(Status::Failed, format!("another cell was run: {}", row.cell))
+        }
+        Produced::Row(row, streams, _) => {
+            let (rep, order) = (next.rep, next.order);
+            let streams = streams.into_iter().map(|one| Stream { run_id: id.clone(), rep, order, ..one });
+            let row = Trial { run_id: id.clone(), rep, order, block: next.block, ..*row };
+            (row, streams.collect())
+        }
+        Produced::Nothing { why, refused: true } => without(Status::Unsupported, why),
+        Produced::Nothing { why, refused: false } => without(Status::Failed, why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_side_goes_first_in_one_of_two_blocks_and_which_one_is_chance() {
+        let next = |place, block| Next { place, block, rep: block, order: 1 };
+        let new_first = |place, block| order(7, &next(place, block))[0].0 == Sided::New;
+        let mut heads = 0;
+        for place in 0..200 {
+            assert_ne!(new_first(place, 1), new_first(place, 2));
+            assert_ne!(new_first(place, 3), new_first(place, 4));
+            assert_eq!(new_first(place, 5), new_first(place, 5));
+            heads += usize::from(new_first(place, 1));
+        }
+        assert!((60..140).contains(&heads), "{heads} of 200");
+    }
+}

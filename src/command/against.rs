@@ -1,0 +1,136 @@
+//! `copycost sweep --against`: two programs in the same blocks, and what differs between them.
+
+use super::source::{grid_of, read_grid};
+use super::sweep::{dry_run, expected_wire, seed};
+use super::{Exit, print, stop_flag};
+use crate::against::{Against, BASE, Other, Pair, grid_of_run};
+use crate::cli::SweepArgs;
+use crate::compare::{CompareArgs, Format, Measure};
+use crate::grid::Grid;
+use crate::output::{Out, say};
+use crate::record::{Status, Trial};
+use crate::report;
+use crate::sweep::Ended;
+use crate::sweep::progress::Progress;
+use crate::sweep::run_dir::RunDir;
+use crate::tables::Run;
+
+/// Runs both sides and compares them.
+///
+/// # Errors
+/// When the grid is wrong, there is no such program, a side cannot run at all, or rows cannot be written.
+pub(super) fn run(arguments: &SweepArgs, what: &str) -> anyhow::Result<Exit> {
+    let stop = stop_flag()?;
+    let grid = match (&arguments.grid, grid_of_run(what)?) {
+        (None, Some(manifest)) => Grid { seed: Some(manifest.seed), ..grid_of(&manifest, what.as_ref())? },
+        (grid, _) => read_grid(grid.as_deref())?,
+    };
+    if arguments.dry_run {
+        let grid = Grid { control: None, repetitions: grid.repetitions.all(), ..grid };
+        dry_run(&grid, &arguments.lab)?;
+        print("Both programs run each trial, so that it takes twice as long.\n")?;
+        return Ok(Exit::Well);
+    }
+    let against = Against {
+        grid: &grid,
+        wire: expected_wire(&grid, &arguments.lab)?,
+        lab: lab_flags(arguments),
+        seed: seed(arguments.seed.or(grid.seed))?,
+        results: &arguments.results,
+    };
+    let other = Other::find(what)?;
+    let mut plan = against.plan();
+    let (sides, mut pair) = against.begin(&other)?;
+    if !arguments.quiet {
+        say(format_args!("copycost: against {}, trial by trial", other.what));
+    }
+    let mut progress = Progress::new(2 * plan.remaining(), arguments.quiet);
+    let ended = against.run(&sides, &mut plan, &mut pair, &mut progress, &stop);
+    progress.finish();
+    let (ended, rows) = ended?;
+    pair.finish(&ended)?;
+    let exit = conclude(&ended, &pair, &rows, arguments)?;
+    print(&format!("{}\n", pair.new.path().display()))?;
+    Ok(exit)
+}
+
+/// The flags that say where the agents are, for the programs that run the trials.
+fn lab_flags(arguments: &SweepArgs) -> Vec<String> {
+    let lab = &arguments.lab;
+    let mut flags = Vec::new();
+    let mut flag = |name: &str, value: String| flags.extend([name.to_owned(), value]);
+    if let Some(kind) = lab.lab {
+        flag("--lab", kind.word().to_owned());
+    }
+    for (wire, address) in &lab.wires {
+        let address = address.map(|address| format!("={address}")).unwrap_or_default();
+        flag("--wire", format!("{wire}{address}"));
+    }
+    if let Some([one, two]) = &lab.interfaces {
+        flag("--interfaces", format!("{one},{two}"));
+    }
+    flags
+}
+
+/// The comparison, printed and written, and how it ended.
+fn conclude(ended: &Ended, pair: &Pair, rows: &[Trial], arguments: &SweepArgs) -> anyhow::Result<Exit> {
+    let path = pair.new.path();
+    let (failed, well) = (count(rows, Status::Failed), count(rows, Status::Ok));
+    let ran =
+        |run: &RunDir| rows.iter().any(|row| row.run_id == run.manifest.run_id && row.status == Status::Ok);
+    let mut regressed = false;
+    if ran(&pair.new) && ran(&pair.base) {
+        let compare = |format| CompareArgs {
+            base: path.join(BASE),
+            new: path.to_owned(),
+            max_regression: arguments.max_regression,
+            measure: arguments.measure.unwrap_or(Measure::THROUGHPUT),
+            format,
+        };
+        if !arguments.no_report {
+            for run in [&pair.new, &pair.base] {
+                // The trials are safe: what is made from them can be made again.
+                if let Err(error) = report_of(run) {
+                    let path = run.path().display();
+                    say(format_args!("copycost: {error:#}; `copycost report {path}` makes the report again"));
+                }
+            }
+        }
+        let mut written = std::fs::File::create(path.join("comparison.json"))?;
+        compare(Format::Json).write(&mut written)?;
+        regressed = !compare(Format::Table).run(&mut Out)?;
+        print("\n")?;
+    }
+    Ok(match ended {
+        Ended::Interrupted | Ended::Broken(_) => {
+            say(format_args!(
+                "copycost: interrupted after {} trials; what they say stands above",
+                rows.len()
+            ));
+            Exit::Interrupted
+        }
+        Ended::Complete if regressed => Exit::Found,
+        Ended::Complete if failed > 0 => {
+            say(format_args!(
+                "copycost: {failed} of {} trials failed; their reasons are in {}/trials.csv and {BASE}/trials.csv",
+                rows.len(),
+                path.display()
+            ));
+            Exit::FailedTrials
+        }
+        Ended::Complete if well == 0 => {
+            let why = rows.iter().map(|row| row.reason.as_str()).find(|reason| !reason.is_empty());
+            say(format_args!("copycost: nothing ran: {}", why.unwrap_or("no trial was begun")));
+            Exit::FailedTrials
+        }
+        Ended::Complete => Exit::Well,
+    })
+}
+
+fn report_of(run: &RunDir) -> anyhow::Result<()> {
+    report::write(&Run::load(run.path())?).map(drop)
+}
+
+fn count(rows: &[Trial], status: Status) -> usize {
+    rows.iter().filter(|row| row.status == status).count()
+}

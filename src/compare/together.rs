@@ -1,0 +1,110 @@
+//! Two runs whose trials ran in the same blocks: ratios are taken within them, and all cells are judged at once.
+//!
+//! What slowed a block slowed both sides, so it cancels; the block is the sample. And as nothing else is left of a
+//! difference but chance, the chance of many cells is corrected for: what a gate fires on is no accident of their
+//! number.
+
+use std::collections::BTreeMap;
+
+use super::change::{CellChange, Gate, GroupChange, Judgement, is_beyond};
+use super::measure::Measure;
+use crate::stats;
+use crate::tables::{Estimate, Paired, Sample};
+
+/// Probability, corrected for their number, up to which a difference is called one.
+const CALLED: f64 = 0.05;
+
+/// A cell's change, taken within the blocks. Others that were busy on the host were so for both sides, so no trial is
+/// too disturbed to gate.
+pub(super) fn cell(
+    change: &mut CellChange,
+    base: &Sample,
+    new: &Sample,
+    measure: Measure,
+    limit: Option<f64>,
+) {
+    let found = Paired::of(new, base, measure.of);
+    (change.ratio, change.p) = (found.ratio, found.p);
+    change.judgement = Judgement::of(found.ratio.interval(), measure.better);
+    change.gate = gate(&found.ratio, measure, limit);
+}
+
+/// The change of several cells together, as pairs of base and new: of each block the median of its cells' ratios.
+pub(super) fn group(
+    change: &mut GroupChange,
+    cells: &[(&Sample, &Sample)],
+    measure: Measure,
+    limit: Option<f64>,
+) {
+    let (ratio, p, blocks) = group_ratio(cells, measure);
+    (change.ratio, change.p, change.base_blocks, change.new_blocks) = (ratio, p, blocks, blocks);
+    change.judgement = Judgement::of(ratio.interval(), measure.better);
+    change.gate = gate(&ratio, measure, limit);
+}
+
+fn gate(ratio: &Estimate, measure: Measure, limit: Option<f64>) -> Gate {
+    match limit {
+        Some(limit) if is_beyond(limit, ratio, measure.better) => Gate::Beyond,
+        Some(_) => Gate::Passed,
+        None => Gate::None,
+    }
+}
+
+/// Its ratio, how likely one so large is by chance, and how many blocks it rests on: those in which at least half of
+/// the cells have one.
+fn group_ratio(cells: &[(&Sample, &Sample)], measure: Measure) -> (Estimate, Option<f64>, usize) {
+    let mut blocks: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for (base, new) in cells {
+        let base = measure.by_block(base);
+        for (block, value) in measure.by_block(new) {
+            let pair = base.get(&block).filter(|&&other| value > 0.0 && other > 0.0);
+            blocks.entry(block).or_default().extend(pair.map(|other| value / other));
+        }
+    }
+    let medians = blocks.into_values().filter(|ratios| 2 * ratios.len() >= cells.len());
+    let pairs: Vec<(f64, f64)> =
+        medians.filter_map(|ratios| stats::median(&ratios)).map(|ratio| (ratio, 1.0)).collect();
+    match stats::paired_ratio(&pairs) {
+        Some(found) => (Estimate::new(Some(found.ratio), found.interval), found.p, pairs.len()),
+        None => (Estimate::default(), None, 0),
+    }
+}
+
+/// What is judged with others at once.
+pub(super) trait Judged {
+    fn p(&self) -> Option<f64>;
+    /// No difference, after correction.
+    fn take_back(&mut self);
+}
+
+macro_rules! judged {
+    ($($change:ty),*) => {$(
+        impl Judged for $change {
+            fn p(&self) -> Option<f64> {
+                self.p.filter(|_| self.ratio.interval().is_some())
+            }
+
+            fn take_back(&mut self) {
+                if matches!(self.judgement, Judgement::Better | Judgement::Worse) {
+                    self.judgement = Judgement::Uncorrected;
+                }
+                if self.gate == Gate::Beyond {
+                    self.gate = Gate::Passed;
+                }
+            }
+        }
+    )*};
+}
+
+judged!(CellChange, GroupChange);
+
+/// Corrects for the number of what is judged: what is no difference then is none, and fires no gate.
+pub(super) fn correct(changes: &mut [impl Judged]) {
+    let judged: Vec<usize> = (0..changes.len()).filter(|&place| changes[place].p().is_some()).collect();
+    let chances: Vec<f64> = judged.iter().filter_map(|&place| changes[place].p()).collect();
+    for (place, p) in judged.into_iter().zip(stats::benjamini_hochberg(&chances)) {
+        if p > CALLED {
+            changes[place].take_back();
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What an interface received in a window: the witness beside what the streams say they received.
+
+use std::ops::{RangeInclusive, Sub};
+
+use serde::{Deserialize, Serialize};
+
+/// Headers of a TCP segment: Ethernet, IPv4 and TCP without options; and Ethernet, IPv6 and TCP with all of them.
+const HEADERS: RangeInclusive<u64> = 14 + 20 + 20..=14 + 40 + 60;
+/// How far what was received may lie from what came, as a share.
+const NEAR: f64 = 0.03;
+
+/// What an interface has received. A packet is what the driver handed over or, before segmentation, took: on a pair it
+/// may have 64 KiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Received {
+    /// Bytes, with the headers.
+    pub bytes: u64,
+    /// Packets.
+    pub packets: u64,
+}
+
+impl Received {
+    /// The most payload that these may have carried.
+    #[must_use]
+    pub fn most_payload(self) -> u64 {
+        self.bytes.saturating_sub(self.packets * HEADERS.start())
+    }
+
+    /// So many bytes of payload, or as many as these can have carried, if that is less.
+    #[must_use]
+    pub fn bound(self, payload: u64) -> u64 {
+        payload.min(self.most_payload())
+    }
+
+    /// Whether so much payload may well be what these carried.
+    #[must_use]
+    pub fn is_near(self, payload: u64) -> bool {
+        let least = self.bytes.saturating_sub(self.packets * HEADERS.end());
+        let payload = payload as f64;
+        payload <= self.most_payload() as f64 * (1.0 + NEAR) && payload >= least as f64 * (1.0 - NEAR)
+    }
+}
+
+impl Sub for Received {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_sub(earlier.bytes),
+            packets: self.packets.saturating_sub(earlier.packets),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payload_is_what_the_headers_leave() {
+        let came = Received { bytes: 1_066_000, packets: 1000 };
+        assert_eq!(came.most_payload(), 1_012_000);
+        assert_eq!((came.bound(5), came.bound(2_000_000)), (5, 1_012_000));
+        assert!(came.is_near(1_000_000) && came.is_near(960_000));
+        assert!(!came.is_near(900_000) && !came.is_near(1_050_000));
+        assert_eq!((Received { bytes: 10, packets: 1 }).most_payload(), 0);
+    }
+}
