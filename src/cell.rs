@@ -136,20 +136,28 @@ words!(Payload: Static = "static", Fresh = "fresh");
 words!(Side: Sender = "sender", Receiver = "receiver");
 
 #[cfg(test)]
+impl Cell {
+    /// A cell for tests: one stream over veth into a buffer.
+    pub(crate) fn example(send_path: &str, message_bytes: u64) -> Self {
+        Self {
+            wire: Wire::Veth,
+            send_path: send_path.into(),
+            receive_path: "recv".into(),
+            payload: Payload::Static,
+            message_bytes,
+            threads: 1,
+            working_set: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_key_is_stable() {
-        let cell = Cell {
-            wire: Wire::Veth,
-            send_path: "two-copy".into(),
-            receive_path: "recv".into(),
-            payload: Payload::Static,
-            message_bytes: 1024,
-            threads: 4,
-            working_set: None,
-        };
+        let cell = Cell { threads: 4, ..Cell::example("two-copy", 1024) };
         assert_eq!(cell.key(), "veth/two-copy/recv/static/1024B/t4");
         let cold = Cell { working_set: Some(64 << 20), ..cell };
         assert_eq!(cold.key(), "veth/two-copy/recv/static/1024B/t4/ws67108864B");

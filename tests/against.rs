@@ -201,6 +201,13 @@ fn what_cannot_be_held_against_is_one_sentence() {
         );
         assert!(!scratch.path("results").exists(), "{what}: something was written");
     }
+    let smoke =
+        run(sweep("smoke", &scratch.path("results"), &["--against", BINARY, "--max-regression", "5%"]));
+    assert_eq!(smoke.code(), Some(2), "{smoke:?}");
+    assert!(
+        smoke.stderr.contains("smoke is no measurement") && !scratch.path("results").exists(),
+        "{smoke:?}"
+    );
     for flags in [&["--max-regression", "5%"][..], &["--against", BINARY, "--sender", "127.0.0.1:1"]] {
         let ended = run(sweep(&grid, &scratch.path("results"), flags));
         assert_eq!(ended.code(), Some(2), "{flags:?}: {ended:?}");

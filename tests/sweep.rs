@@ -348,4 +348,8 @@ fn a_grid_that_is_no_measurement_gets_no_conclusions() {
     for concludes in ["## Answers", "## Beside published figures", " than two-copy", "fastest path"] {
         assert!(!report.contains(concludes) && !ended.stdout.contains(concludes), "{concludes}: {report}");
     }
+    let run_dir = dir.to_str().unwrap();
+    let gated = run(copycost(["compare", run_dir, run_dir, "--max-regression", "5%"]));
+    assert_eq!(gated.code(), Some(1), "{gated:?}");
+    assert!(gated.stderr.contains("is no measurement"), "{gated:?}");
 }

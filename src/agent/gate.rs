@@ -15,9 +15,9 @@ pub const PREPARED: u32 = 0;
 pub const WARM_UP: u32 = 1;
 /// Streams pause, so that the receiver can find the boundary.
 pub const HELD: u32 = 2;
-/// Each stream's window begins; a sender whose window has begun waits for the others.
+/// Each stream's window begins; a sender whose window has begun sends one message and waits.
 pub const MEASURE: u32 = 3;
-/// The windows of all senders have begun, and they send.
+/// The windows of all streams have begun at both ends, and the senders send.
 pub const FLOW: u32 = 4;
 /// The window is over.
 pub const STOP: u32 = 5;

@@ -43,6 +43,11 @@ pub enum Request {
         /// The trial.
         trial: u64,
     },
+    /// To the sender, when every stream's window has begun at both ends: let them send.
+    Flow {
+        /// The trial.
+        trial: u64,
+    },
     /// The window that all streams have in common begins now, and ends after this time.
     Count {
         /// The trial.

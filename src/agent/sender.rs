@@ -56,8 +56,9 @@ pub(super) fn run(
     counters.begin();
     if order.messages.is_none() {
         // A sender whose receiver keeps up never waits: of a thousand on one CPU each would go on for its whole time
-        // slice, and the last one would notice seconds after the first. So each waits until all have noticed. The one
-        // message wakes the stream's receiver, which then notices too; so it is sent before the others are let go.
+        // slice, and the last one would notice seconds after the first; so would the receivers behind them. So each
+        // waits until all streams have begun at both ends. The one message wakes the stream's receiver, which then
+        // notices too.
         path.run(socket, phase, MEASURE, 1, &mut tally)?;
         notes.began();
         gate.wait_beyond(MEASURE)?;

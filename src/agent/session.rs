@@ -264,9 +264,6 @@ impl Session {
                 if trial.began < trial.reports.len() {
                     return Ok(());
                 }
-                if trial.is_sending() {
-                    trial.gate.advance(gate::FLOW);
-                }
                 self.reply(&Reply::Measuring { trial: number })
             }
             Event::Measured(number) => {
@@ -332,6 +329,10 @@ impl Session {
                 let is_flowing =
                     self.current(trial).is_some_and(|trial| trial.is_sending() && trial.counts_messages());
                 self.advance(trial, if is_flowing { gate::FLOW } else { gate::MEASURE });
+                Ok(())
+            }
+            Request::Flow { trial } => {
+                self.advance(trial, gate::FLOW);
                 Ok(())
             }
             Request::Count { trial, window_s } => {

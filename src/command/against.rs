@@ -2,10 +2,10 @@
 
 use super::source::{grid_of, read_grid};
 use super::sweep::{dry_run, expected_wire, seed};
-use super::{Exit, print, stop_flag};
+use super::{Exit, UsageError, print, stop_flag};
 use crate::against::{Against, BASE, Other, Pair, grid_of_run};
 use crate::cli::SweepArgs;
-use crate::compare::{CompareArgs, Format, Measure};
+use crate::compare::{CompareArgs, Format, Measure, NO_MEASUREMENT};
 use crate::grid::Grid;
 use crate::output::{Out, say};
 use crate::record::{Status, Trial};
@@ -25,6 +25,9 @@ pub(super) fn run(arguments: &SweepArgs, what: &str) -> anyhow::Result<Exit> {
         (None, Some(manifest)) => Grid { seed: Some(manifest.seed), ..grid_of(&manifest, what.as_ref())? },
         (grid, _) => read_grid(grid.as_deref())?,
     };
+    if arguments.max_regression.is_some() && !grid.measurement {
+        return Err(UsageError(format!("{} is {NO_MEASUREMENT}", grid.name)).into());
+    }
     if arguments.dry_run {
         let grid = Grid { control: None, repetitions: grid.repetitions.all(), ..grid };
         dry_run(&grid, &arguments.lab)?;

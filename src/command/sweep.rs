@@ -126,7 +126,7 @@ fn examine(
     stop: &AtomicBool,
 ) -> anyhow::Result<Ended> {
     let mut passes = Passes::open(run.path())?;
-    let whole = passes.run(lab, cells, &grid.trial, quiet, stop)?;
+    let whole = passes.run(lab, cells, &grid.trial, grid.repetitions.max, quiet, stop)?;
     print(&format!("{}\n", conclude_xray(cells, &passes, &run.manifest)))?;
     Ok(if whole { Ended::Complete } else { Ended::Interrupted })
 }

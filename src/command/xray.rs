@@ -37,7 +37,7 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
     let rows = cells.len() as u64 * (Category::ALL.len() as u64 * 2 + (Place::EXAMINED.len() as u64 + 1));
     let mut run = RunDir::create(&arguments.results, manifest(&grid, &grid.trial, seed, &lab), rows)?;
     let mut passes = Passes::open(run.path())?;
-    let whole = passes.run(&mut lab, &cells, &grid.trial, arguments.quiet, &stop)?;
+    let whole = passes.run(&mut lab, &cells, &grid.trial, 1, arguments.quiet, &stop)?;
     drop(lab);
     run.manifest.finished_at = Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     run.manifest.outcome = Some(if whole { "complete" } else { "interrupted" }.to_owned());

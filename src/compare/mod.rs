@@ -29,6 +29,10 @@ pub use measure::Measure;
 use crate::tables::{Better, Run};
 use crate::units;
 
+/// Why a run, or a grid, cannot be gated whose grid has `measurement: false`.
+pub const NO_MEASUREMENT: &str = "no measurement, as its grid says (`measurement: false`), so no regression can be \
+    judged by it; take another grid, or leave out --max-regression";
+
 /// The arguments of `copycost compare`.
 #[derive(Args, Clone, Debug)]
 pub struct CompareArgs {
@@ -101,6 +105,11 @@ impl CompareArgs {
             new.dir.display(),
             footing::clock(&new.manifest)
         );
+        if self.max_regression.is_some() {
+            for run in [&base, &new] {
+                ensure!(run.manifest.is_measurement(), "{} is {NO_MEASUREMENT}", run.dir.display());
+            }
+        }
         let printed = match self.format {
             Format::Table => text::table(&comparison),
             Format::Markdown => text::markdown(&comparison),

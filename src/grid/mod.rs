@@ -1,7 +1,10 @@
 //! The grid: what a sweep runs, as validated values, and the cells that it expands to.
 
 pub mod builtin;
+mod error;
+mod parse;
 mod raw;
+mod scalar;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,10 +15,10 @@ use crate::cell::{Cell, Payload, Wire, words};
 use crate::link::Offload;
 use crate::socket::SocketOptions;
 
-pub use raw::GridError;
-pub(crate) use raw::{
-    default_congestion, parse_message_size, parse_read_size, parse_threads, parse_warmup, parse_window,
-    parse_working_set,
+pub use error::GridError;
+pub(crate) use parse::default_congestion;
+pub(crate) use scalar::{
+    parse_message_size, parse_read_size, parse_threads, parse_warmup, parse_window, parse_working_set,
 };
 
 /// Most cells of a grid; far beyond what one sweep can run in a day.
@@ -217,7 +220,7 @@ impl Grid {
     /// # Errors
     /// One sentence with the line and what is allowed.
     pub fn parse(text: &str) -> Result<Self, GridError> {
-        raw::parse(text)
+        parse::parse(text)
     }
 
     /// The cells on a lab whose first wire is `default`, in the order in which a table shows them.

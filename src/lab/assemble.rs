@@ -242,19 +242,10 @@ impl Measured {
 mod tests {
     use super::*;
     use crate::agent::protocol::CommonWindow;
-    use crate::cell::{Payload, Wire};
     use crate::grid::Grid;
 
     fn cell() -> Cell {
-        Cell {
-            wire: Wire::Veth,
-            send_path: "two-copy".into(),
-            receive_path: "recv".into(),
-            payload: Payload::Static,
-            message_bytes: 1000,
-            threads: 2,
-            working_set: None,
-        }
+        Cell { threads: 2, ..Cell::example("two-copy", 1000) }
     }
 
     fn options(bound: Bound) -> TrialOptions {

@@ -41,6 +41,8 @@ const SILENCE: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(6);
 // Else a lost agent would be taken for a trial that broke, and every further trial would break too.
 const _: () = assert!(SILENCE.as_secs() + ANSWER.as_secs() < PROMPT.as_secs());
+/// How long the streams send before the window that they have in common begins: they had all paused.
+const SETTLE: Duration = Duration::from_millis(10);
 /// How long zero-copy completions are waited for after the last send, seconds.
 const DRAIN_S: f64 = 5.0;
 /// How long after a trial broke the coordinator listens for the reason behind it: an agent that died breaks
@@ -377,6 +379,8 @@ impl Lab {
             self.expect_both("the windows' begin", patience, |reply| {
                 matches!(reply, Reply::Measuring { .. })
             })?;
+            self.tell(Side::Sender, &Request::Flow { trial })?;
+            self.pause(SETTLE)?;
             self.tell_both(&Request::Count { trial, window_s: window.as_secs_f64() })?;
             self.expect_both("the windows' end", window + patience, |reply| {
                 matches!(reply, Reply::Counted { .. })

@@ -130,8 +130,8 @@ pub fn judged(row: &RatioRow, other: &str) -> String {
             format!("{} than {other} ({TOO_FEW_TRIALS} by how much)", row.difference)
         }
         Difference::Faster | Difference::Slower => ratio_to(&row.ratio, other),
-        Difference::Indistinct if wide => ratio_to(&row.ratio, other),
         Difference::Indistinct => format!("not distinguishable from {other} ({})", ratio(&row.ratio)),
+        _ if wide => format!("not distinguishable from {other} ({TOO_FEW_TRIALS})"),
         Difference::Uncorrected => format!(
             "{} by itself, but not after correction for {}",
             ratio_to(&row.ratio, other),
@@ -333,6 +333,9 @@ mod tests {
             said(Difference::Faster, &wide),
             "faster than two-copy (too few trials to tell by how much)"
         );
+        for difference in [Difference::Indistinct, Difference::Uncorrected] {
+            assert_eq!(said(difference, &wide), "not distinguishable from two-copy (too few trials to tell)");
+        }
         let far = RatioRow { message_bytes: 64, ..row };
         assert_eq!(
             floor(&far).unwrap(),

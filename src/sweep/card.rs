@@ -3,7 +3,8 @@
 //! From before the first byte to after the last one, so that what was sent is known exactly: the bytes from
 //! connection to EOF, which both ends counted alike.
 
-use super::passes::{RECORDED, reason, windowed};
+use super::pass::{reason, windowed};
+use super::passes::RECORDED;
 use crate::cell::{Cell, Wire};
 use crate::grid::TrialOptions;
 use crate::lab::{Lab, Trouble};

@@ -2,6 +2,7 @@
 
 mod card;
 mod facts;
+mod pass;
 pub mod passes;
 pub mod plan;
 pub mod progress;

@@ -12,23 +12,29 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::card::Card;
+use super::pass::{Passed, pass, reason, windowed};
 use crate::cell::{Cell, Payload, Side};
 use crate::failure::Failure;
 use crate::grid::{Bound, TrialOptions};
-use crate::lab::{Examined, Lab, Trouble};
+use crate::lab::{Lab, Trouble};
 use crate::output::say;
 use crate::record::column::Column;
 use crate::record::csv_file::{self, Appender};
 use crate::record::roofline::Level;
-use crate::record::stream::ZeroCopy;
 use crate::record::{Attribution, Copies, Roofline, Trial, attribution, copies, copies_below_tcp, roofline};
 use crate::xray::costs::attributions;
 use crate::xray::findings::{self, Findings};
 use crate::xray::verdict;
 use crate::xray::watch::{Pass, Seen};
 
-/// The window that is sampled: about 4500 samples a CPU.
+/// How long a cell is sampled: about 4500 samples a CPU.
 const SAMPLED: Duration = Duration::from_millis(1200);
+/// The shortest and the longest of a cell's windows where it is sampled in turns, and the most turns.
+const SHORTEST: Duration = Duration::from_millis(200);
+const LONGEST: Duration = Duration::from_millis(500);
+const MOST_TURNS: u32 = 24;
+/// How long a cell must be sampled for sparse samples to be enough: about 1500 of them a CPU.
+const SPARSE_FROM: Duration = Duration::from_secs(6);
 /// Most windows of a cell that are sampled and added up: on a machine that moves few bytes, one shows too few copies
 /// to tell whether there are any.
 const MOST_SAMPLED: u32 = 8;
@@ -36,7 +42,6 @@ const MOST_SAMPLED: u32 = 8;
 pub(super) const RECORDED: Duration = Duration::from_millis(200);
 /// The window of a floor trial.
 const FLOOR: Duration = Duration::from_millis(300);
-const WARMUP: Duration = Duration::from_millis(200);
 
 /// The x-ray's files of a run, and what they hold so far.
 pub struct Passes {
@@ -70,6 +75,9 @@ impl Passes {
     /// Examines every cell that has not been, and says of each what was found. Returns whether it came to
     /// the end; a signal stops it between two cells.
     ///
+    /// Cells that differ in their send path alone are sampled in turns, as often as there were `blocks` of trials: the
+    /// machine changes from one minute to the next, and what is compared must have met the same of it.
+    ///
     /// # Errors
     /// When an agent is gone or a row cannot be written; the rows before it are whole.
     pub fn run(
@@ -77,6 +85,7 @@ impl Passes {
         lab: &mut Lab,
         cells: &[Cell],
         options: &TrialOptions,
+        blocks: u32,
         quiet: bool,
         stop: &AtomicBool,
     ) -> anyhow::Result<bool> {
@@ -90,20 +99,23 @@ impl Passes {
             self.bound(lab, cells, options)?;
         }
         let done: HashSet<String> = self.rows.iter().map(|row| row.cell.clone()).collect();
-        for (number, cell) in (1..).zip(cells) {
-            if stop.load(Ordering::Relaxed) {
-                return Ok(false);
+        let left: Vec<&Cell> = cells.iter().filter(|cell| !done.contains(&cell.key())).collect();
+        let mut number = cells.len() - left.len();
+        for rivals in rivals(&left) {
+            let Some(sampled) = in_turns(lab, &rivals, options, blocks, stop)? else { return Ok(false) };
+            for (cell, sampled) in rivals.into_iter().zip(sampled) {
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(false);
+                }
+                let (costs, rows) = self.examine(lab, cell, options, sampled)?;
+                let (verdict, sentence) = verdict::headline(&rows);
+                number += 1;
+                tell(&format!("x-ray [{number}/{}] {cell}: {verdict}: {sentence}", cells.len()));
+                self.attributions.append(&costs).context("appending to xray.csv")?;
+                self.copies.append(&rows).context("appending to copies.csv")?;
+                self.costs.extend(costs);
+                self.rows.extend(rows);
             }
-            if done.contains(&cell.key()) {
-                continue;
-            }
-            let (costs, rows) = self.examine(lab, cell, options)?;
-            let (verdict, sentence) = verdict::headline(&rows);
-            tell(&format!("x-ray [{number}/{}] {cell}: {verdict}: {sentence}", cells.len()));
-            self.attributions.append(&costs).context("appending to xray.csv")?;
-            self.copies.append(&rows).context("appending to copies.csv")?;
-            self.costs.extend(costs);
-            self.rows.extend(rows);
         }
         Ok(true)
     }
@@ -138,14 +150,15 @@ impl Passes {
         Ok(())
     }
 
-    /// Runs the passes of a cell.
+    /// Runs the other passes of a cell that has been sampled.
     fn examine(
         &mut self,
         lab: &mut Lab,
         cell: &Cell,
         options: &TrialOptions,
+        sampled: Result<Passed, Failure>,
     ) -> Result<(Vec<Attribution>, Vec<Copies>), Trouble> {
-        let mut sampled = match pass(lab, cell, options, Pass::Samples, SAMPLED)? {
+        let mut sampled = match sampled {
             Ok(sampled) => sampled,
             Err(failure) => return Ok((Vec::new(), findings::not_examined(cell, &reason(&failure)))),
         };
@@ -206,6 +219,52 @@ impl Passes {
     }
 }
 
+/// The cells in groups that differ in their send path alone.
+fn rivals<'a>(cells: &[&'a Cell]) -> Vec<Vec<&'a Cell>> {
+    let mut groups: Vec<(Cell, Vec<&Cell>)> = Vec::new();
+    for &cell in cells {
+        let in_common = Cell { send_path: String::new(), ..cell.clone() };
+        match groups.iter_mut().find(|(known, _)| *known == in_common) {
+            Some((_, group)) => group.push(cell),
+            None => groups.push((in_common, vec![cell])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// Samples each of the cells as often as there were blocks, one after the other; nothing when told to stop.
+fn in_turns(
+    lab: &mut Lab,
+    cells: &[&Cell],
+    options: &TrialOptions,
+    blocks: u32,
+    stop: &AtomicBool,
+) -> Result<Option<Vec<Result<Passed, Failure>>>, Trouble> {
+    let turns = blocks.clamp(1, MOST_TURNS);
+    // As long as a trial, within bounds.
+    let window = match options.bound {
+        Bound::Duration(window) if turns > 1 => window.clamp(SHORTEST, LONGEST).max(SAMPLED / turns),
+        _ => (SAMPLED / turns).max(SHORTEST),
+    };
+    let kind = if window * turns >= SPARSE_FROM { Pass::Sparse } else { Pass::Samples };
+    let mut sampled: Vec<Result<Passed, Failure>> = Vec::new();
+    for _ in 0..turns {
+        for (place, cell) in cells.iter().enumerate() {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let mut again = || pass(lab, cell, options, kind, window);
+            match sampled.get_mut(place) {
+                None => sampled.push(again()?),
+                // A later one that broke adds nothing.
+                Some(Ok(sum)) => again()?.map_or((), |more| sum.add(more)),
+                Some(Err(_)) => {}
+            }
+        }
+    }
+    Ok(Some(sampled))
+}
+
 /// Why the cell's wire must copy below TCP, a sentence each, by what its interfaces said when the lab was made.
 /// A packet tap is no such reason: its filter may let nothing through, as that of a DHCP client does.
 fn copies_that_the_wire_makes(lab: &Lab, cell: &Cell) -> Vec<String> {
@@ -215,82 +274,6 @@ fn copies_that_the_wire_makes(lab: &Lab, cell: &Cell) -> Vec<String> {
         end.taps = None;
     }
     copies_below_tcp(&link, host(Side::Sender), host(Side::Receiver))
-}
-
-/// A pass, or several of one length: what was moved, and what the two agents saw.
-struct Passed {
-    /// Of each pass.
-    throughputs_gbps: Vec<Option<f64>>,
-    /// Payload bytes of the windows, each end's own.
-    bytes: [Option<u64>; 2],
-    zero_copy: ZeroCopy,
-    seen: [Seen; 2],
-}
-
-impl Passed {
-    fn new(cell: &Cell, examined: Examined) -> Self {
-        let nothing = || Seen::Nothing("the agent did not watch; it may be an older copycost".to_owned());
-        let mut row = Trial::new("x-ray", cell, 1, 1, 1, String::new());
-        drop(examined.measured.fill(&mut row));
-        Self {
-            throughputs_gbps: vec![row.throughput_gbps],
-            bytes: [row.sender.bytes, row.receiver.bytes],
-            zero_copy: row.zc,
-            seen: [examined.sender, examined.receiver].map(|seen| seen.unwrap_or_else(nothing)),
-        }
-    }
-
-    /// The throughput of all, whose windows are of one length.
-    fn throughput_gbps(&self) -> Option<f64> {
-        let sum: Option<f64> = self.throughputs_gbps.iter().copied().sum();
-        sum.map(|sum| sum / self.throughputs_gbps.len() as f64)
-    }
-
-    /// Adds another pass of samples; one in which an end saw none adds nothing.
-    fn add(&mut self, more: Self) {
-        let [Seen::Samples(sender), Seen::Samples(receiver)] = &mut self.seen else { return };
-        let [Seen::Samples(more_of_sender), Seen::Samples(more_of_receiver)] = more.seen else { return };
-        sender.add(more_of_sender);
-        receiver.add(more_of_receiver);
-        self.throughputs_gbps.extend(more.throughputs_gbps);
-        for (sum, bytes) in self.bytes.iter_mut().zip(more.bytes) {
-            *sum = sum.zip(bytes).map(|(one, other)| one + other);
-        }
-        self.zero_copy = ZeroCopy::sum(&[std::mem::take(&mut self.zero_copy), more.zero_copy]);
-    }
-}
-
-/// Runs a pass of a cell. One that broke may have been disturbed, or too short for a slow machine: it is run once more,
-/// and longer. What is unsupported stays so.
-fn pass(
-    lab: &mut Lab,
-    cell: &Cell,
-    options: &TrialOptions,
-    pass: Pass,
-    window: Duration,
-) -> Result<Result<Passed, Failure>, Trouble> {
-    let mut examine = |window| lab.examine(cell, &windowed(options, window), pass);
-    let examined = match examine(window) {
-        Err(Trouble::Trial(Failure::Failed(_))) => examine(window * 2),
-        other => other,
-    };
-    match examined {
-        Ok(examined) => Ok(Ok(Passed::new(cell, examined))),
-        Err(Trouble::Trial(failure)) => Ok(Err(failure)),
-        Err(lost) => Err(lost),
-    }
-}
-
-pub(super) fn reason(failure: &Failure) -> String {
-    match failure {
-        Failure::Unsupported(why) => format!("unsupported here: {why}"),
-        Failure::Failed(why) => format!("the pass failed: {why}"),
-    }
-}
-
-/// The trial's options for a pass of this length. Verification would be in the figures of the receiver.
-pub(super) fn windowed(options: &TrialOptions, window: Duration) -> TrialOptions {
-    TrialOptions { bound: Bound::Duration(window), warmup: WARMUP, verify: false, ..options.clone() }
 }
 
 /// The cell that moves as many bytes and copies none of them.
@@ -351,6 +334,16 @@ fn rewritten<R: Clone>(path: &Path, columns: Vec<Column<R>>, rows: &[R]) -> io::
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cells_that_differ_in_their_path_alone_are_rivals() {
+        let cells = [("two-copy", 64), ("two-copy", 128), ("splice", 64), ("splice", 128), ("one-copy", 128)]
+            .map(|(path, size)| Cell::example(path, size));
+        let names = |group: Vec<&Cell>| group.into_iter().map(Cell::short).collect::<Vec<_>>();
+        let groups: Vec<_> = rivals(&cells.iter().collect::<Vec<_>>()).into_iter().map(names).collect();
+        assert_eq!(groups[0], ["two-copy 64 t1", "splice 64 t1"]);
+        assert_eq!(groups[1], ["two-copy 128 t1", "splice 128 t1", "one-copy 128 t1"]);
+    }
 
     #[test]
     fn a_cell_that_was_cut_off_is_examined_again() {

@@ -177,7 +177,7 @@ fn point_latest(results: &Path, run_id: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cell::{Cell, Payload, Wire};
+    use crate::cell::Cell;
 
     fn manifest() -> Manifest {
         Manifest {
@@ -188,15 +188,7 @@ mod tests {
     }
 
     fn rows(rep: u32) -> (Trial, Vec<Stream>) {
-        let cell = Cell {
-            wire: Wire::Veth,
-            send_path: "two-copy".into(),
-            receive_path: "recv".into(),
-            payload: Payload::Static,
-            message_bytes: 64,
-            threads: 2,
-            working_set: None,
-        };
+        let cell = Cell { threads: 2, ..Cell::example("two-copy", 64) };
         let trial = Trial::new("x", &cell, rep, u64::from(rep), rep, "2026-01-01T00:00:00Z".into());
         let stream = |number| Stream { cell: cell.key(), rep, stream: number, ..Stream::default() };
         (trial, vec![stream(0), stream(1)])

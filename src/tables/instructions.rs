@@ -48,15 +48,7 @@ mod tests {
 
     #[test]
     fn a_nanosecond_is_an_instruction_and_what_is_absent_stays_so() {
-        let cell = Cell {
-            wire: crate::cell::Wire::Veth,
-            send_path: "one-copy".into(),
-            receive_path: "recv".into(),
-            payload: crate::cell::Payload::Static,
-            message_bytes: 2048,
-            threads: 1,
-            working_set: None,
-        };
+        let cell = Cell::example("one-copy", 2048);
         let mut trial = Trial::new("x", &cell, 1, 1, 1, String::new());
         (trial.status, trial.window_s) = (Status::Ok, Some(0.001));
         (trial.messages, trial.bytes) = (Some(100), Some(204_800));

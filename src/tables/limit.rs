@@ -99,7 +99,7 @@ fn has_a_rate(wire: Wire) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cell::{Cell, Payload};
+    use crate::cell::Cell;
     use crate::record::Status;
     use crate::tables::hosts;
 
@@ -116,15 +116,7 @@ mod tests {
     }
 
     fn of(wire: Wire, threads: u32, cpus: usize, trial: &Trial) -> Option<Limit> {
-        let cell = Cell {
-            wire,
-            send_path: "splice".into(),
-            receive_path: "recv".into(),
-            payload: Payload::Static,
-            message_bytes: 65536,
-            threads,
-            working_set: None,
-        };
+        let cell = Cell { wire, threads, ..Cell::example("splice", 65536) };
         let end = hosts::End { cpus: Some(cpus), ..hosts::End::default() };
         let hosts = hosts::Hosts { sender: end, receiver: end };
         Limit::of(&Sample { cell, trials: vec![trial], hosts, widening: 1.0 })

@@ -71,7 +71,7 @@ impl Paired {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cell::{Cell, Payload, Wire};
+    use crate::cell::Cell;
     use crate::record::Status;
     use crate::tables::Hosts;
 
@@ -88,15 +88,7 @@ mod tests {
 
     fn ratio(above: &[Option<u64>], below: &[Option<u64>]) -> Paired {
         let (above, below) = (trials(above), trials(below));
-        let cell = Cell {
-            wire: Wire::Veth,
-            send_path: "two-copy".into(),
-            receive_path: "recv".into(),
-            payload: Payload::Static,
-            message_bytes: 1024,
-            threads: 1,
-            working_set: None,
-        };
+        let cell = Cell::example("two-copy", 1024);
         let [above, below] = [&above, &below].map(|trials| Sample {
             cell: cell.clone(),
             trials: trials.iter().collect(),

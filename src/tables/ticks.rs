@@ -49,7 +49,7 @@ impl Ticked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cell::{Cell, Payload, Wire};
+    use crate::cell::Cell;
     use crate::record::Status;
     use crate::tables::{Figures, Hosts, metric};
 
@@ -64,15 +64,7 @@ mod tests {
     }
 
     fn sample(trials: &[Trial], tick_hz: f64) -> Sample<'_> {
-        let cell = Cell {
-            wire: Wire::Veth,
-            send_path: "two-copy".into(),
-            receive_path: "recv".into(),
-            payload: Payload::Static,
-            message_bytes: 1024,
-            threads: 1,
-            working_set: None,
-        };
+        let cell = Cell::example("two-copy", 1024);
         let mut hosts = Hosts::default();
         hosts.sender.tick_hz = tick_hz;
         Sample { cell, trials: trials.iter().collect(), hosts, widening: 1.0 }

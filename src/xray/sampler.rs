@@ -17,10 +17,28 @@ use perf_event::{Builder, Counter, ReadFormat, SampleFlag};
 use crate::counters::events::reason;
 use crate::record::category::{Clock, Scope};
 
-/// Nanoseconds between samples by the clock: prime, so that it keeps no step with the kernel's ticks.
-/// 4 kHz with a call chain of 30 frames costs about 2 % of a CPU.
-const CLOCK_PERIOD: u64 = 249_989;
-/// Cycles between samples: about 4 kHz at 3 GHz, prime too.
+/// How often samples are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// About 4 kHz: many samples in a second or two.
+    Dense,
+    /// Below the rate of the kernel's ticks, for long windows. Each sample needs a timer interrupt, and each time that
+    /// a CPU goes idle its timer is set anew for the next one: a virtual machine pays microseconds for either.
+    Sparse,
+}
+
+impl Pace {
+    /// Nanoseconds between samples by the clock. The remainders of 1, 4 and 10 ms, the kernel's ticks, are far from any
+    /// simple fraction, so that samples keep no step with ticks.
+    fn clock_period(self) -> u64 {
+        match self {
+            Self::Dense => 247_213,
+            Self::Sparse => 3_819_661,
+        }
+    }
+}
+
+/// Cycles between samples, at either pace: about 4 kHz at 3 GHz. A counter interrupts without a timer.
 const CYCLES_PERIOD: u64 = 750_019;
 /// Bytes of a ring: 2 s of the deepest chains usually seen (700 B a record).
 const RING_BYTES: usize = 8 << 20;
@@ -46,6 +64,7 @@ pub struct Sample<'a> {
 /// Samplers of one end of a trial, stopped until [`Sampler::enable`].
 pub struct Sampler {
     rings: Vec<perf_event::Sampler>,
+    pace: Pace,
     clock: Clock,
     scope: Scope,
     limits: Vec<String>,
@@ -62,13 +81,13 @@ impl Sampler {
     ///
     /// # Errors
     /// Why not even the last may be sampled.
-    pub fn open(cpus: &[usize], threads: &[u32]) -> Result<Self, String> {
+    pub fn open(pace: Pace, cpus: &[usize], threads: &[u32]) -> Result<Self, String> {
         let mut limits = Vec::new();
         for scope in [Scope::Cpus, Scope::Threads, Scope::UserSpace] {
             let mut refusals = Vec::new();
             for clock in [Clock::Cycles, Clock::CpuClock] {
-                match open_all(scope, clock, cpus, threads, RING_BYTES) {
-                    Ok(rings) => return Ok(Self { rings, clock, scope, limits }),
+                match open_all(scope, (clock, pace), cpus, threads, RING_BYTES) {
+                    Ok(rings) => return Ok(Self { rings, pace, clock, scope, limits }),
                     Err(error) => refusals.push((clock, error)),
                 }
             }
@@ -80,14 +99,14 @@ impl Sampler {
         Err(limits.join("; "))
     }
 
-    /// Opens whole CPUs that no worker runs on, for what softirqs and threads of the kernel do there.
+    /// Opens whole CPUs that no worker runs on, by the same clock, for what softirqs and threads of the kernel do there.
     ///
     /// # Errors
     /// Why they may not be sampled.
-    pub fn distant(cpus: &[usize], clock: Clock) -> Result<Self, String> {
-        let rings =
-            open_all(Scope::Cpus, clock, cpus, &[], DISTANT_RING_BYTES).map_err(|error| reason(&error))?;
-        Ok(Self { rings, clock, scope: Scope::Cpus, limits: Vec::new() })
+    pub fn beside(&self, cpus: &[usize]) -> Result<Self, String> {
+        let rings = open_all(Scope::Cpus, (self.clock, self.pace), cpus, &[], DISTANT_RING_BYTES)
+            .map_err(|error| reason(&error))?;
+        Ok(Self { rings, scope: Scope::Cpus, limits: Vec::new(), ..*self })
     }
 
     /// What the weights count.
@@ -142,8 +161,16 @@ impl Sampler {
                     _ => {}
                 }
             }
-            lost += data.lost().unwrap_or(announced);
-            let weight = data.count() as f64 / samples.len().max(1) as f64;
+            let missing = data.lost().unwrap_or(announced);
+            lost += missing;
+            let weight = match (self.scope, self.clock) {
+                // The clock goes on in the kernel, where no sample is taken (perf_swevent_hrtimer,
+                // kernel/events/core.c), so its count is that of more than the samples: each is one period.
+                (Scope::UserSpace, Clock::CpuClock) => {
+                    self.pace.clock_period() as f64 * (1.0 + missing as f64 / samples.len().max(1) as f64)
+                }
+                _ => data.count() as f64 / samples.len().max(1) as f64,
+            };
             for Chain { thread, cpu, kernel, user } in &samples {
                 each(Sample { thread: *thread, cpu: *cpu, kernel, user, weight });
             }
@@ -162,7 +189,7 @@ fn refused(scope: Scope) -> &'static str {
 
 fn open_all(
     scope: Scope,
-    clock: Clock,
+    (clock, pace): (Clock, Pace),
     cpus: &[usize],
     threads: &[u32],
     ring_bytes: usize,
@@ -172,7 +199,7 @@ fn open_all(
         Clock::CpuClock => Builder::new(Software::CPU_CLOCK),
     };
     builder
-        .sample_period(if clock == Clock::Cycles { CYCLES_PERIOD } else { CLOCK_PERIOD })
+        .sample_period(if clock == Clock::Cycles { CYCLES_PERIOD } else { pace.clock_period() })
         .sample(SampleFlag::TID | SampleFlag::CPU | SampleFlag::CALLCHAIN)
         .exclude_kernel(scope == Scope::UserSpace)
         .exclude_callchain_kernel(scope == Scope::UserSpace);
@@ -261,11 +288,12 @@ mod tests {
     #[test]
     fn a_busy_thread_is_sampled_for_the_time_it_ran() {
         let thread = nix::unistd::gettid().as_raw() as u32;
-        let mut sampler = match Sampler::open(&[], &[thread]) {
+        let (pace, clock) = (Pace::Dense, Clock::CpuClock);
+        let mut sampler = match Sampler::open(pace, &[], &[thread]) {
             Ok(sampler) if sampler.scope() != Scope::Cpus => sampler,
             // With no CPU to watch, the scope of CPUs opens and is empty.
-            Ok(_) => match open_all(Scope::Threads, Clock::CpuClock, &[], &[thread], RING_BYTES) {
-                Ok(rings) => Sampler { rings, clock: Clock::CpuClock, scope: Scope::Threads, limits: vec![] },
+            Ok(_) => match open_all(Scope::Threads, (clock, pace), &[], &[thread], RING_BYTES) {
+                Ok(rings) => Sampler { rings, pace, clock, scope: Scope::Threads, limits: vec![] },
                 Err(error) => {
                     println!("SKIP a_busy_thread_is_sampled_for_the_time_it_ran: {}", reason(&error));
                     return;

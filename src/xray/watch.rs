@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::counted::Counted;
 use super::ledger::Ledger;
 use super::records::Recorder;
-use super::sampler::Sampler;
+use super::sampler::{Pace, Sampler};
 use super::symbols::{Symbols, kernel_names};
 use crate::message::FIELDS;
 use crate::record::End;
@@ -31,6 +31,8 @@ const SMALL_MESSAGE: u64 = 1024;
 pub enum Pass {
     /// Samples of the CPUs: where the time goes.
     Samples,
+    /// The same by fewer samples a second, for long windows.
+    Sparse,
     /// Records of every call and copy: where the bytes go.
     Records,
     /// The page frames of the sender's payload: where a card should read.
@@ -215,10 +217,8 @@ impl Watcher {
     #[must_use]
     pub fn open(watch: &Watch, sending: bool, threads: &[u32]) -> Self {
         let instrument = match watch.pass {
-            Pass::Samples => Sampler::open(&watch.cpus, threads).map(|sampler| {
-                let distant = distant(watch, &sampler);
-                Instrument::Sampler(sampler, distant)
-            }),
+            Pass::Samples => sampling(watch, threads, Pace::Dense),
+            Pass::Sparse => sampling(watch, threads, Pace::Sparse),
             Pass::Records => Recorder::open(sending, threads, watch.field_bytes).map(Instrument::Recorder),
             Pass::Pages if sending => Pages::watch().map(Instrument::Pages),
             Pass::Pages => Err("a receiver sends no payload".to_owned()),
@@ -272,6 +272,12 @@ impl Watcher {
     }
 }
 
+fn sampling(watch: &Watch, threads: &[u32], pace: Pace) -> Result<Instrument, String> {
+    let sampler = Sampler::open(pace, &watch.cpus, threads)?;
+    let distant = distant(watch, &sampler);
+    Ok(Instrument::Sampler(sampler, distant))
+}
+
 /// Samples of the CPUs on which no worker runs, where whole CPUs may be sampled and there are any.
 fn distant(watch: &Watch, sampler: &Sampler) -> Result<Option<Sampler>, String> {
     let Some(but) = &watch.all_but else { return Ok(None) };
@@ -283,7 +289,7 @@ fn distant(watch: &Watch, sampler: &Sampler) -> Result<Option<Sampler>, String> 
     if cpus.is_empty() {
         return Ok(None);
     }
-    Sampler::distant(&cpus, sampler.clock()).map(Some).map_err(|why| {
+    sampler.beside(&cpus).map(Some).map_err(|why| {
         format!("CPUs where no worker runs may not be sampled, so copies there are missed: {why}")
     })
 }

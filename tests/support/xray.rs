@@ -6,7 +6,12 @@ use copycost::cell::Side;
 use copycost::record::category::Category;
 use copycost::record::copies::{Place, Verdict};
 use copycost::record::{Attribution, Copies, Roofline, attribution, copies, csv_file, roofline};
-use copycost::xray::{sampler::Sampler, symbols::kernel_names, tracefs::Tracefs, verdict::headline};
+use copycost::xray::{
+    sampler::{Pace, Sampler},
+    symbols::kernel_names,
+    tracefs::Tracefs,
+    verdict::headline,
+};
 
 use super::lab::has_netns;
 use super::{is_root, skip};
@@ -68,7 +73,7 @@ pub fn sees_everything(test: &str) -> bool {
         return false;
     }
     let this = std::process::id();
-    let sampled = Sampler::open(&[], &[this]).map(drop);
+    let sampled = Sampler::open(Pace::Dense, &[], &[this]).map(drop);
     let missing = sampled
         .and_then(|()| kernel_names())
         .and_then(|()| Tracefs::open()?.tracepoint("sock", "sock_send_length").map(drop));

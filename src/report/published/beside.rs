@@ -71,14 +71,14 @@ impl Values {
                 for (t, &threads) in self.threads.iter().enumerate() {
                     let ratio = self.at(path, s, t).zip(self.at(over, s, t)).map(|(one, other)| one / other);
                     let here = ratio.and_then(|_| self.ratio_here(subject, place, path, size, threads));
-                    let Some((ratio, here)) = ratio.zip(here) else { continue };
+                    let Some((ratio, (here, difference))) = ratio.zip(here) else { continue };
                     let about = format!(
                         "{} of {path} over {over}'s at {} with {}",
                         self.name(),
                         words::bytes(size),
                         words::threads(threads)
                     );
-                    found.push(of_ratio(study, about, ratio, &here));
+                    found.push(of_ratio(study, about, ratio, &here, difference));
                 }
                 found.extend(self.growth(subject, place, study, path, (s, size)));
             }
@@ -95,6 +95,7 @@ impl Values {
         }
     }
 
+    /// This run's ratio, and what it was judged to be: only throughput is held against a noise floor and corrected.
     fn ratio_here(
         &self,
         subject: &Subject,
@@ -102,16 +103,16 @@ impl Values {
         path: &str,
         size: u64,
         threads: u32,
-    ) -> Option<Estimate> {
+    ) -> Option<(Estimate, Option<Difference>)> {
         let over = BASELINE;
         if self.of == "throughput_gbps" {
-            let setting = subject.conditions[place].setting(threads);
-            return Some(subject.ratio(&setting, size, path, over)?.ratio);
+            let row = subject.ratio(&subject.conditions[place].setting(threads), size, path, over)?;
+            return Some((row.ratio, Some(row.difference)));
         }
         let metric = metric(&self.of)?;
         let row = |path| subject.measured(place, path, size, threads);
-        Some(subject.paired_metric(&row(path)?.cell, &row(over)?.cell, metric).ratio)
-            .filter(|ratio| ratio.value.is_some())
+        let ratio = subject.paired_metric(&row(path)?.cell, &row(over)?.cell, metric).ratio;
+        ratio.value.map(|_| (ratio, None))
     }
 
     /// How context switches grow with threads: a path alone, so no ratio between paths is to be had.
@@ -137,7 +138,7 @@ impl Values {
             words::threads(*most),
             words::threads(*fewest)
         );
-        Some(of_ratio(study, about, ratio, &here))
+        Some(of_ratio(study, about, ratio, &here, None))
     }
 }
 
@@ -146,10 +147,20 @@ const ALIKE: f64 = 0.02;
 const NARROW: f64 = 0.10;
 
 /// A published ratio, which has no interval, beside one that may have.
-fn of_ratio(study: &str, about: String, published: f64, here: &Estimate) -> Beside {
+fn of_ratio(
+    study: &str,
+    about: String,
+    published: f64,
+    here: &Estimate,
+    judged: Option<Difference>,
+) -> Beside {
     let alike = (published - 1.0).abs() <= ALIKE;
     let (says, pattern) = match here.interval() {
         None => ("no interval here, so nothing can be said", Pattern::Open),
+        _ if judged == Some(Difference::WithinFloor) => ("within this run's noise floor", Pattern::Open),
+        _ if judged == Some(Difference::Uncorrected) => {
+            ("this run detects no difference after correction", Pattern::Open)
+        }
         Some(ends) if ends.contains(1.0) && alike && ends.relative_half_width(1.0) <= NARROW => {
             ("no difference in either", Pattern::Agrees)
         }
@@ -291,7 +302,10 @@ mod tests {
     #[test]
     fn a_ratio_is_judged_by_this_runs_interval() {
         let of = |value, low, high| Estimate { value: Some(value), low: Some(low), high: Some(high) };
-        let pattern = |published, here: Estimate| of_ratio("S", String::new(), published, &here).pattern;
+        let judged = |published, here: Estimate, difference| {
+            of_ratio("S", String::new(), published, &here, difference).pattern
+        };
+        let pattern = |published, here| judged(published, here, None);
         assert_eq!(pattern(0.72, of(0.70, 0.65, 0.75)), Pattern::Agrees);
         assert_eq!(pattern(0.72, of(0.50, 0.45, 0.55)), Pattern::Agrees);
         assert_eq!(pattern(0.72, of(1.10, 1.05, 1.15)), Pattern::Differs);
@@ -303,6 +317,10 @@ mod tests {
         );
         assert_eq!(pattern(1.01, of(1.01, 0.95, 1.05)), Pattern::Agrees);
         assert_eq!(pattern(1.01, of(0.80, 0.75, 0.85)), Pattern::Differs);
+        for open in [Difference::WithinFloor, Difference::Uncorrected] {
+            assert_eq!(judged(0.72, of(0.70, 0.65, 0.75), Some(open)), Pattern::Open);
+        }
+        assert_eq!(judged(0.72, of(0.70, 0.65, 0.75), Some(Difference::Slower)), Pattern::Agrees);
         assert_eq!(pattern(0.72, Estimate { value: Some(0.72), ..Estimate::default() }), Pattern::Open);
     }
 }

@@ -1,6 +1,5 @@
 use super::presence::presence;
 use super::*;
-use crate::cell::{Payload, Wire};
 use crate::record::category::Category;
 use crate::witness::Testimony;
 use crate::xray::counted::{Copied, Count, Counted};
@@ -8,15 +7,7 @@ use crate::xray::verdict::headline;
 use crate::xray::watch::Sampled;
 
 fn cell(path: &str) -> Cell {
-    Cell {
-        wire: Wire::Veth,
-        send_path: path.into(),
-        receive_path: "recv".into(),
-        payload: Payload::Static,
-        message_bytes: 65_536,
-        threads: 1,
-        working_set: None,
-    }
+    Cell::example(path, 65_536)
 }
 
 fn samples(of: &[(Category, u64)]) -> Seen {

@@ -1,0 +1,39 @@
+//! Why a grid is refused.
+
+use std::fmt;
+
+/// Why a grid was refused: one sentence with its line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct GridError {
+    /// Line of the file, from 1; 0 when it concerns all of it.
+    pub line: u64,
+    /// The sentence.
+    pub what: String,
+}
+
+impl fmt::Display for GridError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(out, "{}", self.what),
+            line => write!(out, "line {line}: {}", self.what),
+        }
+    }
+}
+
+impl std::error::Error for GridError {}
+
+impl From<serde_yaml::Error> for GridError {
+    /// The parser's own error, as one sentence.
+    fn from(error: serde_yaml::Error) -> Self {
+        let line = error.location().map_or(0, |location| location.line());
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        let what = first.strip_prefix("error: ").unwrap_or(first);
+        let what = match (what.strip_prefix("line "), what.split_once(": ")) {
+            (Some(_), Some((_, what))) => what,
+            _ => what,
+        };
+        let what = what.strip_suffix(", set DuplicateKeyPolicy in Options if acceptable").unwrap_or(what);
+        Self { line, what: what.to_owned() }
+    }
+}

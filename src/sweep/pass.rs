@@ -1,0 +1,89 @@
+//! One x-ray pass of a cell: a trial that is watched, and whose figures are none.
+
+use std::time::Duration;
+
+use crate::cell::Cell;
+use crate::failure::Failure;
+use crate::grid::{Bound, TrialOptions};
+use crate::lab::{Examined, Lab, Trouble};
+use crate::record::Trial;
+use crate::record::stream::ZeroCopy;
+use crate::stats;
+use crate::xray::watch::{Pass, Seen};
+
+const WARMUP: Duration = Duration::from_millis(200);
+
+/// A pass, or several added up: what was moved, and what the two agents saw.
+pub(super) struct Passed {
+    /// Of each pass.
+    throughputs_gbps: Vec<f64>,
+    /// Payload bytes of the windows, each end's own.
+    pub(super) bytes: [Option<u64>; 2],
+    pub(super) zero_copy: ZeroCopy,
+    pub(super) seen: [Seen; 2],
+}
+
+impl Passed {
+    fn new(cell: &Cell, examined: Examined) -> Self {
+        let nothing = || Seen::Nothing("the agent did not watch; it may be an older copycost".to_owned());
+        let mut row = Trial::new("x-ray", cell, 1, 1, 1, String::new());
+        drop(examined.measured.fill(&mut row));
+        Self {
+            throughputs_gbps: row.throughput_gbps.into_iter().collect(),
+            bytes: [row.sender.bytes, row.receiver.bytes],
+            zero_copy: row.zc,
+            seen: [examined.sender, examined.receiver].map(|seen| seen.unwrap_or_else(nothing)),
+        }
+    }
+
+    /// The throughput of the middle one.
+    pub(super) fn throughput_gbps(&self) -> Option<f64> {
+        stats::median(&self.throughputs_gbps)
+    }
+
+    /// Adds another pass of samples; one in which an end saw none adds nothing.
+    pub(super) fn add(&mut self, more: Self) {
+        let [Seen::Samples(sender), Seen::Samples(receiver)] = &mut self.seen else { return };
+        let [Seen::Samples(more_of_sender), Seen::Samples(more_of_receiver)] = more.seen else { return };
+        sender.add(more_of_sender);
+        receiver.add(more_of_receiver);
+        self.throughputs_gbps.extend(more.throughputs_gbps);
+        for (sum, bytes) in self.bytes.iter_mut().zip(more.bytes) {
+            *sum = sum.zip(bytes).map(|(one, other)| one + other);
+        }
+        self.zero_copy = ZeroCopy::sum(&[std::mem::take(&mut self.zero_copy), more.zero_copy]);
+    }
+}
+
+/// Runs a pass of a cell. One that broke may have been disturbed, or too short for a slow machine: it is run once more,
+/// and longer. What is unsupported stays so.
+pub(super) fn pass(
+    lab: &mut Lab,
+    cell: &Cell,
+    options: &TrialOptions,
+    pass: Pass,
+    window: Duration,
+) -> Result<Result<Passed, Failure>, Trouble> {
+    let mut examine = |window| lab.examine(cell, &windowed(options, window), pass);
+    let examined = match examine(window) {
+        Err(Trouble::Trial(Failure::Failed(_))) => examine(window * 2),
+        other => other,
+    };
+    match examined {
+        Ok(examined) => Ok(Ok(Passed::new(cell, examined))),
+        Err(Trouble::Trial(failure)) => Ok(Err(failure)),
+        Err(lost) => Err(lost),
+    }
+}
+
+pub(super) fn reason(failure: &Failure) -> String {
+    match failure {
+        Failure::Unsupported(why) => format!("unsupported here: {why}"),
+        Failure::Failed(why) => format!("the pass failed: {why}"),
+    }
+}
+
+/// The trial's options for a pass of this length. Verification would be in the figures of the receiver.
+pub(super) fn windowed(options: &TrialOptions, window: Duration) -> TrialOptions {
+    TrialOptions { bound: Bound::Duration(window), warmup: WARMUP, verify: false, ..options.clone() }
+}
