@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser};
 use copycost::agent::handshake::Token;
 use copycost::agent::serve;
 use copycost::cli::{AgentArgs, Cli, Command};
-use copycost::command::{Exit, UsageError, health, measure, paths, print, sweep, vm, xray};
+use copycost::command::{Exit, Interrupted, UsageError, health, measure, paths, print, sweep, vm, xray};
 use copycost::output::{Out, say};
 use copycost::vm::guest;
 use copycost::{link, report};
@@ -18,7 +18,12 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let code = dispatch(&cli.command).unwrap_or_else(|error| {
         say(format_args!("copycost: {error:#}"));
-        (if error.is::<UsageError>() { Exit::Usage } else { Exit::Unable }) as u8
+        let exit = match () {
+            () if error.is::<UsageError>() => Exit::Usage,
+            () if error.is::<Interrupted>() => Exit::Interrupted,
+            () => Exit::Unable,
+        };
+        exit as u8
     });
     ExitCode::from(code)
 }

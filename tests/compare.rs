@@ -113,9 +113,17 @@ fn all_is_not_well_only_when_an_interval_lies_beyond_the_limit() {
     assert!(is_well(base.clone(), slow.clone(), None));
     // Faster is no regression.
     assert!(is_well(slow, base.clone(), Some(0.05)));
-    // One trial a cell cannot prove one, however large it looks.
+    // One trial a cell can prove nothing, however large the difference looks; and that is no success.
     let once = written("once", Simulation { repetitions: 1, ..slowed(seeded(4), "two-copy", 2.0) });
-    assert!(is_well(base, once, Some(0.05)));
+    let args = CompareArgs {
+        base,
+        new: once,
+        max_regression: Some(0.05),
+        measure: Measure::THROUGHPUT,
+        format: Format::Json,
+    };
+    let error = args.run(&mut Vec::new()).unwrap_err().to_string();
+    assert!(error.contains("no cell could be gated") && error.contains("repetitions"), "{error}");
 }
 
 #[test]

@@ -129,9 +129,14 @@ fn over_a_card_no_copy_is_confirmed_and_witnessed(series: &str, test: &str) {
         let card = seen.copy(path, Place::Card);
         assert!(direct(card) >= 0.95, "{path}: {card:?}");
         assert_eq!((card.verdict, card.promised), (Verdict::Confirmed, Some(0.0)), "{path}: {card:?}");
-        let (verdict, sentence) = seen.sentence(path);
-        assert!(!matches!(verdict, Verdict::Refuted | Verdict::Contradicted), "{sentence}");
     }
+    let told = WITHOUT_COPIES.map(|path| seen.sentence(path));
+    // On a busy host a path may move too few bytes to be confirmed; not all of them do.
+    assert!(told.iter().any(|(verdict, _)| *verdict == Verdict::Confirmed), "{told:?}");
+    assert!(
+        told.iter().all(|(verdict, _)| matches!(verdict, Verdict::Confirmed | Verdict::NotMeasurable)),
+        "{told:?}"
+    );
     let card = seen.copy("one-copy", Place::Card);
     assert!(direct(card) <= 0.05, "{card:?}");
     assert_eq!((card.verdict, card.promised), (Verdict::Confirmed, Some(1.0)), "{card:?}");

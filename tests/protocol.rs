@@ -97,6 +97,7 @@ fn finish(
     receiver.tell(&Request::Hold { trial, bytes: Some(bytes.clone()) });
     assert_eq!(hear(receiver, trial), Reply::Held { trial, bytes });
     receiver.tell(&Request::Measure { trial });
+    assert_eq!(hear(receiver, trial), Reply::Armed { trial });
     sender.tell(&Request::Measure { trial });
     [sender, receiver].map(|end| {
         assert_eq!(hear(end, trial), Reply::Measuring { trial });

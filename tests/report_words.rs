@@ -31,7 +31,7 @@ fn a_path_that_the_receiver_holds_back_is_marked_and_its_sender_s_time_is_told()
     let held = report(&Simulation { receiver_busy: 0.99, ..quiet() });
     let verdict = section(&held, "## Verdict");
     assert!(verdict.contains(", held back by the receiver"), "{verdict}");
-    assert!(verdict.contains("Its sender's CPU time a KiB was"), "{verdict}");
+    assert!(verdict.contains("Its sender's CPU time per KiB was"), "{verdict}");
     assert!(held.contains("Circled: not the sender but the receiver"));
     assert!(section(&held, "## Tables").contains("| receiver |"));
     let plain = report(&quiet());

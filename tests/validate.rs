@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use copycost::record::{SCHEMA_VERSION, csv_file, trial};
+use copycost::report::{self, Part, ReportArgs};
 use copycost::simulate::Simulation;
 use copycost::tables::{Run, Tables};
 use copycost::validate::{ValidateArgs, validate};
@@ -292,6 +293,27 @@ fn the_sample_run_is_valid() {
     assert_eq!(sentences(&sample), Vec::<String>::new());
     let run = Run::load(&sample).unwrap();
     assert!(run.left_out.is_empty() && !run.trials.is_empty(), "{:?}", run.left_out);
+}
+
+/// A run that was written by the first schema, before there were common windows and surroundings.
+#[test]
+fn a_run_of_the_first_schema_is_valid_and_has_its_report() {
+    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/runs/schema-1.0");
+    let copy = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(&old).unwrap().flatten() {
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    let dir = copy.path().to_owned();
+    assert_eq!(sentences(&dir), Vec::<String>::new());
+    let run = Run::load(&dir).unwrap();
+    assert!(run.left_out.is_empty() && run.trials.len() == 120, "{:?}", run.left_out);
+    assert!(run.trials.iter().all(|trial| trial.wire_bytes.is_none() && trial.disturbed.is_empty()));
+    report::run(&ReportArgs { run: dir.clone(), no_plots: true, only: vec![Part::Tables, Part::Markdown] })
+        .unwrap();
+    let report = std::fs::read_to_string(dir.join("report.md")).unwrap();
+    for told in ["Label refuted", "splice", "86.8", "## Account"] {
+        assert!(report.contains(told), "`{told}` is missing:\n{report}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::revision::{self, Built};
 use crate::agent::handshake::hex;
-use crate::exit::UsageError;
+use crate::exit::{Interrupted, UsageError};
 use crate::host;
 use crate::output::{harmless, say};
 use crate::record::Manifest;
@@ -50,9 +51,9 @@ impl Other {
     ///
     /// # Errors
     /// One sentence that says what to give instead.
-    pub fn find(what: &str) -> anyhow::Result<Self> {
+    pub fn find(what: &str, stop: &AtomicBool) -> anyhow::Result<Self> {
         if let Some(manifest) = grid_of_run(what)? {
-            return Self::of_run(what, &manifest);
+            return Self::of_run(what, &manifest, stop);
         }
         if Path::new(what).exists() {
             return Self::binary(Path::new(what));
@@ -64,7 +65,7 @@ impl Other {
             ))
             .into());
         };
-        Self::build(what, &revision)
+        Self::build(what, &revision, stop)
     }
 
     fn binary(path: &Path) -> anyhow::Result<Self> {
@@ -77,7 +78,7 @@ impl Other {
     }
 
     /// The program that made a run, where it can be found; else one that is built from the same revision.
-    fn of_run(run: &str, manifest: &Manifest) -> anyhow::Result<Self> {
+    fn of_run(run: &str, manifest: &Manifest, stop: &AtomicBool) -> anyhow::Result<Self> {
         let tool = &manifest.tool;
         if let Some(hash) = &tool.binary_sha256 {
             if host::binary_sha256().as_ref() == Some(hash) {
@@ -92,7 +93,7 @@ impl Other {
         let revision = tool.git_revision.as_deref();
         let clean = revision.filter(|revision| !revision.ends_with("-dirty"));
         if let Some(revision) = clean.and_then(revision::resolve) {
-            return Self::build(&format!("{run}, made by revision {revision}"), &revision);
+            return Self::build(&format!("{run}, made by revision {revision}"), &revision, stop);
         }
         let made_by = match revision {
             Some(revision) => format!("revision {revision}"),
@@ -104,13 +105,16 @@ impl Other {
         )
     }
 
-    fn build(what: &str, revision: &str) -> anyhow::Result<Self> {
+    fn build(what: &str, revision: &str, stop: &AtomicBool) -> anyhow::Result<Self> {
         if cfg!(debug_assertions) {
             say(
                 "copycost: this is a debug build and a release build will be held against it: build with --release",
             );
         }
-        let built = revision::build(revision).with_context(|| format!("--against {what}"))?;
+        let built = revision::build(revision, stop).map_err(|error| match error.is::<Interrupted>() {
+            true => error,
+            false => error.context(format!("--against {what}")),
+        })?;
         let version = version(built.path()).map_err(|why| anyhow::anyhow!("what {what} builds: {why}"))?;
         let short = revision.get(..12).unwrap_or(revision);
         Ok(Self { program: Program::Built(built), what: format!("revision {short} ({version})") })
@@ -178,7 +182,7 @@ mod tests {
     use super::*;
 
     fn refused(what: &str) -> String {
-        let error = Other::find(what).err().unwrap();
+        let error = Other::find(what, &AtomicBool::new(false)).err().unwrap();
         assert!(error.is::<UsageError>(), "{error:#}");
         format!("{error:#}")
     }
@@ -201,13 +205,13 @@ mod tests {
         manifest.tool.binary_sha256 = Some("0".repeat(64));
         manifest.tool.git_revision = Some(format!("{}-dirty", "0".repeat(40)));
         manifest.write(&scratch.path().join("manifest.json")).unwrap();
-        let error = Other::find(scratch.path().to_str().unwrap()).err().unwrap();
+        let error = Other::find(scratch.path().to_str().unwrap(), &AtomicBool::new(false)).err().unwrap();
         assert!(!error.is::<UsageError>());
         assert!(error.to_string().contains("give --against the path of that binary"), "{error:#}");
         manifest.tool.binary_sha256 = host::binary_sha256();
         manifest.write(&scratch.path().join("manifest.json")).unwrap();
         assert_eq!(
-            Other::find(scratch.path().to_str().unwrap()).unwrap().path(),
+            Other::find(scratch.path().to_str().unwrap(), &AtomicBool::new(false)).unwrap().path(),
             Path::new("/proc/self/exe")
         );
     }

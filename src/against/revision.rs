@@ -1,14 +1,21 @@
 //! A program built from a revision of the repository in which the command runs.
 
 use std::ffi::OsStr;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::scratch::Scratch;
-use crate::output::{harmless, say};
+use crate::exit::Interrupted;
+use crate::output::{last_line, say};
 
 /// A program in a directory that is gone with it.
 pub(super) struct Built {
@@ -45,7 +52,11 @@ impl WorkTree {
             .output()
             .context("git")?;
         let tree = Self(path);
-        ensure!(output.status.success(), "git worktree: {}", last_line(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "git worktree: {}",
+            last_line(&output.stderr).unwrap_or_else(|| "it said nothing".to_owned())
+        );
         Ok(tree)
     }
 }
@@ -64,8 +75,8 @@ impl Drop for WorkTree {
 /// Builds a revision's release binary, and leaves nothing of it but the binary.
 ///
 /// # Errors
-/// One sentence: no cargo, or what does not build.
-pub(super) fn build(revision: &str) -> anyhow::Result<Built> {
+/// One sentence: no cargo, or what does not build; [`Interrupted`] when told to stop.
+pub(super) fn build(revision: &str, stop: &AtomicBool) -> anyhow::Result<Built> {
     let scratch = Scratch::new()?;
     let tree = WorkTree::add(scratch.path().join("tree"), revision)?;
     ensure!(
@@ -73,7 +84,8 @@ pub(super) fn build(revision: &str) -> anyhow::Result<Built> {
         "revision {revision} has no Cargo.toml, so it is no copycost"
     );
     say(format_args!("copycost: building revision {revision} with cargo; this takes some minutes"));
-    let output = Command::new("cargo")
+    let mut cargo = Command::new("cargo");
+    cargo
         .args(["build", "--release", "--locked", "--bin", "copycost"])
         .args(["--message-format", "json-render-diagnostics", "--target-dir"])
         .arg(scratch.path().join("target"))
@@ -81,14 +93,13 @@ pub(super) fn build(revision: &str) -> anyhow::Result<Built> {
         .env_remove("COPYCOST_GIT_REVISION")
         .stdin(Stdio::null())
         // Cargo shows how far it is.
-        .stderr(Stdio::inherit())
-        .output()
-        .context("there is no cargo here to build it with; give the path of a binary instead")?;
+        .stderr(Stdio::inherit());
+    let (succeeded, messages) = run(&mut cargo, stop)?;
     ensure!(
-        output.status.success(),
+        succeeded,
         "revision {revision} does not build; what cargo says stands above; give the path of a binary instead"
     );
-    let Some(made) = executable(&output.stdout) else {
+    let Some(made) = executable(&messages) else {
         bail!("revision {revision} builds no program of the name copycost");
     };
     let program = scratch.path().join("copycost");
@@ -96,6 +107,34 @@ pub(super) fn build(revision: &str) -> anyhow::Result<Built> {
     let _ = std::fs::remove_dir_all(scratch.path().join("target"));
     drop(tree);
     Ok(Built { program, _scratch: scratch })
+}
+
+/// Runs cargo until it ends or `stop` is set: whether it succeeded, and its messages.
+fn run(cargo: &mut Command, stop: &AtomicBool) -> anyhow::Result<(bool, Vec<u8>)> {
+    // A group of its own: a signal from the terminal is for this program, which passes it on to cargo and its compilers.
+    let mut child = cargo
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .context("there is no cargo here to build it with; give the path of a binary instead")?;
+    let mut output = child.stdout.take().context("cargo has no output")?;
+    let messages = std::thread::spawn(move || {
+        let mut messages = Vec::new();
+        output.read_to_end(&mut messages).map(|_| messages)
+    });
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if stop.load(Ordering::Relaxed) {
+            let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGTERM);
+            child.wait()?;
+            return Err(Interrupted.into());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let messages = messages.join().map_err(|_| anyhow!("reading cargo's messages panicked"))??;
+    Ok((status.success(), messages))
 }
 
 /// The program among cargo's messages, a JSON object a line.
@@ -106,11 +145,6 @@ fn executable(messages: &[u8]) -> Option<PathBuf> {
         message["executable"].as_str().map(PathBuf::from)
     };
     messages.split(|&byte| byte == b'\n').find_map(of_line)
-}
-
-fn last_line(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    harmless(text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing"))
 }
 
 #[cfg(test)]

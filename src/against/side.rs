@@ -16,7 +16,7 @@ use super::scratch::Scratch;
 use crate::cell::Cell;
 use crate::exit::Exit;
 use crate::grid::{Bound, Grid};
-use crate::output::harmless;
+use crate::output::last_line;
 use crate::record::{Manifest, Stream, Trial, csv_file, stream, trial};
 
 /// Time that a trial may take beyond its warm-up and window before it counts as lost.
@@ -86,7 +86,7 @@ impl Side {
             Bound::Messages(_) => UNBOUNDED,
         };
         let output = wait(child, patience)?;
-        let said = last_line(&output);
+        let said = sentence(&output);
         let found = collect(&results);
         let _ = std::fs::remove_dir_all(&results);
         let ended = output.status;
@@ -128,10 +128,9 @@ fn wait(child: Child, patience: Duration) -> anyhow::Result<Output> {
 }
 
 /// What it said last, without its own name before it.
-fn last_line(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stderr);
-    let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    harmless(line.strip_prefix("copycost: ").unwrap_or(line))
+fn sentence(output: &Output) -> String {
+    let line = last_line(&output.stderr).unwrap_or_default();
+    line.strip_prefix("copycost: ").unwrap_or(&line).to_owned()
 }
 
 /// The one row of the one run in a results directory; none where there is no row.

@@ -11,10 +11,13 @@
 //!    |  <--- Held(bytes) ----|                           |   the receiver must know the boundary
 //!    |  Hold(bytes) ------------------------------------>|
 //!    |  <--------------------------------------- Held ---|]
-//!    | Measure ------------->|-------------------------->| each worker begins its window
+//!    | Measure ----------------------------------------->| each stream's window begins with its next bytes
+//!    |<------------------------------------ Armed -------|
+//!    | Measure ------------->|                           | each worker begins its window
 //!    |<---- Measuring -------|<----------- Measuring ----|   every stream's window has begun
-//!    | [Count(seconds) ----->|-------------------------->|   only when a trial lasts a duration: each end
-//!    |<---- Counted ---------|<------------- Counted ----|   looks at all its streams now and then
+//!    | [Flow --------------->|                           |   only when a trial lasts a duration: the senders
+//!    | Count(seconds) ------>|-------------------------->|   go on, each end looks at all its streams at two
+//!    |<---- Counted ---------|<------------- Counted ----|   moments,
 //!    | Stop ---------------->|-------------------------->|]  and the streams' windows end
 //!    |                       | half-close, reap          | drain to EOF
 //!    |<---- Report ----------|<------------ Report ------|

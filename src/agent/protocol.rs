@@ -106,6 +106,11 @@ pub enum Reply {
         /// Bytes sent or received so far, a stream each.
         bytes: Vec<u64>,
     },
+    /// From the receiver: each stream's window begins with the next bytes that it gets.
+    Armed {
+        /// The trial.
+        trial: u64,
+    },
     /// Every stream's window has begun.
     Measuring {
         /// The trial.
@@ -152,6 +157,7 @@ impl Reply {
             Self::Listening { trial, .. }
             | Self::Ready { trial }
             | Self::Held { trial, .. }
+            | Self::Armed { trial }
             | Self::Measuring { trial }
             | Self::Counted { trial }
             | Self::Report { trial, .. }

@@ -64,13 +64,15 @@ impl Trial {
         matches!(self.order.role, Role::Send { .. })
     }
 
-    fn begin_window(&mut self) {
-        self.window = Some(Window::begin(&self.tallies, &self.order.cpus(), self.traffic.as_mut()));
+    /// Begins the common window, and returns when that was.
+    fn begin_window(&mut self) -> Instant {
+        let window = Window::begin(&self.tallies, &self.order, self.traffic.as_mut());
+        self.window.insert(window).at
     }
 
     fn end_window(&mut self) {
         let window = self.window.take();
-        self.common = window.map(|window| window.end(&self.order.cpus(), self.traffic.as_mut()));
+        self.common = window.map(|window| window.end(&self.order, self.traffic.as_mut()));
     }
 
     fn stop_watching(&mut self) {
@@ -326,10 +328,10 @@ impl Session {
                         watcher.begin();
                     }
                 }
-                let is_flowing =
-                    self.current(trial).is_some_and(|trial| trial.is_sending() && trial.counts_messages());
-                self.advance(trial, if is_flowing { gate::FLOW } else { gate::MEASURE });
-                Ok(())
+                let Some(now) = self.current(trial) else { return Ok(()) };
+                let (is_sending, counts_messages) = (now.is_sending(), now.counts_messages());
+                self.advance(trial, if is_sending && counts_messages { gate::FLOW } else { gate::MEASURE });
+                if is_sending { Ok(()) } else { self.reply(&Reply::Armed { trial }) }
             }
             Request::Flow { trial } => {
                 self.advance(trial, gate::FLOW);
@@ -337,9 +339,9 @@ impl Session {
             }
             Request::Count { trial, window_s } => {
                 if let Some(trial) = self.current(trial) {
-                    trial.begin_window();
                     let window = Duration::try_from_secs_f64(window_s).unwrap_or_default();
-                    trial.window_end = Some(Instant::now() + window.min(trial.order.patience()));
+                    let began = trial.begin_window();
+                    trial.window_end = Some(began + window.min(trial.order.patience()));
                 }
                 Ok(())
             }

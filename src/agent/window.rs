@@ -7,7 +7,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::order::Order;
 use super::protocol::CommonWindow;
+use crate::cell::Wire;
 use crate::host::LoadReading;
 use crate::link::Traffic;
 use crate::receive::Tally;
@@ -15,7 +17,7 @@ use crate::record::Received;
 
 /// The window's begin.
 pub(super) struct Window {
-    at: Instant,
+    pub(super) at: Instant,
     bytes: Vec<u64>,
     came: Option<Received>,
     load: LoadReading,
@@ -23,22 +25,22 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Begins now. `cpus` are those that the workers are pinned to.
-    pub(super) fn begin(tallies: &Arc<[Tally]>, cpus: &[usize], traffic: Option<&mut Traffic>) -> Self {
+    /// Begins now.
+    pub(super) fn begin(tallies: &Arc<[Tally]>, order: &Order, traffic: Option<&mut Traffic>) -> Self {
         let (at, bytes) = look(tallies);
         let came = traffic.and_then(Traffic::received);
-        Self { at, bytes, came, load: LoadReading::now(cpus), tallies: Arc::clone(tallies) }
+        Self { at, bytes, came, load: LoadReading::now(&order.cpus()), tallies: Arc::clone(tallies) }
     }
 
     /// Ends now.
-    pub(super) fn end(&self, cpus: &[usize], traffic: Option<&mut Traffic>) -> CommonWindow {
+    pub(super) fn end(&self, order: &Order, traffic: Option<&mut Traffic>) -> CommonWindow {
         let (at, bytes) = look(&self.tallies);
         let came = self.came.zip(traffic.and_then(Traffic::received)).map(|(then, now)| now - then);
         CommonWindow {
             window_s: (at - self.at).as_secs_f64(),
             bytes: bytes.iter().zip(&self.bytes).map(|(now, then)| now - then).collect(),
             came,
-            load: self.load.until_now(cpus),
+            load: self.load.until_now(&order.cpus(), order.cell.wire == Wire::Nic),
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &SweepArgs, what: &str) -> anyhow::Result<Exit> {
         seed: seed(arguments.seed.or(grid.seed))?,
         results: &arguments.results,
     };
-    let other = Other::find(what)?;
+    let other = Other::find(what, &stop)?;
     let mut plan = against.plan();
     let (sides, mut pair) = against.begin(&other)?;
     if !arguments.quiet {
@@ -106,10 +106,7 @@ fn conclude(ended: &Ended, pair: &Pair, rows: &[Trial], arguments: &SweepArgs) -
     }
     Ok(match ended {
         Ended::Interrupted | Ended::Broken(_) => {
-            say(format_args!(
-                "copycost: interrupted after {} trials; what they say stands above",
-                rows.len()
-            ));
+            say(format_args!("copycost: interrupted after {} trials", rows.len()));
             Exit::Interrupted
         }
         Ended::Complete if regressed => Exit::Found,

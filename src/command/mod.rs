@@ -18,7 +18,7 @@ use anyhow::Context;
 use crate::agent::handshake::Token;
 use crate::cell::Wire;
 use crate::cli::{Interfaces, LabArgs};
-pub use crate::exit::{Exit, UsageError};
+pub use crate::exit::{Exit, Interrupted, UsageError};
 use crate::grid::{self, LabKind, LinkOptions};
 use crate::lab::{Addresses, Lab};
 use crate::link::recover;

@@ -126,9 +126,14 @@ fn examine(
     stop: &AtomicBool,
 ) -> anyhow::Result<Ended> {
     let mut passes = Passes::open(run.path())?;
-    let whole = passes.run(lab, cells, &grid.trial, grid.repetitions.max, quiet, stop)?;
+    let whole = passes.run(lab, cells, &grid.trial, grid.repetitions.max, quiet, stop);
     print(&format!("{}\n", conclude_xray(cells, &passes, &run.manifest)))?;
-    Ok(if whole { Ended::Complete } else { Ended::Interrupted })
+    Ok(match whole {
+        Ok(true) => Ended::Complete,
+        Ok(false) => Ended::Interrupted,
+        // The trials are there, and what was examined before.
+        Err(error) => Ended::Broken(format!("{error:#}")),
+    })
 }
 
 /// The table, what is to be said about the end, and the run's directory as the last line.
@@ -183,10 +188,11 @@ fn conclude(
             Exit::Interrupted
         }
         Ended::Broken(why) => {
-            let cell = rows.last().map(|row| format!("{} #{}", row.cell, row.rep)).unwrap_or_default();
-            say(format_args!(
-                "copycost: {why}, during {cell}; that trial is recorded as failed: go on with `{go_on}`"
-            ));
+            let when = match rows.last().filter(|row| row.status == Status::Failed) {
+                Some(row) => format!("during {} #{}; that trial is recorded as failed", row.cell, row.rep),
+                None => "in the x-ray that follows the trials".to_owned(),
+            };
+            say(format_args!("copycost: {why}, {when}: go on with `{go_on}`"));
             Exit::Unable
         }
     };

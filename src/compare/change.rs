@@ -50,7 +50,7 @@ impl Judgement {
 }
 
 /// Whether the whole interval of a ratio lies further than a share on the worse side of 1.
-pub(super) fn is_beyond(limit: f64, ratio: &Estimate, better: Better) -> bool {
+fn is_beyond(limit: f64, ratio: &Estimate, better: Better) -> bool {
     ratio.interval().is_some_and(|ends| match better {
         Better::Higher => ends.high < 1.0 - limit,
         Better::Lower => ends.low > 1.0 + limit,
@@ -95,9 +95,14 @@ pub enum Gate {
     Beyond,
     /// So many trials were disturbed that the rest do not tell.
     Disturbed,
+    /// There is no interval to judge by.
+    Unjudged,
 }
 
-words!(Gate: None = "none", Passed = "passed", Beyond = "beyond the limit", Disturbed = "not gated: disturbed");
+words!(Gate:
+    None = "none", Passed = "passed", Beyond = "beyond the limit", Disturbed = "not gated: disturbed",
+    Unjudged = "not gated: no interval",
+);
 
 /// Undisturbed trials, or blocks, that a gate needs on either side, where some were disturbed.
 const ENOUGH: usize = ENOUGH_TRIALS;
@@ -113,7 +118,16 @@ impl Gate {
         if left != all && left.iter().any(|&left| left < ENOUGH) {
             return Self::Disturbed;
         }
-        if is_beyond(limit, ratio, better) { Self::Beyond } else { Self::Passed }
+        Self::by(limit, ratio, better)
+    }
+
+    /// By the interval of the ratio.
+    pub(super) fn by(limit: f64, ratio: &Estimate, better: Better) -> Self {
+        match ratio.interval() {
+            None => Self::Unjudged,
+            Some(_) if is_beyond(limit, ratio, better) => Self::Beyond,
+            Some(_) => Self::Passed,
+        }
     }
 }
 

@@ -17,7 +17,7 @@ mod together;
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 
 pub use change::{CellChange, Gate, Group, GroupChange, Judgement};
@@ -121,11 +121,17 @@ impl CompareArgs {
         writeln!(out, "{}", printed.trim_end())?;
         let has = |gate| comparison.cells.iter().any(|cell| cell.gate == gate);
         let regressions = comparison.regressions();
-        ensure!(
-            !regressions.is_empty() || has(Gate::Passed) || !has(Gate::Disturbed),
-            "no cell could be gated: others were busy on the hosts in too many trials; run both sides with \
-             `sweep --against`, or where nothing else runs"
-        );
+        if self.max_regression.is_some() && regressions.is_empty() && !has(Gate::Passed) {
+            bail!(match () {
+                () if has(Gate::Disturbed) =>
+                    "no cell could be gated: others were busy on the hosts in too many trials; run both sides with \
+                     `sweep --against`, or where nothing else runs",
+                () if has(Gate::Unjudged) =>
+                    "no cell could be gated: there are too few trials for an interval; raise the grid's repetitions",
+                () =>
+                    "no cell could be gated: none has the figure in both runs; see the reasons in their trials.csv",
+            });
+        }
         Ok(regressions)
     }
 }

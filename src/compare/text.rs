@@ -125,7 +125,7 @@ fn cells(comparison: &Comparison) -> Vec<[String; COLUMNS]> {
 fn judgement(judgement: Judgement, gate: Gate) -> String {
     match gate {
         Gate::None | Gate::Passed => judgement.to_string(),
-        Gate::Beyond | Gate::Disturbed => format!("{judgement}, {gate}"),
+        Gate::Beyond | Gate::Disturbed | Gate::Unjudged => format!("{judgement}, {gate}"),
     }
 }
 
@@ -194,7 +194,8 @@ fn sentences(comparison: &Comparison) -> Vec<String> {
     }
     if let Some(limit) = comparison.limit {
         let regressions = comparison.regressions();
-        let limit = limit * 100.0;
+        // Of 7 % a binary fraction holds 7.000000000000001.
+        let limit = (limit * 1e5).round() / 1e3;
         sentences.push(if regressions.is_empty() {
             format!("No interval lies wholly beyond a regression of {limit} %.")
         } else {

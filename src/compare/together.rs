@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::change::{CellChange, Gate, GroupChange, Judgement, is_beyond};
+use super::change::{CellChange, Gate, GroupChange, Judgement};
 use super::measure::Measure;
 use crate::stats;
 use crate::tables::{Estimate, Paired, Sample};
@@ -43,11 +43,7 @@ pub(super) fn group(
 }
 
 fn gate(ratio: &Estimate, measure: Measure, limit: Option<f64>) -> Gate {
-    match limit {
-        Some(limit) if is_beyond(limit, ratio, measure.better) => Gate::Beyond,
-        Some(_) => Gate::Passed,
-        None => Gate::None,
-    }
+    limit.map_or(Gate::None, |limit| Gate::by(limit, ratio, measure.better))
 }
 
 /// Its ratio, how likely one so large is by chance, and how many blocks it rests on: those in which at least half of

@@ -62,11 +62,12 @@ impl LoadReading {
         }
     }
 
-    /// The load from this reading until now, of the same CPUs.
+    /// The load from this reading until now, of the same CPUs. With a card, interrupts are nobody's: much of its work
+    /// is done over an idle CPU, or in a thread of the kernel.
     #[must_use]
-    pub fn until_now(&self, cpus: &[usize]) -> Load {
+    pub fn until_now(&self, cpus: &[usize], has_card: bool) -> Load {
         let now = Self::now(cpus);
-        let mut load = self.until(&now, softirq::is_charged());
+        let mut load = self.until(&now, softirq::is_charged().map(|is_charged| is_charged && !has_card));
         load.mhz = mean_mhz(&Root::system(), cpus);
         load
     }
@@ -161,7 +162,7 @@ mod tests {
         while begin.elapsed() < Duration::from_millis(50) {
             std::hint::black_box(begin);
         }
-        let load = before.until_now(&[]);
+        let load = before.until_now(&[], false);
         assert!(load.process_s.unwrap() > 0.0 && load.elapsed_s >= 0.05, "{load:?}");
         assert!(load.busy_s.is_none_or(|busy| busy <= load.elapsed_s * 1024.0), "{load:?}");
         assert_eq!(load.mhz, None, "no CPU was asked about");

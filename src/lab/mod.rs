@@ -372,7 +372,14 @@ impl Lab {
                 self.pause(rest)?;
             }
         }
-        self.tell_both(&Request::Measure { trial })?;
+        // A receiver that waits for bytes notices when some come, and may get one message a stream alone: so the
+        // receivers are ready for it before the senders are told.
+        self.tell(Side::Receiver, &Request::Measure { trial })?;
+        self.expect("the receiver's answer", PROMPT, |side, reply| match reply {
+            Reply::Armed { .. } => Ok(true),
+            other => Err(out_of_place(side, &other)),
+        })?;
+        self.tell(Side::Sender, &Request::Measure { trial })?;
         if let Bound::Duration(window) = options.bound {
             // The time runs when the last stream's window has begun, and ends before the first one's does. Each agent
             // keeps it by its own clock: this process may be late on a busy host.
@@ -402,7 +409,8 @@ impl Lab {
         let (mut sent, mut received): (Box<Report>, Box<Report>) =
             (sent.unwrap_or_default(), received.unwrap_or_default());
         let seen = [sent.seen.take(), received.seen.take()];
-        let places = pinning::places(&options.pin, &self.sender.welcome, &self.receiver.welcome);
+        let places =
+            pinning::places(&options.pin, cell.threads, &self.sender.welcome, &self.receiver.welcome);
         let window = if is_examined { assemble::EXAMINED } else { assemble::TIMED };
         Ok((assemble::assemble(cell, options, &places, &window, *sent, *received)?, seen))
     }

@@ -26,10 +26,11 @@ pub(super) fn choose(pin: &Pin, sender: &Welcome, receiver: &Welcome) -> (Vec<us
     }
 }
 
-/// Where the two ends' workers may run.
-pub(super) fn places(pin: &Pin, sender: &Welcome, receiver: &Welcome) -> Places {
+/// Where so many workers of either end may run: of the CPUs that they are pinned to, no more than there are workers.
+pub(super) fn places(pin: &Pin, workers: u32, sender: &Welcome, receiver: &Welcome) -> Places {
     let (sender_cpus, receiver_cpus) = choose(pin, sender, receiver);
-    let or_any = |pinned: Vec<usize>, welcome: &Welcome| {
+    let or_any = |mut pinned: Vec<usize>, welcome: &Welcome| {
+        pinned.truncate(workers as usize);
         let mut cpus = if pinned.is_empty() { welcome.cpus.clone() } else { pinned };
         cpus.sort_unstable();
         cpus.dedup();
@@ -50,7 +51,7 @@ pub(super) fn watches(
     sender: &Welcome,
     receiver: &Welcome,
 ) -> [Watch; 2] {
-    let Places { cpus: [sender_cpus, receiver_cpus], one_host } = places(pin, sender, receiver);
+    let Places { cpus: [sender_cpus, receiver_cpus], one_host } = places(pin, cell.threads, sender, receiver);
     let field_bytes = cell.message_bytes / FIELDS as u64;
     let mut receivers_own = receiver_cpus.clone();
     let mut elsewhere = [Some(Vec::new()), Some(Vec::new())];
@@ -118,7 +119,7 @@ mod tests {
     #[test]
     fn the_rest_of_a_machine_is_watched_by_one_of_its_ends() {
         let rest = |sender: &Welcome, receiver: &Welcome| {
-            let cell = crate::record::Trial::default().to_cell();
+            let cell = Cell::example("two-copy", 64);
             watches(Pass::Samples, &cell, &Pin::Auto, sender, receiver).map(|watch| watch.all_but)
         };
         let end = on("a", &[0, 1]);
@@ -129,11 +130,17 @@ mod tests {
     #[test]
     fn a_cpu_that_both_ends_use_is_on_one_account() {
         let own = |pin: &Pin, sender: &Welcome, receiver: &Welcome| {
-            let cell = crate::record::Trial::default().to_cell();
+            let cell = Cell::example("two-copy", 64);
             watches(Pass::Samples, &cell, pin, sender, receiver).map(|watch| (watch.cpus, watch.own_cpus))
         };
         let end = on("a", &[0, 1]);
         assert_eq!(own(&Pin::Auto, &end, &end), [(vec![0], vec![0]), (vec![1], vec![1])]);
+        let four = on("a", &[0, 1, 2, 3]);
+        assert_eq!(
+            own(&Pin::Auto, &four, &four),
+            [(vec![0], vec![0]), (vec![1], vec![1])],
+            "one stream has one CPU"
+        );
         assert_eq!(own(&Pin::None, &end, &end), [(vec![0, 1], vec![0, 1]), (vec![0, 1], vec![])]);
         let other = on("b", &[0, 1]);
         assert_eq!(own(&Pin::None, &end, &other)[1], (vec![0, 1], vec![0, 1]));

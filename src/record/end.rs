@@ -49,6 +49,12 @@ pub struct End {
 }
 
 impl End {
+    /// CPU time, seconds, by the clock; else by ticks.
+    #[must_use]
+    pub fn cpu_s(&self) -> Option<f64> {
+        self.task_clock_s.or_else(|| Some(self.user_s? + self.system_s?))
+    }
+
     /// The figures of several streams together: counts and CPU times added, the window averaged, the
     /// running share the smallest. A figure that one stream lacks is absent from the sum.
     #[must_use]

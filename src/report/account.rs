@@ -53,7 +53,7 @@ fn words_of(row: &AccountRow) -> String {
         _ => String::new(),
     };
     format!(
-        "Of the {} ns{} that it {verb} a KiB, the x-ray finds {}; {} are unexplained{rest}.",
+        "Of the {} ns{} that it {verb} per KiB, the x-ray finds {}; {} are unexplained{rest}.",
         words::number(saved.abs()),
         interval.unwrap_or_default(),
         words::list(&parts),
@@ -68,7 +68,7 @@ const MOST_NAMED: usize = 3;
 #[must_use]
 pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
     let mut table = Table::new(
-        "Time of a KiB that a path saves against the baseline, ns, all streams together; what it loses is negative. Saved: \
+        "Time per KiB that a path saves against the baseline, ns, all streams together; what it loses is negative. Saved: \
          timed trials, within the blocks. Copies (± two standard errors of the samples), other work and waiting: the \
          x-ray of the sender's CPUs, a pass of its own. Unexplained: the rest; the account closes where that is no more \
          than the floor, which is how far the nearest control cell differs from itself, as a share of the longer of the two \
@@ -139,7 +139,7 @@ mod tests {
         };
         assert_eq!(
             words_of(&row),
-            "Of the 36.0 ns [11.0–50.0] that it saves a KiB, the x-ray finds 23.5 in copies and -1.50 in other work \
+            "Of the 36.0 ns [11.0–50.0] that it saves per KiB, the x-ray finds 23.5 in copies and -1.50 in other work \
              (buffer and page allocation -2.30 and locking 0.800); 14.0 are unexplained, within the 17.9 ns by which a \
              cell differs from itself."
         );
@@ -154,7 +154,7 @@ mod tests {
         };
         assert_eq!(
             words_of(&loss),
-            "Of the 52.0 ns [30.0–100] that it takes longer a KiB, the x-ray finds 4.00 in copies and 72.0 in other \
+            "Of the 52.0 ns [30.0–100] that it takes longer per KiB, the x-ray finds 4.00 in copies and 72.0 in other \
              work; -24.0 are unexplained, more than the 17.9 ns by which a cell differs from itself: this account does \
              not close."
         );

@@ -54,6 +54,11 @@ fn most(what: Disturbance, disturbed: &[&&Trial]) -> String {
     }
     let hosts = disturbed.iter().flat_map(|trial| [&trial.sender_host, &trial.receiver_host]);
     let most = hosts.filter_map(|host| host.foreign_cpus).reduce(f64::max);
-    most.map(|most| format!(" (more than {FOREIGN_CPUS} CPUs, at most {})", words::number(most)))
-        .unwrap_or_default()
+    most.map(|most| {
+        format!(
+            " (more than {FOREIGN_CPUS} CPUs and two ticks of the clock, at most {})",
+            words::number(most)
+        )
+    })
+    .unwrap_or_default()
 }

@@ -60,7 +60,7 @@ const FLAGS: &[(Flag, &str, &str)] = &[
     (Flag::OneTrial, "one trial", "without an interval nothing can be told from chance"),
     (Flag::FewTrials, "few trials", "the interval rests on an assumed shape of the noise and is wide"),
     (Flag::Unsteady, "unsteady cells", "trials differ so much that a small difference would be missed"),
-    (Flag::Outliers, "trials far off", "they are counted all the same, and the median bears with a few"),
+    (Flag::Outliers, "trials far off", "they are counted all the same, and the median tolerates a few"),
     (Flag::Steal, "steal", "the hypervisor took CPU time away during the window"),
     (Flag::Bbr, "paced by BBR", "the sender waits by the clock, which hides what copies cost"),
     (Flag::Retransmits, "retransmissions", "TCP sent segments again, so more than the path is in the figure"),

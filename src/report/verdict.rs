@@ -128,7 +128,7 @@ fn against_baseline(subject: &Subject, place: usize, path: &str) -> Option<Text>
     let cpu = [Some((fewest, first)), last].into_iter().flatten();
     let cpu: Vec<String> = cpu.filter_map(|(_, row)| cpu_time(subject, place, row)).collect();
     if !cpu.is_empty() {
-        text = text.and(format!(" Its sender's CPU time a KiB was {} {other}'s.", cpu.join(" and ")));
+        text = text.and(format!(" Its sender's CPU time per KiB was {} {other}'s.", cpu.join(" and ")));
     }
     if let Some(floor) = words::floor(first) {
         let other =

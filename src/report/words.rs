@@ -138,7 +138,7 @@ pub fn judged(row: &RatioRow, other: &str) -> String {
             plural(row.comparisons.unwrap_or_default(), "comparison")
         ),
         Difference::WithinFloor => format!(
-            "{}, which is called no difference within a noise floor of {}",
+            "{}, which is within the noise floor of {}",
             ratio_to(&row.ratio, other),
             row.floor.map(percent).unwrap_or_default()
         ),
@@ -326,7 +326,7 @@ mod tests {
         let small = RatioRow { ratio: of(1.05, 1.02, 1.08), blocks: 7, ..row.clone() };
         assert_eq!(
             said(Difference::WithinFloor, &small),
-            "5 % faster than two-copy [2–8 %], which is called no difference within a noise floor of 10 % (7 of 8 blocks)"
+            "5 % faster than two-copy [2–8 %], which is within the noise floor of 10 % (7 of 8 blocks)"
         );
         let wide = RatioRow { ratio: of(4.0, 2.0, 30.0), ..row.clone() };
         assert_eq!(

@@ -256,9 +256,14 @@ fn in_turns(
             let mut again = || pass(lab, cell, options, kind, window);
             match sampled.get_mut(place) {
                 None => sampled.push(again()?),
-                // A later one that broke adds nothing.
-                Some(Ok(sum)) => again()?.map_or((), |more| sum.add(more)),
-                Some(Err(_)) => {}
+                // What is unsupported stays so.
+                Some(Err(Failure::Unsupported(_))) => {}
+                Some(known) => match (known, again()?) {
+                    (Ok(sum), Ok(more)) => sum.add(more),
+                    (known @ Err(_), now) => *known = now,
+                    // One that broke adds nothing to the others.
+                    (Ok(_), Err(_)) => {}
+                },
             }
         }
     }
@@ -291,7 +296,7 @@ fn floor(cell: &Cell, measured: crate::lab::Measured) -> Option<Roofline> {
     let mut row = Trial::new("x-ray", cell, 1, 1, 1, String::new());
     drop(measured.fill(&mut row));
     let cpu = |end: &crate::record::End| {
-        let used = end.task_clock_s.or_else(|| Some(end.user_s? + end.system_s?))?;
+        let used = end.cpu_s()?;
         Some(used * 1e9 * 1024.0 / end.bytes.filter(|&bytes| bytes > 0)? as f64)
     };
     Some(Roofline {

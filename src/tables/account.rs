@@ -14,7 +14,7 @@ use super::ratio_row::RatioRow;
 use super::sample::Sample;
 use super::setting::{Setting, setting_columns};
 use crate::cell::Side;
-use crate::record::category::{Category, Scope};
+use crate::record::category::{Category, Clock, Scope};
 use crate::record::column::{Field, column};
 use crate::record::{Attribution, Column, Trial};
 use crate::stats;
@@ -96,7 +96,11 @@ pub(super) fn accounts(samples: &[Sample], ratios: &[RatioRow], examined: &Exami
         .collect();
     let parts: HashMap<String, Parts> = samples
         .iter()
-        .filter_map(|sample| Some((sample.cell.key(), Parts::of(examined, &sample.cell.key())?)))
+        .filter_map(|sample| {
+            let threads = sample.cell.threads as usize;
+            let cpus = sample.hosts.end(Side::Sender).cpus.map_or(threads, |cpus| threads.min(cpus));
+            Some((sample.cell.key(), Parts::of(examined, &sample.cell.key(), cpus.max(1))?))
+        })
         .collect();
     let account = |row: &RatioRow| {
         let sample = |path: &str| by_place.get(&(row.setting.clone(), row.message_bytes, path)).copied();
@@ -125,24 +129,28 @@ struct Parts {
 }
 
 impl Parts {
-    /// Absent where the cell was not sampled, or not all that its CPUs did.
-    fn of(examined: &Examined, cell: &str) -> Option<Self> {
+    /// Absent where the cell was not sampled, or not all that its CPUs did. `cpus` are those that its workers fill.
+    fn of(examined: &Examined, cell: &str, cpus: usize) -> Option<Self> {
         let rows: Vec<&Attribution> =
             examined.costs.iter().filter(|row| row.cell == cell && row.side == Side::Sender).collect();
         let first = rows.first().filter(|row| row.scope == Scope::Cpus)?;
         let all: f64 = rows.iter().filter_map(|row| row.ns_per_kib).sum();
-        let gbps = first.throughput_gbps.filter(|&gbps| gbps > 0.0 && all > 0.0)?;
-        // As many times the time of a KiB as there are CPUs were sampled.
-        let scale = time_of_a_kib(gbps) / all;
-        let part = |row: &&Attribution| {
-            let busy = row.busy_ns_per_kib().unwrap_or_default() * scale;
-            (row.category, busy, row.samples as f64)
+        let time = time_of_a_kib(first.throughput_gbps.filter(|&gbps| gbps > 0.0 && all > 0.0)?);
+        let cpus = match first.clock {
+            // A clock that goes on while a CPU is idle: as many times the time of a KiB as there are CPUs.
+            Clock::CpuClock => (all / time).round().max(1.0),
+            Clock::Cycles => cpus as f64,
         };
+        let part = |row: &&Attribution| {
+            (row.category, row.busy_ns_per_kib().unwrap_or_default() / cpus, row.samples as f64)
+        };
+        let of: Vec<_> = rows.iter().map(part).collect();
+        let busy: f64 = of.iter().map(|(_, time, _)| time).sum();
         Some(Self {
-            of: rows.iter().map(part).collect(),
-            waiting: rows.iter().filter_map(|row| row.idle_ns_per_kib).sum::<f64>() * scale,
+            of,
+            waiting: time - busy,
             samples: rows.iter().map(|row| row.samples as f64).sum(),
-            all: time_of_a_kib(gbps),
+            all: time,
         })
     }
 
@@ -171,8 +179,9 @@ impl AccountRow {
         // To be sampled takes time, as much of each path's.
         let scale = (path_ns_per_kib + over_ns_per_kib) / (own.all + other.all);
         let difference = |category: Category| scale * (other.time(category) - own.time(category));
-        let (copies, work): (Vec<Category>, Vec<Category>) =
-            Category::ALL.into_iter().partition(|category| category.is_copy());
+        // What no rule knows explains nothing.
+        let known = Category::ALL.into_iter().filter(|&category| category != Category::Unattributed);
+        let (copies, work): (Vec<Category>, Vec<Category>) = known.partition(|category| category.is_copy());
         let sum =
             |categories: &[Category]| categories.iter().map(|&category| difference(category)).sum::<f64>();
         let (copies, other_work) = (sum(&copies), (sum(&work), named(&work, difference)));

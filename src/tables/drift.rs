@@ -55,12 +55,12 @@ impl Drift {
         let chance = if found.p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {:.3}", found.p) };
         let widened = match self.widening() {
             wide if wide < 1.005 => String::new(),
-            wide => format!(" Intervals of single cells reach {wide:.2} times as far for it."),
+            wide => format!(" Intervals of single cells are widened {wide:.2}-fold for it."),
         };
         Some(format!(
             "successive trials resemble each other (rank correlation {:.2}, {chance}): the machine was slow or fast for \
-             stretches of the sweep. Ratios within blocks bear with that; a comparison with another run does not, and \
-             `sweep --against` is for it.{widened}",
+             stretches of the sweep. Ratios within blocks are not affected; a comparison with another run is: use \
+             `sweep --against` for that.{widened}",
             found.correlation
         ))
     }

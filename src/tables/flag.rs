@@ -6,6 +6,7 @@ use super::figures;
 use super::sample::Sample;
 use crate::cell::words;
 use crate::record::column::{Field, word_field};
+pub use crate::record::disturbance::STEAL_CPUS;
 use crate::record::{Status, Trial};
 use crate::stats;
 
@@ -63,8 +64,6 @@ pub const ENOUGH_TRIALS: usize = 5;
 pub const UNSTEADY_SPREAD: f64 = 0.10;
 /// Distance from the median, as a share of it, from which a trial is pointed out.
 pub const OUTLIER_DISTANCE: f64 = 0.25;
-/// CPUs' worth of stolen time from which it is pointed out.
-pub const STEAL_CPUS: f64 = 0.01;
 /// Share of the window that a counter must have run to count as not multiplexed.
 pub const WHOLE_RUNNING: f64 = 0.99;
 

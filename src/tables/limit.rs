@@ -28,9 +28,11 @@ word_field!(Limit);
 
 /// Share of its CPUs from which an end works all the time.
 pub const WORKING: f64 = 0.90;
-/// Sleeps of a worker in a second below which it works all the time whatever its share: what it lacks was taken from
+/// Sleeps of a worker in a second below which it works all the time from a smaller share on: what it lacks was taken from
 /// it (softirqs that the kernel charges apart, steal, another program), and it did not wait for the other end.
 pub const FEW_SLEEPS: f64 = 100.0;
+/// That share. A worker with less that sleeps seldom sleeps long: a sender is woken when a third of its buffer is free.
+const MUCH: f64 = 0.60;
 /// By how much the shares of two ends that both work all the time must differ for one of them to be named.
 pub const APART: f64 = 0.05;
 
@@ -55,8 +57,7 @@ impl Effort {
             stats::median(&sample.values(end))
         };
         let worked = |end: &End| {
-            let seconds =
-                end.task_clock_s.or(end.user_s.zip(end.system_s).map(|(user, system)| user + system))?;
+            let seconds = end.cpu_s()?;
             let window = end.window_s.filter(|&window| window > 0.0)?;
             Some(seconds / (window * cpus))
         };
@@ -68,7 +69,8 @@ impl Effort {
     }
 
     fn works_all_the_time(&self) -> bool {
-        self.share >= WORKING || self.sleeps.is_some_and(|sleeps| sleeps < FEW_SLEEPS)
+        let sleeps_seldom = self.sleeps.is_some_and(|sleeps| sleeps < FEW_SLEEPS);
+        self.share >= WORKING || (self.share >= MUCH && sleeps_seldom)
     }
 }
 

@@ -16,7 +16,7 @@ use super::machine::{self, NotUp};
 use super::qemu::{Accel, Clock, Machine, Nic, Qemu};
 use super::task::Task;
 use super::vmlinux;
-use crate::exit::UsageError;
+use crate::exit::{Interrupted, UsageError};
 use crate::output::say;
 use crate::units::parse_duration;
 
@@ -153,7 +153,7 @@ impl VmArgs {
                 bail!("KVM does not work here ({why}), as on some nested hosts; use --accel tcg")
             }
             Err(why) => {
-                self.tell(format_args!("copycost vm: not with KVM ({why}); going on without it"));
+                self.tell(format_args!("copycost vm: KVM is not usable ({why}); continuing with emulation"));
                 Ok(false)
             }
         }
@@ -174,17 +174,20 @@ impl VmArgs {
                     "{} under KVM, which on some nested hosts opens and does not work; use --accel tcg",
                     silent(patience)
                 ),
+                (Err(NotUp::Failed(error)), _) if error.is::<Interrupted>() => return Err(error),
                 (Err(NotUp::Failed(error)), Accel::Kvm) => {
                     return Err(error.context("the machine did not come up under KVM; try --accel tcg"));
                 }
                 (Err(NotUp::Silent(patience)), _) => {
                     self.tell(format_args!(
-                        "copycost vm: {} under KVM; going on without it",
+                        "copycost vm: {} under KVM; continuing with emulation",
                         silent(patience)
                     ));
                 }
                 (Err(NotUp::Failed(error)), _) => {
-                    self.tell(format_args!("copycost vm: not with KVM ({error:#}); going on without it"));
+                    self.tell(format_args!(
+                        "copycost vm: KVM is not usable ({error:#}); continuing with emulation"
+                    ));
                 }
             }
         }

@@ -18,6 +18,7 @@ use super::qemu::{Accel, Machine, Nic, Qemu, Running};
 use super::watchdog::{Deed, Watchdog, usual_patience};
 use super::witness::Onlooker;
 use crate::agent::frame as control;
+use crate::exit::Interrupted;
 use crate::output::{Out, harmless};
 
 /// How long a machine may take until its first program runs. KVM needs a second or two where it works; a translator
@@ -107,7 +108,7 @@ pub(super) fn start(
     let deadline = Instant::now() + patience;
     loop {
         if stop.load(Ordering::Relaxed) {
-            return Err(NotUp::Failed(anyhow::anyhow!("interrupted while the machine was starting")));
+            return Err(NotUp::Failed(Interrupted.into()));
         }
         match up.events.recv_timeout(GLANCE) {
             Ok(Event::News(News::Up, _)) => return Ok(up),
@@ -203,7 +204,7 @@ impl Up {
     /// What is to be said of a machine that does not answer.
     fn hangs(&self, silence: Duration) -> anyhow::Error {
         anyhow::anyhow!(
-            "the machine has told nothing for {} s and does not answer, so it was ended; run it again, or give it \
+            "the machine has sent nothing for {} s and does not answer, so it was ended; run it again, or give it \
              longer with --patience; {}",
             silence.as_secs(),
             self.console.last_words()

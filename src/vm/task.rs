@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::initramfs::lexically;
@@ -53,6 +53,9 @@ pub(super) struct Size {
     pub(super) rows: u16,
 }
 
+/// What copycost in the machine writes down for itself.
+const MACHINES_OWN: &str = "/run/copycost";
+
 impl Task {
     /// The task of a command, and of the files that are carried along.
     ///
@@ -66,7 +69,9 @@ impl Task {
             words.push(word.to_owned());
         }
         let mut names = carried.iter().filter_map(|path| path.file_name());
-        let own = std::env::vars().filter(|(name, _)| {
+        let readable = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let own = readable.filter(|(name, _)| {
             INHERITED.contains(&name.as_str())
                 || (name.starts_with("COPYCOST_") && !HOSTS_OWN.contains(&name.as_str()))
         });
@@ -83,6 +88,14 @@ impl Task {
         let watched: Vec<PathBuf> = named.chain(task.result_directories()).collect();
         task.watched.extend(watched);
         task.watched.dedup();
+        // What the machine keeps for itself would come home too, and stand there for the host's own.
+        if let Some(root) = task.watched.iter().find(|root| Path::new(MACHINES_OWN).starts_with(root)) {
+            bail!(
+                "{} holds what every Linux keeps for itself, so the machine cannot write to it alone; change to another \
+                 directory, or give one with --results",
+                root.display()
+            );
+        }
         Ok(task)
     }
 
@@ -126,8 +139,6 @@ fn terminal(stream: &(impl AsFd + IsTerminal)) -> Option<Size> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]
