@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// All is well.
-    Well = 0,
+    Success = 0,
     /// It could not do the work.
     Unable = 1,
     /// The command line or the grid is wrong.

@@ -32,27 +32,29 @@ fn dispatch(command: &Command) -> anyhow::Result<u8> {
     let exit = match command {
         Command::Sweep(arguments) => sweep::run(arguments),
         Command::Measure(arguments) => measure::run(arguments),
-        Command::Report(arguments) => report::run(arguments).map(|()| Exit::Well),
-        Command::Compare(arguments) => Ok(if arguments.run(&mut Out)? { Exit::Well } else { Exit::Found }),
-        Command::Validate(arguments) => Ok(if arguments.run(&mut Out)? { Exit::Well } else { Exit::Found }),
+        Command::Report(arguments) => report::run(arguments).map(|()| Exit::Success),
+        Command::Compare(arguments) => Ok(if arguments.run(&mut Out)? { Exit::Success } else { Exit::Found }),
+        Command::Validate(arguments) => {
+            Ok(if arguments.run(&mut Out)? { Exit::Success } else { Exit::Found })
+        }
         Command::Xray(arguments) => xray::run(arguments),
         Command::Paths => paths::run(),
         Command::Agent(arguments) => agent(arguments),
         Command::Health(arguments) => health::run(arguments),
-        Command::Doctor(arguments) => Ok(if arguments.run(&mut Out)? { Exit::Well } else { Exit::Unable }),
-        Command::Link(arguments) => arguments.run(&mut Out).map(|()| Exit::Well),
+        Command::Doctor(arguments) => Ok(if arguments.run(&mut Out)? { Exit::Success } else { Exit::Unable }),
+        Command::Link(arguments) => arguments.run(&mut Out).map(|()| Exit::Success),
         // The exit code of a command in a machine is the command's.
         Command::Vm(arguments) => return vm::run(arguments),
         Command::Completions { shell } => {
             // By way of memory: the generator panics where it cannot write.
             let mut text = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "copycost", &mut text);
-            print(&String::from_utf8(text)?).map(|()| Exit::Well)
+            print(&String::from_utf8(text)?).map(|()| Exit::Success)
         }
         Command::Man => {
             let mut text = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut text)?;
-            print(&String::from_utf8(text)?).map(|()| Exit::Well)
+            print(&String::from_utf8(text)?).map(|()| Exit::Success)
         }
     };
     exit.map(|exit| exit as u8)
@@ -75,5 +77,5 @@ fn agent(arguments: &AgentArgs) -> anyhow::Result<Exit> {
         serve::allowed(arguments.listen, &token).map_err(UsageError)?;
         serve::listen(arguments.listen, &token, arguments.pair_netns)?;
     }
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }

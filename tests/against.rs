@@ -104,7 +104,7 @@ fn a_path_that_copies_four_times_more_is_a_regression_and_another_is_not() {
                 warmup: 20ms\nrepetitions: 8\nseed: 3\n";
     let grid = scratch.file("grid.yaml", grid);
     let other = faster(&scratch);
-    // CPU time bears with a busy machine better than throughput.
+    // CPU time is less affected by a busy machine better than throughput.
     let gate = ["--max-regression", "5%", "--measure", "cpu_ns_per_kib"];
     let flags = [&["--lab", lab(TEST), "--against", other.to_str().unwrap()][..], &gate].concat();
     let ended = run(sweep(&grid, &scratch.path("results"), &flags));

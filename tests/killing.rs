@@ -11,11 +11,11 @@ use nix::sys::signal::Signal;
 use rand::RngExt;
 use support::agent::Agent;
 use support::lab::{
-    assert_whole, directory, has_netns, key, manifest, our_interfaces, resume, start_with_rows, sweep,
-    tiny_grid, trials,
+    assert_whole, directory, has_netns, key, manifest, only_run, our_interfaces, resume, start_with_rows,
+    sweep, tiny_grid, trials,
 };
 use support::process::{Ended, Running, run};
-use support::{Scratch, random};
+use support::{PATIENCE, Scratch, copycost, random, until};
 
 /// What a user would call seconds, on a machine that is busy with something else.
 const SOON: Duration = Duration::from_secs(30);
@@ -103,6 +103,35 @@ fn a_run_whose_agent_died_goes_on_and_keeps_the_failed_row() {
     );
     assert!(rows[before.len()..].iter().all(|row| row.status == Status::Ok));
     assert_whole(&path);
+}
+
+/// The trials are over by then, and have their report.
+#[test]
+fn an_agent_that_dies_in_the_x_ray_takes_nothing_from_the_trials() {
+    let scratch = Scratch::new();
+    let grid = scratch.file("grid.yaml", tiny_grid("repetitions: 2\nlab: loopback\nxray: true"));
+    let results = scratch.path("results");
+    let mut command = copycost(["sweep", &grid, "--quiet", "--results"]);
+    command.arg(&results);
+    let sweep = Running::start(command);
+    let is_examined = || only_run(&results).is_some_and(|run| run.join("copies.csv").exists());
+    assert!(until(PATIENCE, is_examined), "no x-ray: {}", sweep.stderr());
+    sweep.agents()[0].kill(Signal::SIGKILL);
+    let ended = sweep.wait();
+    assert_eq!(ended.code(), Some(1), "{ended:?}");
+    let last = ended.stderr.lines().last().unwrap_or_default();
+    assert!(last.contains("in the x-ray that follows the trials: go on with `copycost sweep"), "{ended:?}");
+    let path = directory(&ended);
+    let (rows, _) = trials(&path);
+    assert!(rows.iter().all(|row| row.status == Status::Ok), "{rows:?}");
+    assert!(path.join("report.md").is_file());
+    assert_eq!(manifest(&path).outcome.as_deref(), Some("broken"));
+    let ended = run(resume(&path));
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+    assert_eq!((trials(&path).0.len(), manifest(&path).outcome.as_deref()), (rows.len(), Some("complete")));
+    let examined = std::fs::read_to_string(path.join("copies.csv")).unwrap();
+    let cells = rows.iter().map(|row| &row.cell).collect::<std::collections::BTreeSet<_>>();
+    assert!(cells.iter().all(|cell| examined.contains(cell.as_str())), "{examined}");
 }
 
 /// An agent that is stopped can neither answer nor end by itself.

@@ -201,7 +201,7 @@ fn every_figure_has_three_formats_or_a_reason() {
 
 #[test]
 fn hardware_counters_answer_the_question_on_caches() {
-    // Simulated L1 misses go with the cost a KiB: one-copy has 185/196 of two-copy's; LLC misses are alike.
+    // Simulated L1 misses go with the cost per KiB: one-copy has 185/196 of two-copy's; LLC misses are alike.
     let simulation = Simulation { hardware_counters: true, repetitions: 10, ..quiet() };
     let report = Report::of(&simulation);
     let answer = report.section("### 3. Which");

@@ -87,7 +87,7 @@ fn an_x_ray_heads_the_report_and_answers_in_it() {
         // Waiting is no cost: 20 + 60 + 5.
         "| two-copy | 64 KiB | 1 | sender | 20.0 | 65.0 | 0 | 85.0 |",
         "| zero-copy | 64 KiB | 1 | sender | 0 | 35.0 | 80.0 | 115 |",
-        "of 115 ns of CPU time a KiB at the sender, at 64 KiB with 1 thread: deferred copy 90.0 and page pinning 25.0.",
+        "of 115 ns of CPU time per KiB at the sender, at 64 KiB with 1 thread: deferred copy 90.0 and page pinning 25.0.",
         "two-copy spent copy into the kernel 60.0 and gather copy (user space) 20.0, of 85.0 ns.",
         "Outside the figure: roofline: one copy in L2 at 9,999",
     ] {

@@ -1,4 +1,4 @@
-//! Sweeps that are told to stop, or killed, and gone on with: the rows in the end are those of an unbroken
+//! Sweeps that are told to stop, or killed, and resumed: the rows in the end are those of an unbroken
 //! sweep, and nothing is left in between.
 
 mod support;

@@ -107,7 +107,7 @@ fn every_table_survives_its_file() {
 
 #[test]
 fn a_planted_crossover_is_found_and_lies_in_the_predicted_interval() {
-    // 5,000 ns more a message and 90 ns less a KiB: the lines cross at 56,889 bytes.
+    // 5,000 ns more per message and 90 ns less per KiB: the lines cross at 56,889 bytes.
     let simulation = Simulation {
         paths: vec![PathCost::new("two-copy", 900.0, 196.0), PathCost::new("splice", 5900.0, 106.0)],
         message_sizes: vec![64, 1 << 10, 16 << 10, 64 << 10, 256 << 10],

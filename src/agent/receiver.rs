@@ -19,7 +19,7 @@ use crate::receive::Ended;
 use crate::record::stream::ZeroCopy;
 
 /// How often a receiver without bytes looks whether its stream is to pause.
-const GLANCE: Duration = Duration::from_millis(2);
+const READ_TIMEOUT: Duration = Duration::from_millis(2);
 
 /// Runs stream `index` of a trial on the calling thread.
 pub(super) fn run(
@@ -35,7 +35,7 @@ pub(super) fn run(
     let mut path = order.open_receive(Pattern::new(nonce, index))?;
     let phase = &gate.phase.0;
     if order.messages.is_some() {
-        socket.set_read_timeout(Some(GLANCE)).map_err(Failure::io("SO_RCVTIMEO"))?;
+        socket.set_read_timeout(Some(READ_TIMEOUT)).map_err(Failure::io("SO_RCVTIMEO"))?;
     }
     notes.ready();
     gate.wait_beyond(PREPARED)?;
@@ -72,7 +72,7 @@ pub(super) fn run(
     let (bytes, calls) = (tally.bytes() - bytes, tally.calls() - calls);
     notes.measured();
 
-    if ended == Ended::Told {
+    if ended == Ended::Stopped {
         ended = path.run(socket, phase, STOP, u64::MAX, tally)?;
     }
     gate.check()?;

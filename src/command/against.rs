@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &SweepArgs, what: &str) -> anyhow::Result<Exit> {
         let grid = Grid { control: None, repetitions: grid.repetitions.all(), ..grid };
         dry_run(&grid, &arguments.lab)?;
         print("Both programs run each trial, so that it takes twice as long.\n")?;
-        return Ok(Exit::Well);
+        return Ok(Exit::Success);
     }
     let against = Against {
         grid: &grid,
@@ -123,7 +123,7 @@ fn conclude(ended: &Ended, pair: &Pair, rows: &[Trial], arguments: &SweepArgs) -
             say(format_args!("copycost: nothing ran: {}", why.unwrap_or("no trial was begun")));
             Exit::FailedTrials
         }
-        Ended::Complete => Exit::Well,
+        Ended::Complete => Exit::Success,
     })
 }
 

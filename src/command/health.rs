@@ -37,5 +37,5 @@ pub fn run(arguments: &HealthArgs) -> anyhow::Result<Exit> {
             _ => {}
         }
     }
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }

@@ -56,7 +56,7 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
     })?;
     Ok(match stop {
         Some(stop) if stop.load(Ordering::Relaxed) => Exit::Interrupted,
-        _ => Exit::Well,
+        _ => Exit::Success,
     })
 }
 

@@ -44,5 +44,5 @@ pub fn run() -> anyhow::Result<Exit> {
         sends.trim_fmt(),
         receives.trim_fmt()
     ))?;
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }

@@ -20,6 +20,7 @@ use crate::sweep::passes::Passes;
 use crate::sweep::plan::Plan;
 use crate::sweep::progress::Progress;
 use crate::sweep::run_dir::RunDir;
+use crate::sweep::samples::{Sampled, Samples};
 use crate::sweep::{Ended, manifest, run as sweep, table};
 use crate::tables::Run;
 use crate::units;
@@ -48,7 +49,7 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     if arguments.dry_run {
         return dry_run(&grid, &arguments.lab);
     }
-    // A run is gone on with in the lab that it began in, whatever flag that was chosen by.
+    // A run is resumed in the lab that it began in, whatever flag that was chosen by.
     let began_in = resumed.as_ref().and_then(|(run, _)| run.manifest.lab.parse::<LabKind>().ok());
     let mut lab = lab(&arguments.lab, began_in.or(grid.lab), &grid.link, &grid.wires)?;
     let wire = lab.wires()[0];
@@ -59,7 +60,7 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
         Some((run, rows)) => {
             ensure!(
                 run.manifest.together.is_none(),
-                "{} is one side of a comparison, whose blocks cannot be gone on with; begin it again",
+                "{} is one side of a comparison, whose blocks cannot be resumed; begin it again",
                 run.path().display()
             );
             check_same_lab(&run, &lab, &cells)?;
@@ -86,11 +87,18 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
         say(caveat);
     }
     let mut progress = Progress::new(plan.remaining(), arguments.quiet);
-    let ended = sweep(&mut lab, &mut plan, &grid.trial, &mut run, &mut rows, &mut progress, &stop);
+    let mut samples = Samples::new(grid.repetitions.min, &grid.trial);
+    let mut sampled = Sampled::new(&mut lab, &mut samples);
+    // A resumed run would have samples of some of its blocks alone.
+    let ended = if grid.xray && rows.is_empty() {
+        sweep(&mut sampled, &mut plan, &grid.trial, &mut run, &mut rows, &mut progress, &stop)
+    } else {
+        sweep(&mut lab, &mut plan, &grid.trial, &mut run, &mut rows, &mut progress, &stop)
+    };
     progress.finish();
     let mut ended = ended?;
     if grid.xray && ended == Ended::Complete {
-        ended = examine(&mut lab, plan.cells(), &grid, &run, arguments.quiet, &stop)?;
+        ended = examine(&mut lab, plan.cells(), &mut samples, &grid, &run, arguments.quiet, &stop)?;
     }
     drop(lab);
     run.manifest.finished_at = Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
@@ -116,17 +124,18 @@ fn counts_instructions() -> bool {
     Vm::of_this_process().is_some_and(|vm| vm.basis() == Basis::Instructions)
 }
 
-/// The attribution passes that follow the timing trials.
+/// The attribution passes other than samples, after the timing trials.
 fn examine(
     lab: &mut Lab,
     cells: &[Cell],
+    samples: &mut Samples,
     grid: &Grid,
     run: &RunDir,
     quiet: bool,
     stop: &AtomicBool,
 ) -> anyhow::Result<Ended> {
     let mut passes = Passes::open(run.path())?;
-    let whole = passes.run(lab, cells, &grid.trial, grid.repetitions.max, quiet, stop);
+    let whole = passes.run(lab, cells, &grid.trial, samples, quiet, stop);
     print(&format!("{}\n", conclude_xray(cells, &passes, &run.manifest)))?;
     Ok(match whole {
         Ok(true) => Ended::Complete,
@@ -182,7 +191,7 @@ fn conclude(
             say(format_args!("copycost: nothing ran: {why}; `copycost doctor` tells what this host lacks"));
             Exit::FailedTrials
         }
-        Ended::Complete => Exit::Well,
+        Ended::Complete => Exit::Success,
         Ended::Interrupted => {
             say(format_args!("copycost: interrupted after {} trials; go on with `{go_on}`", rows.len()));
             Exit::Interrupted
@@ -235,14 +244,14 @@ pub(super) fn dry_run(grid: &Grid, lab: &LabArgs) -> anyhow::Result<Exit> {
         None => "unknown, because trials are bounded by messages".to_owned(),
     };
     print(&format!("{lines}\n{} cells, {times} trials each; expected time: {time}\n", cells.len()))?;
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
 fn round(duration: std::time::Duration) -> String {
     units::duration(std::time::Duration::from_secs(duration.as_secs_f64().ceil() as u64))
 }
 
-/// A run is gone on with in the lab that it began in, or its rows would not compare.
+/// A run is resumed in the lab that it began in, or its rows would not compare.
 fn check_same_lab(run: &RunDir, lab: &Lab, cells: &[Cell]) -> anyhow::Result<()> {
     let keys: Vec<String> = cells.iter().map(Cell::key).collect();
     ensure!(

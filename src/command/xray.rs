@@ -18,6 +18,7 @@ use crate::record::{Attribution, Copies, Manifest, Roofline};
 use crate::sweep::manifest;
 use crate::sweep::passes::Passes;
 use crate::sweep::run_dir::RunDir;
+use crate::sweep::samples::Samples;
 use crate::units;
 use crate::xray::verdict::{figure, heading, headline, out_of_sight};
 
@@ -37,13 +38,20 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
     let rows = cells.len() as u64 * (Category::ALL.len() as u64 * 2 + (Place::EXAMINED.len() as u64 + 1));
     let mut run = RunDir::create(&arguments.results, manifest(&grid, &grid.trial, seed, &lab), rows)?;
     let mut passes = Passes::open(run.path())?;
-    let whole = passes.run(&mut lab, &cells, &grid.trial, 1, arguments.quiet, &stop)?;
+    let whole = passes.run(
+        &mut lab,
+        &cells,
+        &grid.trial,
+        &mut Samples::new(1, &grid.trial),
+        arguments.quiet,
+        &stop,
+    )?;
     drop(lab);
     run.manifest.finished_at = Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     run.manifest.outcome = Some(if whole { "complete" } else { "interrupted" }.to_owned());
     run.write_manifest()?;
     print(&format!("{}\n{}\n", conclude(&cells, &passes, &run.manifest), run.path().display()))?;
-    Ok(if whole { Exit::Well } else { Exit::Interrupted })
+    Ok(if whole { Exit::Success } else { Exit::Interrupted })
 }
 
 /// The grid that the flags stand for, as a file would have it.

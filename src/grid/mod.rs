@@ -55,7 +55,7 @@ pub struct Grid {
     pub lab: Option<LabKind>,
     /// MTU and offloads of a link that the lab makes.
     pub link: LinkOptions,
-    /// Whether attribution passes follow the timing blocks.
+    /// Whether attribution passes accompany the timing blocks.
     pub xray: bool,
     /// Whether its figures are a measurement; a grid that only shows that everything runs says that they are none.
     pub measurement: bool,

@@ -47,7 +47,7 @@ const SETTLE: Duration = Duration::from_millis(10);
 const DRAIN_S: f64 = 5.0;
 /// How long after a trial broke the coordinator listens for the reason behind it: an agent that died breaks
 /// the other one's streams first.
-const AFTERMATH: Duration = Duration::from_millis(400);
+const REASON_WITHIN: Duration = Duration::from_millis(400);
 
 /// Two agents, connected.
 pub struct Lab {
@@ -159,7 +159,7 @@ impl Lab {
 
     fn tell(&mut self, side: Side, request: &Request) -> Result<(), Trouble> {
         let peer = self.peer_mut(side);
-        peer.tell(request).map_err(|error| Trouble::Lost(peer.obituary(&FrameError::Io(error))))
+        peer.tell(request).map_err(|error| Trouble::Lost(peer.why_lost(&FrameError::Io(error))))
     }
 
     fn tell_both(&mut self, request: &Request) -> Result<(), Trouble> {
@@ -180,11 +180,11 @@ impl Lab {
                 Ok((_, Heard::Reply(Reply::Pong))) => {}
                 Ok((_, Heard::Reply(reply))) if reply.trial().is_some_and(|trial| trial != self.trial) => {}
                 Ok((side, Heard::Reply(Reply::Broken { failure, .. }))) => {
-                    return Err(self.aftermath(side, failure));
+                    return Err(self.reason_behind(side, failure));
                 }
                 Ok((side, Heard::Reply(reply))) => return Ok(Some((side, reply))),
                 Ok((side, Heard::Lost(error))) => {
-                    return Err(Trouble::Lost(self.peer_mut(side).obituary(&error)));
+                    return Err(Trouble::Lost(self.peer_mut(side).why_lost(&error)));
                 }
                 Err(RecvTimeoutError::Timeout) => return Ok(None),
                 Err(RecvTimeoutError::Disconnected) => {
@@ -195,15 +195,15 @@ impl Lab {
     }
 
     /// A trial broke: because an agent died, or for the reason it says?
-    fn aftermath(&mut self, side: Side, failure: Failure) -> Trouble {
-        let deadline = Instant::now() + AFTERMATH;
+    fn reason_behind(&mut self, side: Side, failure: Failure) -> Trouble {
+        let deadline = Instant::now() + REASON_WITHIN;
         let why = match failure {
             Failure::Unsupported(_) => return Trouble::Trial(failure),
             Failure::Failed(why) => why,
         };
         while let Ok(news) = self.heard.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             match news {
-                (side, Heard::Lost(error)) => return Trouble::Lost(self.peer_mut(side).obituary(&error)),
+                (side, Heard::Lost(error)) => return Trouble::Lost(self.peer_mut(side).why_lost(&error)),
                 (_, Heard::Reply(Reply::Broken { trial, failure: Failure::Unsupported(why) }))
                     if trial == self.trial =>
                 {

@@ -79,7 +79,7 @@ impl Peer {
     }
 
     /// What has become of an agent that is lost.
-    pub(super) fn obituary(&mut self, heard: &FrameError) -> String {
+    pub(super) fn why_lost(&mut self, heard: &FrameError) -> String {
         let Self { side, address, .. } = self;
         match self.child.as_mut() {
             None => format!("the {side} agent at {address} is lost: {heard}"),
@@ -116,14 +116,14 @@ fn patiently(child: &mut Child) -> Option<String> {
     let deadline = Instant::now() + Duration::from_secs(2);
     loop {
         match child.try_wait() {
-            Ok(Some(status)) => return Some(epitaph(status)),
+            Ok(Some(status)) => return Some(how_it_ended(status)),
             Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
             _ => return None,
         }
     }
 }
 
-fn epitaph(status: std::process::ExitStatus) -> String {
+fn how_it_ended(status: std::process::ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.signal(), status.code()) {
         (Some(number), _) => match nix::sys::signal::Signal::try_from(number) {

@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a stream with nothing in flight asks again for locked memory that others hold.
 const STARVED: Duration = Duration::from_secs(3);
 /// How often a stream looks again where nothing would wake it.
-const GLANCE: Duration = Duration::from_millis(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 struct ZeroCopySend<R> {
     supply: Supply<Message, R>,
@@ -129,7 +129,7 @@ impl<R: Rewrite> SendPath for ZeroCopySend<R> {
             match self.completions.wait(socket, deadline) {
                 // Both ends have closed, which poll reports at once; a network card may still hold the last
                 // buffers, and let go of them later.
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => std::thread::sleep(GLANCE),
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => std::thread::sleep(LOOK_AGAIN),
                 other => other.map_err(Failure::io("draining completions"))?,
             }
         }
@@ -172,7 +172,7 @@ fn relieve(
                  locked-memory limit (ulimit -l) or net.core.optmem_max, or grant CAP_IPC_LOCK"
             )));
         }
-        std::thread::sleep(GLANCE);
+        std::thread::sleep(LOOK_AGAIN);
         return Ok(());
     }
     let deadline = Instant::now() + PATIENCE;

@@ -44,7 +44,7 @@ impl Tally {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The phase changed, or the limit was reached.
-    Told,
+    Stopped,
     /// The peer has sent all it will send.
     Eof,
 }
@@ -77,7 +77,7 @@ pub trait ReceivePath: Send {
                 None => {}
             }
         }
-        Ok(Ended::Told)
+        Ok(Ended::Stopped)
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
     let mut table = Table::new(
         "Time per KiB that a path saves against the baseline, ns, all streams together; what it loses is negative. Saved: \
          timed trials, within the blocks. Copies (± two standard errors of the samples), other work and waiting: the \
-         x-ray of the sender's CPUs, a pass of its own. Unexplained: the rest; the account closes where that is no more \
+         x-ray of the sender's CPUs, as if being sampled took no time. Unexplained: the rest; the account closes where that is no more \
          than the floor, which is how far the nearest control cell differs from itself, as a share of the longer of the two \
          times.",
         &tabular::columns(&[

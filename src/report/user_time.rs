@@ -11,7 +11,7 @@ use crate::tables::{DerivedRow, Estimate, LEAST_TICKS, metric};
 /// Two cells' times in user space, for a table.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct UserTime {
-    /// The first cell's, ns a KiB.
+    /// The first cell's, ns per KiB.
     pub(super) own: Field,
     /// The other's.
     pub(super) other: Field,

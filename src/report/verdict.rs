@@ -145,7 +145,7 @@ fn against_baseline(subject: &Subject, place: usize, path: &str) -> Option<Text>
     })
 }
 
-/// CPU time of a KiB over the baseline's at the end that a send path is about: where the receiver or the wire holds it
+/// CPU time per KiB over the baseline's at the end that a send path is about: where the receiver or the wire holds it
 /// back, throughput says what those can do.
 fn cpu_time(subject: &Subject, place: usize, row: &RatioRow) -> Option<String> {
     let cell = |path: &str| subject.measured(place, path, row.message_bytes, row.setting.threads);

@@ -69,7 +69,7 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
         Block::section("X-ray"),
         Block::Paragraph(
             Text::from(
-                "Passes of their own after the timed trials: one samples the CPUs with call chains, one records every \
+                "Passes of their own, apart from the timed trials: one samples the CPUs with call chains, one records every \
                  call and copy that the kernel's tracepoints tell of. Every row is in ",
             )
             .code("copies.csv")

@@ -7,6 +7,7 @@ pub mod passes;
 pub mod plan;
 pub mod progress;
 pub mod run_dir;
+pub mod samples;
 pub mod table;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +29,19 @@ pub trait Executor {
     /// # Errors
     /// Why there are no figures.
     fn run(&mut self, cell: &Cell, options: &TrialOptions) -> Result<Measured, Trouble>;
+
+    /// What is to be done after each block of these cells.
+    ///
+    /// # Errors
+    /// When no further trial can run.
+    fn after_block(
+        &mut self,
+        _cells: &[Cell],
+        _options: &TrialOptions,
+        _stop: &AtomicBool,
+    ) -> Result<(), Trouble> {
+        Ok(())
+    }
 }
 
 impl Executor for Lab {
@@ -72,10 +86,18 @@ pub fn run(
     progress: &mut Progress,
     stop: &AtomicBool,
 ) -> anyhow::Result<Ended> {
-    while let Some(next) = plan.next() {
+    let mut block = None;
+    loop {
+        let next = plan.next();
+        let is_over = block.is_some_and(|block| next.as_ref().is_none_or(|next| next.block != block));
+        if is_over && let Err(Trouble::Lost(why)) = executor.after_block(plan.cells(), options, stop) {
+            return Ok(Ended::Broken(why));
+        }
+        let Some(next) = next else { return Ok(Ended::Complete) };
         if stop.load(Ordering::Relaxed) {
             return Ok(Ended::Interrupted);
         }
+        block = Some(next.block);
         let cell = plan.cells()[next.place].clone();
         progress.begin(&cell, plan.so_far(next.place), plan.remaining());
         let started_at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
@@ -102,7 +124,6 @@ pub fn run(
             return Ok(Ended::Broken(why));
         }
     }
-    Ok(Ended::Complete)
 }
 
 #[cfg(test)]

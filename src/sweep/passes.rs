@@ -1,6 +1,6 @@
-//! The x-ray passes of a grid's cells: after its timing trials, and never mixed with them.
+//! The x-ray passes of a grid's cells, never mixed with its timing trials.
 //!
-//! Each cell has two: one that samples the CPUs, and a short one that records every call and copy; and a third
+//! Each cell has two: one that samples the CPUs (in a sweep between its blocks: `samples.rs`), and a short one that records every call and copy; and a third
 //! where the card can be asked what it read. Before them, once: how fast the sender's host copies, and the floor that no copying path can reach.
 
 use std::collections::{BTreeMap, HashSet};
@@ -13,9 +13,9 @@ use anyhow::Context;
 
 use super::card::Card;
 use super::pass::{Passed, pass, reason, windowed};
+use super::samples::{SAMPLED, Samples};
 use crate::cell::{Cell, Payload, Side};
-use crate::failure::Failure;
-use crate::grid::{Bound, TrialOptions};
+use crate::grid::TrialOptions;
 use crate::lab::{Lab, Trouble};
 use crate::output::say;
 use crate::record::column::Column;
@@ -27,14 +27,6 @@ use crate::xray::findings::{self, Findings};
 use crate::xray::verdict;
 use crate::xray::watch::{Pass, Seen};
 
-/// How long a cell is sampled: about 4500 samples a CPU.
-const SAMPLED: Duration = Duration::from_millis(1200);
-/// The shortest and the longest of a cell's windows where it is sampled in turns, and the most turns.
-const SHORTEST: Duration = Duration::from_millis(200);
-const LONGEST: Duration = Duration::from_millis(500);
-const MOST_TURNS: u32 = 24;
-/// How long a cell must be sampled for sparse samples to be enough: about 1500 of them a CPU.
-const SPARSE_FROM: Duration = Duration::from_secs(6);
 /// Most windows of a cell that are sampled and added up: on a machine that moves few bytes, one shows too few copies
 /// to tell whether there are any.
 const MOST_SAMPLED: u32 = 8;
@@ -75,8 +67,7 @@ impl Passes {
     /// Examines every cell that has not been, and says of each what was found. Returns whether it came to
     /// the end; a signal stops it between two cells.
     ///
-    /// Cells that differ in their send path alone are sampled in turns, as often as there were `blocks` of trials: the
-    /// machine changes from one minute to the next, and what is compared must have met the same of it.
+    /// `samples` are those that were taken between the blocks of trials; a cell without any is sampled by itself.
     ///
     /// # Errors
     /// When an agent is gone or a row cannot be written; the rows before it are whole.
@@ -85,7 +76,7 @@ impl Passes {
         lab: &mut Lab,
         cells: &[Cell],
         options: &TrialOptions,
-        blocks: u32,
+        samples: &mut Samples,
         quiet: bool,
         stop: &AtomicBool,
     ) -> anyhow::Result<bool> {
@@ -99,23 +90,20 @@ impl Passes {
             self.bound(lab, cells, options)?;
         }
         let done: HashSet<String> = self.rows.iter().map(|row| row.cell.clone()).collect();
-        let left: Vec<&Cell> = cells.iter().filter(|cell| !done.contains(&cell.key())).collect();
-        let mut number = cells.len() - left.len();
-        for rivals in rivals(&left) {
-            let Some(sampled) = in_turns(lab, &rivals, options, blocks, stop)? else { return Ok(false) };
-            for (cell, sampled) in rivals.into_iter().zip(sampled) {
-                if stop.load(Ordering::Relaxed) {
-                    return Ok(false);
-                }
-                let (costs, rows) = self.examine(lab, cell, options, sampled)?;
-                let (verdict, sentence) = verdict::headline(&rows);
-                number += 1;
-                tell(&format!("x-ray [{number}/{}] {cell}: {verdict}: {sentence}", cells.len()));
-                self.attributions.append(&costs).context("appending to xray.csv")?;
-                self.copies.append(&rows).context("appending to copies.csv")?;
-                self.costs.extend(costs);
-                self.rows.extend(rows);
+        for (number, cell) in (1..).zip(cells) {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
             }
+            if done.contains(&cell.key()) {
+                continue;
+            }
+            let (costs, rows) = self.examine(lab, cell, options, samples.of(cell))?;
+            let (verdict, sentence) = verdict::headline(&rows);
+            tell(&format!("x-ray [{number}/{}] {cell}: {verdict}: {sentence}", cells.len()));
+            self.attributions.append(&costs).context("appending to xray.csv")?;
+            self.copies.append(&rows).context("appending to copies.csv")?;
+            self.costs.extend(costs);
+            self.rows.extend(rows);
         }
         Ok(true)
     }
@@ -150,14 +138,18 @@ impl Passes {
         Ok(())
     }
 
-    /// Runs the other passes of a cell that has been sampled.
+    /// Runs the passes of a cell, but for the samples that were `taken` before.
     fn examine(
         &mut self,
         lab: &mut Lab,
         cell: &Cell,
         options: &TrialOptions,
-        sampled: Result<Passed, Failure>,
+        taken: Option<Passed>,
     ) -> Result<(Vec<Attribution>, Vec<Copies>), Trouble> {
+        let sampled = match taken {
+            Some(taken) => Ok(taken),
+            None => pass(lab, cell, options, Pass::Samples, SAMPLED)?,
+        };
         let mut sampled = match sampled {
             Ok(sampled) => sampled,
             Err(failure) => return Ok((Vec::new(), findings::not_examined(cell, &reason(&failure)))),
@@ -217,57 +209,6 @@ impl Passes {
         let copies = self.bounds.iter().filter(|bound| bound.level != Level::Floor);
         copies.filter_map(|bound| bound.ns_per_kib).reduce(f64::min)
     }
-}
-
-/// The cells in groups that differ in their send path alone.
-fn rivals<'a>(cells: &[&'a Cell]) -> Vec<Vec<&'a Cell>> {
-    let mut groups: Vec<(Cell, Vec<&Cell>)> = Vec::new();
-    for &cell in cells {
-        let in_common = Cell { send_path: String::new(), ..cell.clone() };
-        match groups.iter_mut().find(|(known, _)| *known == in_common) {
-            Some((_, group)) => group.push(cell),
-            None => groups.push((in_common, vec![cell])),
-        }
-    }
-    groups.into_iter().map(|(_, group)| group).collect()
-}
-
-/// Samples each of the cells as often as there were blocks, one after the other; nothing when told to stop.
-fn in_turns(
-    lab: &mut Lab,
-    cells: &[&Cell],
-    options: &TrialOptions,
-    blocks: u32,
-    stop: &AtomicBool,
-) -> Result<Option<Vec<Result<Passed, Failure>>>, Trouble> {
-    let turns = blocks.clamp(1, MOST_TURNS);
-    // As long as a trial, within bounds.
-    let window = match options.bound {
-        Bound::Duration(window) if turns > 1 => window.clamp(SHORTEST, LONGEST).max(SAMPLED / turns),
-        _ => (SAMPLED / turns).max(SHORTEST),
-    };
-    let kind = if window * turns >= SPARSE_FROM { Pass::Sparse } else { Pass::Samples };
-    let mut sampled: Vec<Result<Passed, Failure>> = Vec::new();
-    for _ in 0..turns {
-        for (place, cell) in cells.iter().enumerate() {
-            if stop.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
-            let mut again = || pass(lab, cell, options, kind, window);
-            match sampled.get_mut(place) {
-                None => sampled.push(again()?),
-                // What is unsupported stays so.
-                Some(Err(Failure::Unsupported(_))) => {}
-                Some(known) => match (known, again()?) {
-                    (Ok(sum), Ok(more)) => sum.add(more),
-                    (known @ Err(_), now) => *known = now,
-                    // One that broke adds nothing to the others.
-                    (Ok(_), Err(_)) => {}
-                },
-            }
-        }
-    }
-    Ok(Some(sampled))
 }
 
 /// Why the cell's wire must copy below TCP, a sentence each, by what its interfaces said when the lab was made.
@@ -339,16 +280,6 @@ fn rewritten<R: Clone>(path: &Path, columns: Vec<Column<R>>, rows: &[R]) -> io::
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cells_that_differ_in_their_path_alone_are_rivals() {
-        let cells = [("two-copy", 64), ("two-copy", 128), ("splice", 64), ("splice", 128), ("one-copy", 128)]
-            .map(|(path, size)| Cell::example(path, size));
-        let names = |group: Vec<&Cell>| group.into_iter().map(Cell::short).collect::<Vec<_>>();
-        let groups: Vec<_> = rivals(&cells.iter().collect::<Vec<_>>()).into_iter().map(names).collect();
-        assert_eq!(groups[0], ["two-copy 64 t1", "splice 64 t1"]);
-        assert_eq!(groups[1], ["two-copy 128 t1", "splice 128 t1", "one-copy 128 t1"]);
-    }
 
     #[test]
     fn a_cell_that_was_cut_off_is_examined_again() {

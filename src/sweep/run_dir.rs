@@ -1,4 +1,4 @@
-//! A run's directory: made before the first trial, appended to row by row, and gone on with.
+//! A run's directory: made before the first trial, appended to row by row, and resumed.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! What a path saves against another, and where the x-ray saw it: one line of `account.csv`.
 //!
-//! The time of a KiB is the window over what was received in it, of all streams together. The x-ray's samples of all
+//! The time per KiB is the window over what was received in it, of all streams together. The x-ray's samples of all
 //! that the sender's CPUs did, waiting included, divide the same time into parts. So what the timed trials save is the
 //! copies saved, other work saved, waiting saved, and a rest that the x-ray does not explain: its passes are not the
 //! timed trials. To be sampled takes time; what the x-ray finds is scaled by how much longer both paths' passes took.
@@ -32,11 +32,11 @@ pub struct AccountRow {
     pub over: String,
     /// Blocks that hold both.
     pub blocks: u64,
-    /// Time of a KiB of the other path, ns: median over its trials.
+    /// Time per KiB of the other path, ns: median over its trials.
     pub over_ns_per_kib: f64,
     /// How many times as long a KiB of both took in the x-ray's passes; all that the x-ray finds is divided by it.
     pub pass_over_trials: f64,
-    /// Time of a KiB that is saved in the timed trials, ns, and its 95 % interval.
+    /// Time per KiB that is saved in the timed trials, ns, and its 95 % interval.
     pub saved_ns_per_kib: Estimate,
     /// Of it, by the x-ray: copies.
     pub copies_ns_per_kib: f64,
@@ -57,7 +57,7 @@ pub struct AccountRow {
     pub other_work: Work,
 }
 
-/// Work by category and the time of a KiB that it saves, ns, the largest first; in the file `page-pinning -15.3`, with
+/// Work by category and the time per KiB that it saves, ns, the largest first; in the file `page-pinning -15.3`, with
 /// a semicolon between.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Work(pub Vec<(Category, f64)>);
@@ -111,12 +111,12 @@ pub(super) fn accounts(samples: &[Sample], ratios: &[RatioRow], examined: &Exami
     ratios.iter().filter_map(account).collect()
 }
 
-/// Time of a KiB of all streams together, ns.
+/// Time per KiB of all streams together, ns.
 fn time_of_a_kib(gbps: f64) -> f64 {
     1024.0 * 8.0 / gbps
 }
 
-/// What the x-ray saw of one cell's sender: its time of a KiB by category.
+/// What the x-ray saw of one cell's sender: its time per KiB by category.
 struct Parts {
     /// Time and samples of each category.
     of: Vec<(Category, f64, f64)>,
@@ -124,7 +124,7 @@ struct Parts {
     waiting: f64,
     /// All samples.
     samples: f64,
-    /// The time of a KiB in the passes.
+    /// The time per KiB in the passes.
     all: f64,
 }
 
@@ -137,7 +137,7 @@ impl Parts {
         let all: f64 = rows.iter().filter_map(|row| row.ns_per_kib).sum();
         let time = time_of_a_kib(first.throughput_gbps.filter(|&gbps| gbps > 0.0 && all > 0.0)?);
         let cpus = match first.clock {
-            // A clock that goes on while a CPU is idle: as many times the time of a KiB as there are CPUs.
+            // A clock that goes on while a CPU is idle: as many times the time per KiB as there are CPUs.
             Clock::CpuClock => (all / time).round().max(1.0),
             Clock::Cycles => cpus as f64,
         };
@@ -226,7 +226,7 @@ const HEAD: [Column<AccountRow>; 6] = [
     column!("path", path, "the path that saves"),
     column!("over", over, "the path that it is held against"),
     column!("blocks", blocks, "blocks that hold both"),
-    column!("over_ns_per_kib", over_ns_per_kib, "the other path's time of a KiB, all streams together, ns"),
+    column!("over_ns_per_kib", over_ns_per_kib, "the other path's time per KiB, all streams together, ns"),
     column!(
         "pass_over_trials",
         pass_over_trials,
@@ -234,7 +234,7 @@ const HEAD: [Column<AccountRow>; 6] = [
     ),
 ];
 const SAVED: [Column<AccountRow>; 3] =
-    estimate_columns!("saved_ns_per_kib", saved_ns_per_kib, "time of a KiB saved in the timed trials, ns");
+    estimate_columns!("saved_ns_per_kib", saved_ns_per_kib, "time per KiB saved in the timed trials, ns");
 const PARTS: [Column<AccountRow>; 8] = [
     column!("copies_ns_per_kib", copies_ns_per_kib, "of it by the x-ray of the sender's CPUs: copies"),
     column!("copies_error_ns_per_kib", copies_error_ns_per_kib, "two standard errors of that, by samples"),
@@ -258,7 +258,7 @@ mod tests {
     use crate::simulate::{Noise, PathCost, Simulation};
     use crate::tables::{Run, Tables};
 
-    /// Two paths of 64 KiB in one stream: 200 and 150 ns a KiB, of which the x-ray sees copies of 60 and 20, and other
+    /// Two paths of 64 KiB in one stream: 200 and 150 ns per KiB, of which the x-ray sees copies of 60 and 20, and other
     /// work of 140 and 120: 10 of the 50 that are saved are not in its passes.
     fn run() -> Run {
         let mut run = Simulation {
@@ -285,7 +285,7 @@ mod tests {
         run.examined.costs = vec![
             cost("two-copy", Category::KernelCopy, 300, 60.0, 0.0, 8192.0 / 200.0),
             cost("two-copy", Category::TcpIp, 700, 140.0, 0.0, 8192.0 / 200.0),
-            // Two CPUs were sampled: twice the time of a KiB.
+            // Two CPUs were sampled: twice the time per KiB.
             cost("one-copy", Category::KernelCopy, 100, 40.0, 0.0, 8192.0 / 160.0),
             cost("one-copy", Category::TcpIp, 600, 240.0, 0.0, 8192.0 / 160.0),
             cost("one-copy", Category::SchedulingIdle, 100, 0.0, 40.0, 8192.0 / 160.0),

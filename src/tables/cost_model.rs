@@ -60,7 +60,7 @@ impl CostModel {
         Some(Self { sizes, intervals, line, blocks })
     }
 
-    /// The fixed part in ns and the part a KiB in ns, with their intervals.
+    /// The fixed part in ns and the part per KiB in ns, with their intervals.
     pub(super) fn estimates(&self) -> (Estimate, Estimate) {
         let estimate = |value: f64, of: fn(&Line) -> f64| {
             let blocks: Vec<f64> = self.blocks.values().map(of).collect();

@@ -201,11 +201,11 @@ figures! {
         cpu_s: Lower, "s", "CPU time of the worker threads inside the window", cpu_s;
         cpus: Neither, "CPUs", "CPU time of the worker threads over the window: how many they kept busy",
             |end| over(cpu_s(end), end.window_s);
-        cpu_ns_per_kib: Lower, "ns/KiB", "CPU time of the worker threads a KiB, user and system",
+        cpu_ns_per_kib: Lower, "ns/KiB", "CPU time of the worker threads per KiB, user and system",
             |end| ns_a_kib(cpu_s(end), end.bytes);
-        user_ns_per_kib: Lower, "ns/KiB", "CPU time in user space a KiB, sampled by ticks; empty where they are too few",
+        user_ns_per_kib: Lower, "ns/KiB", "CPU time in user space per KiB, sampled by ticks; empty where they are too few",
             |end| ns_a_kib(end.user_s, end.bytes), ticked |end| end.user_s;
-        system_ns_per_kib: Lower, "ns/KiB", "CPU time in the kernel a KiB, sampled by ticks; empty where they are too few",
+        system_ns_per_kib: Lower, "ns/KiB", "CPU time in the kernel per KiB, sampled by ticks; empty where they are too few",
             |end| ns_a_kib(end.system_s, end.bytes), ticked |end| end.system_s;
         cycles_per_byte: Lower, "1/B", "CPU cycles a byte, user and kernel",
             |end| a_byte(end.cycles, end);

@@ -42,7 +42,7 @@ impl<'run> Sample<'run> {
         self.ok().filter_map(of).collect()
     }
 
-    /// The median of a figure of each trial with its interval, which bears with trials that follow one another.
+    /// The median of a figure of each trial with its interval, which allows for trials that follow one another.
     #[must_use]
     pub fn estimate(&self, of: impl Fn(&Trial) -> Option<f64>) -> Estimate {
         Estimate::of(&self.values(of)).widened(self.widening)

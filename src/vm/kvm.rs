@@ -16,7 +16,7 @@ use super::qemu::{MACHINE, Qemu};
 
 /// How long the instructions may take. QEMU needs a tenth of a second to start, and on a busy host a second or two.
 const PATIENCE: Duration = Duration::from_secs(5);
-const GLANCE: Duration = Duration::from_millis(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The firmware's length, and where in it the CPU begins.
 const LENGTH: usize = 1 << 16;
@@ -95,7 +95,7 @@ fn ended(qemu: &Qemu, [accel, cpu]: [&str; 2], patience: Duration) -> Result<Res
         if Instant::now() >= deadline {
             return Ok(Err(format!("a few instructions took more than {} s", patience.as_secs())));
         }
-        std::thread::sleep(GLANCE);
+        std::thread::sleep(LOOK_AGAIN);
     }
 }
 

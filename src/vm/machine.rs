@@ -26,7 +26,7 @@ use crate::output::{Out, harmless};
 const KVM_PATIENCE: Duration = Duration::from_secs(10);
 const TCG_PATIENCE: Duration = Duration::from_secs(120);
 /// How often is looked whether the user has pressed Ctrl-C.
-const GLANCE: Duration = Duration::from_millis(50);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Lines of the console that are shown of a machine that failed.
 const LAST_LINES: usize = 12;
 
@@ -110,7 +110,7 @@ pub(super) fn start(
         if stop.load(Ordering::Relaxed) {
             return Err(NotUp::Failed(Interrupted.into()));
         }
-        match up.events.recv_timeout(GLANCE) {
+        match up.events.recv_timeout(LOOK_AGAIN) {
             Ok(Event::News(News::Up, _)) => return Ok(up),
             Ok(Event::News(News::Unable(why), _)) => {
                 return Err(NotUp::Failed(anyhow::anyhow!("the machine cannot do the work: {why}")));
@@ -169,7 +169,7 @@ impl Up {
                 is_told = true;
                 self.order(Order::Interrupt)?;
             }
-            let event = self.events.recv_timeout(GLANCE);
+            let event = self.events.recv_timeout(LOOK_AGAIN);
             let now = Instant::now();
             match &event {
                 Ok(Event::News(..)) => watchdog.hear(now),

@@ -1,4 +1,4 @@
-//! From an end's samples to the rows of `xray.csv`: where the time of a KiB went, and on whose account.
+//! From an end's samples to the rows of `xray.csv`: where the time per KiB went, and on whose account.
 
 use super::watch::{Cost, Sampled};
 use crate::cell::{Cell, Side};

@@ -149,7 +149,7 @@ fn xray(subject: &Subject, place: usize, path: &str, baseline: Option<&str>) -> 
     };
     let (own, all) = spent(path)?;
     let mut text = Text::default().strong("X-ray").and(format!(
-        ": of {all} ns of CPU time a KiB at the sender, at {} with {}: {own}.",
+        ": of {all} ns of CPU time per KiB at the sender, at {} with {}: {own}.",
         words::bytes(size),
         words::threads(threads)
     ));
@@ -269,8 +269,8 @@ fn differences(subject: &Subject, place: usize, path: &str, baseline: &str) -> V
     let size = condition.largest();
     let judged = [
         ("Context switches", "context switches of the sender a GiB", "context_switches_per_gib"),
-        ("Time in the kernel", "system time of the sender a KiB", "system_ns_per_kib"),
-        ("Softirq", "softirq time of the host a KiB", "host_softirq_ns_per_kib"),
+        ("Time in the kernel", "system time of the sender per KiB", "system_ns_per_kib"),
+        ("Softirq", "softirq time of the host per KiB", "host_softirq_ns_per_kib"),
     ];
     let mut points = Vec::new();
     for (label, what, column) in judged {

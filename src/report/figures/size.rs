@@ -31,15 +31,15 @@ pub(super) fn cycles(subject: &Subject, condition: usize) -> Result<Outcome> {
     })
 }
 
-/// CPU time a KiB of the worker threads, which every machine can tell.
+/// CPU time per KiB of the worker threads, which every machine can tell.
 pub(super) fn cpu_time(subject: &Subject, condition: usize) -> Result<Outcome> {
     let draft = Draft {
         subject,
         condition,
         name: "cpu-by-size",
-        title: "CPU time a KiB at the sender, by message size",
+        title: "CPU time per KiB at the sender, by message size",
     };
-    let measure = Measure::of("cpu_ns_per_kib", "CPU time a KiB", "ns", 1.0);
+    let measure = Measure::of("cpu_ns_per_kib", "CPU time per KiB", "ns", 1.0);
     let about = "User and system time of the sender's worker threads; what softirq does after them is charged \
                  to nobody, see the host's busy time.";
     // The floor's time is that of both ends, and so bounds nothing that is drawn here.
@@ -47,15 +47,15 @@ pub(super) fn cpu_time(subject: &Subject, condition: usize) -> Result<Outcome> {
     draft.bounded(&measure, about, bound, || "no trial has the CPU time of its threads".to_owned())
 }
 
-/// Busy time of the whole host a KiB, softirq included.
+/// Busy time of the whole host per KiB, softirq included.
 pub(super) fn host_time(subject: &Subject, condition: usize) -> Result<Outcome> {
     let draft = Draft {
         subject,
         condition,
         name: "host-busy-by-size",
-        title: "Busy time of the sender's host a KiB, by message size",
+        title: "Busy time of the sender's host per KiB, by message size",
     };
-    let measure = Measure::of("host_busy_ns_per_kib", "busy time a KiB", "ns", 1.0);
+    let measure = Measure::of("host_busy_ns_per_kib", "busy time per KiB", "ns", 1.0);
     let about = "All CPUs of the sender's host, softirq included, whoever caused it; where both ends share the \
                  host, both are in it.";
     draft.measure_by_size(&measure, about, || "no trial has the host's busy time".to_owned())

@@ -71,7 +71,7 @@ pub(super) fn cpu_time(subject: &Subject, condition: usize) -> Result<Outcome> {
         panels.keys.push(Key { name: words::category(category).to_owned(), swatch: swatch(category)? });
     }
     let about = "CPU time of all CPUs in use for each KiB of payload, waiting left out; copies of the payload stand \
-                 first. One pass a cell, apart from the timed trials: a share p of n samples is known to within \
+                 first. Passes apart from the timed trials: a share p of n samples is known to within \
                  2·√(p(1−p)/n), which the values tell.";
     draft.finish(panels, about)
 }
@@ -153,7 +153,7 @@ fn draw(title: &str, bars: &[Bar]) -> Result<Fragment> {
     panel::fragment(WIDTH, height, |root| {
         panel::text(root, title, (12.0, 4.0), 12.5, true, style::INK, (HPos::Left, VPos::Top))?;
         let most = bars.iter().map(Bar::end).fold(0.0, f64::max);
-        let x = Axis::linear("CPU time a KiB (ns)", 0.0, most * 1.04);
+        let x = Axis::linear("CPU time per KiB (ns)", 0.0, most * 1.04);
         let mut chart = ChartBuilder::on(root)
             .margin_top(fine(top))
             .margin_right(fine(14.0))
