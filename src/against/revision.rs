@@ -45,6 +45,8 @@ struct WorkTree(PathBuf);
 
 impl WorkTree {
     fn add(path: PathBuf, revision: &str) -> anyhow::Result<Self> {
+        // Of a build that was killed the directory may be gone and git still know it.
+        let _ = Command::new("git").args(["worktree", "prune"]).stderr(Stdio::null()).status();
         let output = Command::new("git")
             .args(["worktree", "add", "--quiet", "--detach"])
             .arg(&path)

@@ -6,7 +6,7 @@
 //! timed trials. To be sampled takes time; what the x-ray finds is scaled by how much longer both paths' passes took.
 //! A rest within the noise floor is what a cell differs from itself.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::estimate::{Estimate, estimate_columns};
 use super::examined::Examined;
@@ -32,7 +32,7 @@ pub struct AccountRow {
     pub over: String,
     /// Blocks that hold both.
     pub blocks: u64,
-    /// Time per KiB of the other path, ns: median over its trials.
+    /// Time per KiB of the other path, ns: mean over its blocks.
     pub over_ns_per_kib: f64,
     /// How many times as long a KiB of both took in the x-ray's passes; all that the x-ray finds is divided by it.
     pub pass_over_trials: f64,
@@ -136,10 +136,14 @@ impl Parts {
         let first = rows.first().filter(|row| row.scope == Scope::Cpus)?;
         let all: f64 = rows.iter().filter_map(|row| row.ns_per_kib).sum();
         let time = time_of_a_kib(first.throughput_gbps.filter(|&gbps| gbps > 0.0 && all > 0.0)?);
-        let cpus = match first.clock {
-            // A clock that goes on while a CPU is idle: as many times the time per KiB as there are CPUs.
-            Clock::CpuClock => (all / time).round().max(1.0),
-            Clock::Cycles => cpus as f64,
+        let (cpus, time) = match first.clock {
+            // A clock that goes on while a CPU is idle: as many times the time per KiB as there are CPUs. Its own time is
+            // the mean of all windows, as the parts are.
+            Clock::CpuClock => {
+                let cpus = (all / time).round().max(1.0);
+                (cpus, all / cpus)
+            }
+            Clock::Cycles => (cpus as f64, time),
         };
         let part = |row: &&Attribution| {
             (row.category, row.busy_ns_per_kib().unwrap_or_default() / cpus, row.samples as f64)
@@ -174,8 +178,8 @@ impl AccountRow {
         let pairs: Vec<(f64, f64)> =
             over_times.iter().filter_map(|(block, &over)| Some((over, *path_times.get(block)?))).collect();
         let (saved, interval) = stats::paired_difference(&pairs)?;
-        let over_ns_per_kib = stats::median(&over.values(time))?;
-        let path_ns_per_kib = stats::median(&path.values(time))?;
+        let mean = |times: &BTreeMap<u32, f64>| times.values().sum::<f64>() / times.len() as f64;
+        let (over_ns_per_kib, path_ns_per_kib) = (mean(&over_times), mean(&path_times));
         // To be sampled takes time, as much of each path's.
         let scale = (path_ns_per_kib + over_ns_per_kib) / (own.all + other.all);
         let difference = |category: Category| scale * (other.time(category) - own.time(category));
