@@ -41,7 +41,7 @@ const SILENCE: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(6);
 // Else a lost agent would be taken for a trial that broke, and every further trial would break too.
 const _: () = assert!(SILENCE.as_secs() + ANSWER.as_secs() < PROMPT.as_secs());
-/// How long the streams send before the window that they have in common begins: they had all paused.
+/// How long the streams send at least before the window that they have in common begins: they had all paused.
 const SETTLE: Duration = Duration::from_millis(10);
 /// How long zero-copy completions are waited for after the last send, seconds.
 const DRAIN_S: f64 = 5.0;
@@ -372,6 +372,7 @@ impl Lab {
                 self.pause(rest)?;
             }
         }
+        let announced = Instant::now();
         // A receiver that waits for bytes notices when some come, and may get one message a stream alone: so the
         // receivers are ready for it before the senders are told.
         self.tell(Side::Receiver, &Request::Measure { trial })?;
@@ -387,7 +388,8 @@ impl Lab {
                 matches!(reply, Reply::Measuring { .. })
             })?;
             self.tell(Side::Sender, &Request::Flow { trial })?;
-            self.pause(SETTLE)?;
+            // Queues that were emptied while the last one began are full again after about as long.
+            self.pause(SETTLE.max(announced.elapsed()))?;
             self.tell_both(&Request::Count { trial, window_s: window.as_secs_f64() })?;
             self.expect_both("the windows' end", window + patience, |reply| {
                 matches!(reply, Reply::Counted { .. })

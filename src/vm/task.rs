@@ -91,8 +91,8 @@ impl Task {
         // What the machine keeps for itself would come home too, and stand there for the host's own.
         if let Some(root) = task.watched.iter().find(|root| Path::new(MACHINES_OWN).starts_with(root)) {
             bail!(
-                "{} holds what every Linux keeps for itself, so the machine cannot write to it alone; change to another \
-                 directory, or give one with --results",
+                "{} holds what every Linux keeps for itself, so what the machine writes there cannot come home; change to \
+                 another directory",
                 root.display()
             );
         }
