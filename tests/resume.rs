@@ -83,8 +83,10 @@ fn a_second_ctrl_c_ends_at_once_and_leaves_whole_rows() {
     let results = scratch.path("results");
     let mut sweep = Running::start(sweep(&grid, &results, &[]));
     assert!(until(support::PATIENCE, || sweep.has_streams()), "{}", sweep.stderr());
+    // timeout(1) sends its signal twice, with nothing in between.
     sweep.signal(Signal::SIGINT);
-    std::thread::sleep(Duration::from_millis(300));
+    sweep.signal(Signal::SIGTERM);
+    std::thread::sleep(Duration::from_secs(1));
     assert!(sweep.is_running(), "one signal lets the row be finished: {}", sweep.stderr());
     let second = Instant::now();
     sweep.signal(Signal::SIGINT);

@@ -5,13 +5,12 @@ pub mod health;
 pub mod measure;
 pub mod paths;
 mod source;
+mod stop;
 pub mod sweep;
 pub mod vm;
 pub mod xray;
 
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 
@@ -23,6 +22,7 @@ use crate::grid::{self, LabKind, LinkOptions};
 use crate::lab::{Addresses, Lab};
 use crate::link::recover;
 use crate::output::{Out, say};
+use stop::stop_flag;
 
 /// Makes the lab that the flags and the grid ask for. `wanted` are the wires that the grid names.
 fn lab(
@@ -112,20 +112,6 @@ fn remote(arguments: &LabArgs, sender: String, link: &LinkOptions, wanted: &[Wir
         wires.push((*only, None));
     }
     Lab::remote(&Addresses { sender, receiver: arguments.receiver.clone(), wires }, &token)
-}
-
-/// A flag that Ctrl-C and SIGTERM set; the second signal ends the program at once.
-fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(
-            signal,
-            Exit::Interrupted as i32,
-            Arc::clone(&stop),
-        )?;
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
-    Ok(stop)
 }
 
 /// Writes to standard output.
