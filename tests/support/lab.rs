@@ -69,8 +69,10 @@ pub fn directory(ended: &Ended) -> PathBuf {
 
 /// The one run in a results directory; none yet when there is no table to append to.
 pub fn only_run(results: &Path) -> Option<PathBuf> {
+    // By the listing itself: the link `latest` is renamed into place, and is gone between two looks at its path.
+    let is_directory = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
     let entries = std::fs::read_dir(results).ok()?.flatten();
-    let mut runs = entries.map(|entry| entry.path()).filter(|path| path.is_dir() && !path.is_symlink());
+    let mut runs = entries.filter(is_directory).map(|entry| entry.path());
     let first = runs.next();
     assert_eq!(runs.next(), None, "more than one run");
     // The header is written at once with the file, or a moment after.
