@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::units;
+use crate::{units, workload};
 
 /// What joins the two agents, as recorded in each row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,6 +54,8 @@ pub enum Side {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cell {
+    /// What a stream does: a name of [`crate::workload::REGISTRY`].
+    pub workload: String,
     /// What joins the two agents.
     pub wire: Wire,
     /// How a message gets into the socket: a name of [`crate::path::REGISTRY`].
@@ -93,7 +95,8 @@ impl fmt::Display for Cell {
             "{}/{}/{}/{}/{}B/t{}",
             self.wire, self.send_path, self.receive_path, self.payload, self.message_bytes, self.threads
         )?;
-        self.working_set.map_or(Ok(()), |bytes| write!(out, "/ws{bytes}B"))
+        self.working_set.map_or(Ok(()), |bytes| write!(out, "/ws{bytes}B"))?;
+        if self.workload == workload::DEFAULT { Ok(()) } else { write!(out, "/{}", self.workload) }
     }
 }
 
@@ -140,6 +143,7 @@ impl Cell {
     /// A cell for tests: one stream over veth into a buffer.
     pub(crate) fn example(send_path: &str, message_bytes: u64) -> Self {
         Self {
+            workload: workload::DEFAULT.into(),
             wire: Wire::Veth,
             send_path: send_path.into(),
             receive_path: "recv".into(),

@@ -6,17 +6,35 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// All is well.
-    Success = 0,
+    Success,
     /// It could not do the work.
-    Unable = 1,
+    Unable,
     /// The command line or the grid is wrong.
-    Usage = 2,
+    Usage,
     /// `compare` found a regression, or `validate` a violation.
-    Found = 3,
+    Found,
     /// The sweep finished with failed trials.
-    FailedTrials = 4,
+    FailedTrials,
     /// A signal came.
-    Interrupted = 130,
+    Interrupted,
+    /// What a command in a virtual machine ended with.
+    OfCommand(u8),
+}
+
+impl Exit {
+    /// The program's exit code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Unable => 1,
+            Self::Usage => 2,
+            Self::Found => 3,
+            Self::FailedTrials => 4,
+            Self::Interrupted => 130,
+            Self::OfCommand(code) => code,
+        }
+    }
 }
 
 /// An error that is the user's to mend in the command line or the grid: exit code 2.

@@ -7,14 +7,15 @@
 //! - [`sweep`]: a grid's trials in blocks, and the run's directory.
 //! - [`lab`]: where the two agents live, and how the coordinator takes them through a trial.
 //! - [`agent`]: one end: control frames, states, worker threads.
-//! - [`path`], [`receive`], [`counters`]: what the workers do, and what is counted beside it.
+//! - [`workload`]: what a stream does, at both ends, and the figures that are made of it.
+//! - [`path`], [`receive`], [`counters`]: how a worker sends and receives, and what is counted beside it.
 //! - [`against`]: two programs against each other in the same blocks.
 //! - [`report`]: figures, the page and the Markdown, from a run's files alone.
 //! - [`grid`], [`record`]: the file that goes in, and the files that come out.
 //! - [`tables`], [`compare`], [`validate`], [`stats`]: what a run's files say, whether two runs differ, whether a
 //!   run is whole; they know no socket. [`simulate`] draws runs to try them on.
 //! - [`link`], [`host`], [`doctor`]: network namespaces and their veth pair; what the machine is, and can do.
-//! - [`message`], [`pattern`], [`socket`], [`cell`], [`units`], [`failure`], [`exit`], [`output`]: the nouns.
+//! - [`message`], [`pattern`], [`socket`], [`cell`], [`options`], [`setup`], [`units`], [`failure`], [`exit`], [`output`]: the nouns.
 
 pub mod against;
 pub mod agent;
@@ -32,12 +33,14 @@ pub mod host;
 pub mod lab;
 pub mod link;
 pub mod message;
+pub mod options;
 pub mod output;
 pub mod path;
 pub mod pattern;
 pub mod receive;
 pub mod record;
 pub mod report;
+pub mod setup;
 pub mod simulate;
 pub mod socket;
 pub mod stats;
@@ -47,4 +50,5 @@ pub mod units;
 pub mod validate;
 pub mod vm;
 pub mod witness;
+pub mod workload;
 pub mod xray;

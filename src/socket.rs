@@ -21,7 +21,7 @@ sockopt_impl!(
 );
 
 /// The options of a trial's sockets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SocketOptions {
     /// TCP_CONGESTION; absent: the host's default.

@@ -90,7 +90,9 @@ fn paths_lists_every_path_with_what_it_copies() {
     for entry in path::REGISTRY {
         let line = ended.stdout.lines().find(|line| line.split_whitespace().next() == Some(entry.name));
         let line = line.unwrap_or_else(|| panic!("no line for {}:\n{}", entry.name, ended.stdout));
-        for part in [entry.alias.unwrap_or(""), entry.copies.user, entry.copies.local, entry.copies.nic] {
+        let promise = entry.promise;
+        let counts = [promise.user.to_string(), promise.on_this_host(), promise.kernel.to_string()];
+        for part in counts.iter().map(String::as_str).chain(entry.alias) {
             assert!(line.contains(part), "{part} is missing: {line}");
         }
     }

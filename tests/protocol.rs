@@ -12,6 +12,7 @@ use copycost::agent::protocol::{Reply, Report, Request};
 use copycost::cell::{Cell, Payload, Wire};
 use copycost::failure::Failure;
 use copycost::socket::SocketOptions;
+use copycost::workload::{self, Work};
 use support::agent::{Agent, Coordinator, connect};
 use support::until;
 
@@ -20,6 +21,7 @@ const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// An order of a verified trial with two streams.
 fn order(trial: u64, role: Role) -> Order {
     let cell = Cell {
+        workload: workload::DEFAULT.into(),
         wire: Wire::Loopback,
         send_path: "two-copy".into(),
         receive_path: "recv".into(),
@@ -28,25 +30,15 @@ fn order(trial: u64, role: Role) -> Order {
         threads: 2,
         working_set: None,
     };
-    Order {
-        trial,
+    let work = Work {
         cell,
-        role,
         messages: Some(20),
-        socket: SocketOptions {
-            congestion: None,
-            insist_on_congestion: false,
-            nodelay: true,
-            send_buffer: None,
-            receive_buffer: None,
-        },
-        pin: Vec::new(),
+        socket: SocketOptions { nodelay: true, ..SocketOptions::default() },
         read_size: 64 << 10,
         verify: true,
-        patience_s: 60.0,
         drain_s: 5.0,
-        watch: None,
-    }
+    };
+    Order { trial, role, work, pin: Vec::new(), patience_s: 60.0, watch: None }
 }
 
 fn prepare(order: Order) -> Request {
@@ -136,8 +128,8 @@ fn strangers_on_the_data_port_are_turned_away_and_the_trial_is_well() {
         ];
         strangers.extend((0..600).map(|_| knock(address, b"")));
         let [sent, received] = finish(&mut sender, &mut receiver, trial, address, nonce);
-        assert_eq!((sent.streams.len(), received.streams.len()), (2, 2));
-        for (sent, received) in sent.streams.iter().zip(&received.streams) {
+        assert_eq!((sent.end.streams.len(), received.end.streams.len()), (2, 2));
+        for (sent, received) in sent.end.streams.iter().zip(&received.end.streams) {
             assert_eq!((sent.end.bytes, received.end.bytes), (Some(20 * 1000), Some(20 * 1000)));
             assert!(sent.total_bytes >= 20 * 1000, "{sent:?}");
             assert_eq!((sent.total_bytes % 1000, received.total_bytes), (0, sent.total_bytes));
@@ -165,7 +157,12 @@ fn orders_out_of_range_are_refused_before_anything_is_allocated() {
     let good = |trial| order(trial, Role::Send { listen: HERE });
     let cell = |change: fn(&mut Cell)| {
         let mut order = good(1);
-        change(&mut order.cell);
+        change(&mut order.work.cell);
+        order
+    };
+    let work = |change: fn(&mut Work)| {
+        let mut order = good(1);
+        change(&mut order.work);
         order
     };
     for (bad, part) in [
@@ -176,11 +173,12 @@ fn orders_out_of_range_are_refused_before_anything_is_allocated() {
         (cell(|cell| cell.working_set = Some(u64::MAX)), "8 GiB"),
         (cell(|cell| cell.send_path = "../two-copy".into()), "no send path"),
         (cell(|cell| cell.receive_path = String::new()), "no receive path"),
-        (Order { read_size: 0, ..good(1) }, "a read asks"),
-        (Order { read_size: 256 << 20, cell: Cell { threads: 1024, ..good(1).cell }, ..good(1) }, "8 GiB"),
-        (Order { messages: Some(0), ..good(1) }, "at least one message"),
+        (cell(|cell| cell.workload = "none".into()), "no workload"),
+        (work(|work| work.read_size = 0), "a read asks"),
+        (work(|work| (work.read_size, work.cell.threads) = (256 << 20, 1024)), "8 GiB"),
+        (work(|work| work.messages = Some(0)), "at least one message"),
         (Order { patience_s: 1e300, ..good(1) }, "a wait has"),
-        (Order { drain_s: -1.0, ..good(1) }, "a wait has"),
+        (work(|work| work.drain_s = -1.0), "a wait has"),
     ] {
         coordinator.tell(&prepare(bad));
         let failure = broken(coordinator.hear(), 1);

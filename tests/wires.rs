@@ -7,7 +7,7 @@ use std::process::Command;
 
 use copycost::agent::handshake::Token;
 use copycost::cell::Wire;
-use copycost::lab::{Addresses, Lab};
+use copycost::lab::kind::{Agents, REMOTE, Site};
 use copycost::record::copies_below_tcp;
 use nix::sched::CloneFlags;
 use support::agent::Agent;
@@ -203,8 +203,10 @@ fn a_tap_that_comes_later_is_seen_when_the_wire_is_read_again() {
         return skip(TEST, "root");
     }
     let agents = [Agent::start(&[]), Agent::start(&[])];
-    let addresses = Addresses { sender: agents[0].at(), receiver: Some(agents[1].at()), wires: Vec::new() };
-    let mut lab = Lab::remote(&addresses, &Token::default()).expect("a lab");
+    let agents_there =
+        Agents { sender: agents[0].at(), receiver: Some(agents[1].at()), token: Token::default() };
+    let site = Site { agents: Some(agents_there), ..Site::default() };
+    let mut lab = (REMOTE.make)(&site).expect("a lab");
     assert_eq!(lab.wires(), [Wire::Loopback]);
     let before = lab.links()["loopback"].sender.taps.expect("a number of taps");
     let every = i32::from((libc::ETH_P_ALL as u16).to_be());

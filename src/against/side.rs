@@ -15,7 +15,8 @@ use super::grid;
 use super::scratch::Scratch;
 use crate::cell::Cell;
 use crate::exit::Exit;
-use crate::grid::{Bound, Grid};
+use crate::grid::Grid;
+use crate::options::Bound;
 use crate::output::last_line;
 use crate::record::{Manifest, Stream, Trial, csv_file, stream, trial};
 
@@ -92,7 +93,9 @@ impl Side {
         let ended = output.status;
         Ok(match found {
             Ok(Some(produced)) => produced,
-            _ if ended.code() == Some(Exit::Usage as i32) => Produced::Nothing { why: said, refused: true },
+            _ if ended.code() == Some(Exit::Usage.code().into()) => {
+                Produced::Nothing { why: said, refused: true }
+            }
             Ok(None) => {
                 let how = match (ended.code(), ended.signal()) {
                     (Some(code), _) => format!("it ended with exit code {code}"),

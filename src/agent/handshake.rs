@@ -30,6 +30,12 @@ pub const CHILD_PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone, Default)]
 pub struct Token(Vec<u8>);
 
+impl std::fmt::Debug for Token {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Token")
+    }
+}
+
 impl Token {
     /// Reads a token from a file: everything but white space at its end, at least 16 bytes.
     ///

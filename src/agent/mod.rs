@@ -28,14 +28,12 @@
 
 mod event;
 pub mod frame;
-pub mod gate;
 pub mod handshake;
 pub mod order;
 pub mod protocol;
-pub mod receiver;
-pub mod sender;
 pub mod serve;
 pub mod session;
 pub mod streams;
 mod thread;
+mod trial;
 mod window;

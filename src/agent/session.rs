@@ -6,97 +6,24 @@
 use std::net::Shutdown;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
-use super::event::{Event, Notes};
+use super::event::Event;
 use super::frame::{self, CAP, FrameError};
-use super::gate::{self, Gate};
 use super::order::{Order, Role};
-use super::protocol::{CommonWindow, Reply, Report, Request, StreamReport};
-use super::thread::{guarded, own_descriptors, spawn};
-use super::window::Window;
-use super::{receiver, sender, streams};
+use super::protocol::{Reply, Report, Request};
+use super::streams;
+use super::thread::{guarded, spawn};
+use super::trial::Trial;
 use crate::failure::Failure;
 use crate::host::{self, policy};
 use crate::link::{self, PairNetns, Traffic};
-use crate::receive::Tally;
 use crate::record::End;
+use crate::workload::{EndReport, gate};
 use crate::xray::roofline;
 use crate::xray::symbols::Symbols;
-use crate::xray::watch::Watcher;
-
-/// The trial in hand.
-struct Trial {
-    order: Arc<Order>,
-    nonce: u64,
-    gate: Arc<Gate>,
-    /// The streams: shutting one down wakes its worker out of any call. They are closed here and nowhere else,
-    /// for a worker has a table of descriptors of its own.
-    sockets: Vec<Arc<Socket>>,
-    workers: Vec<JoinHandle<()>>,
-    deadline: Instant,
-    /// Thread ids of the workers that are ready.
-    ready: Vec<u32>,
-    held: Vec<Option<u64>>,
-    began: usize,
-    measured: usize,
-    reports: Vec<Option<StreamReport>>,
-    tallies: Arc<[Tally]>,
-    /// The interface that the streams come by.
-    traffic: Option<Traffic>,
-    window: Option<Window>,
-    /// When the window is to end.
-    window_end: Option<Instant>,
-    common: Option<CommonWindow>,
-    watcher: Option<Watcher>,
-}
-
-impl Trial {
-    /// Whether messages, and not a request, end the window.
-    fn counts_messages(&self) -> bool {
-        self.order.messages.is_some()
-    }
-
-    fn is_sending(&self) -> bool {
-        matches!(self.order.role, Role::Send { .. })
-    }
-
-    /// Begins the common window, and returns when that was.
-    fn begin_window(&mut self) -> Instant {
-        let window = Window::begin(&self.tallies, &self.order, self.traffic.as_mut());
-        self.window.insert(window).at
-    }
-
-    fn end_window(&mut self) {
-        let window = self.window.take();
-        self.common = window.map(|window| window.end(&self.order, self.traffic.as_mut()));
-    }
-
-    fn stop_watching(&mut self) {
-        if let Some(watcher) = &mut self.watcher {
-            watcher.end();
-        }
-    }
-
-    fn drop_it(&mut self) {
-        self.gate.advance(gate::ABORT);
-        for socket in &self.sockets {
-            let _ = socket.shutdown(Shutdown::Both);
-        }
-        for worker in self.workers.drain(..) {
-            let _ = worker.join();
-        }
-    }
-}
-
-impl Drop for Trial {
-    fn drop(&mut self) {
-        self.drop_it();
-    }
-}
 
 /// The way to the coordinator, for the session and the thread that reads requests.
 #[derive(Clone)]
@@ -236,56 +163,20 @@ impl Session {
         match event {
             Event::Frame(request) => self.request(request),
             Event::Streams(number, streams) if self.current(number).is_some() => match streams {
-                Ok(sockets) => self.begin(sockets).or_else(|failure| self.give_up(failure)),
+                Ok(sockets) => self.start_workers(sockets).or_else(|failure| self.give_up(failure)),
                 Err(failure) => self.give_up(failure),
             },
-            Event::Ready(number, thread) => {
-                let Some(trial) = self.current(number) else { return Ok(()) };
-                trial.ready.push(thread);
-                if trial.ready.len() < trial.reports.len() {
-                    return Ok(());
-                }
-                trial.watcher = trial
-                    .order
-                    .watch
-                    .as_ref()
-                    .map(|watch| Watcher::open(watch, trial.is_sending(), &trial.ready));
-                self.reply(&Reply::Ready { trial: number })
+            Event::Note(number, note) => {
+                let reply = self.current(number).and_then(|trial| trial.note(note));
+                reply.map_or(Ok(()), |reply| self.reply(&reply))
             }
-            Event::Held(number, index, bytes) => {
-                let Some(trial) = self.current(number) else { return Ok(()) };
-                trial.held[index as usize] = Some(bytes);
-                match trial.held.iter().copied().collect() {
-                    Some(bytes) => self.reply(&Reply::Held { trial: number, bytes }),
-                    None => Ok(()),
-                }
-            }
-            Event::Began(number) => {
-                let Some(trial) = self.current(number) else { return Ok(()) };
-                trial.began += 1;
-                if trial.began < trial.reports.len() {
-                    return Ok(());
-                }
-                self.reply(&Reply::Measuring { trial: number })
-            }
-            Event::Measured(number) => {
-                let Some(trial) = self.current(number) else { return Ok(()) };
-                trial.measured += 1;
-                if trial.measured == trial.reports.len() {
-                    trial.stop_watching();
-                    if trial.counts_messages() {
-                        trial.end_window();
-                    }
-                }
-                Ok(())
-            }
-            Event::Done(number, index, result) => match (self.current(number), *result) {
+            Event::Done(number, stream, result) => match (self.current(number), *result) {
                 (None, _) => Ok(()),
                 (Some(_), Err(failure)) => self.give_up(failure),
-                (Some(trial), Ok(report)) => {
-                    trial.reports[index as usize] = Some(report);
-                    self.finish()
-                }
+                (Some(trial), Ok(report)) => match trial.keep(stream, report) {
+                    Some(end) => self.finish(end),
+                    None => Ok(()),
+                },
             },
             Event::Streams(..) | Event::Lost(_) => Ok(()),
         }
@@ -329,7 +220,7 @@ impl Session {
                     }
                 }
                 let Some(now) = self.current(trial) else { return Ok(()) };
-                let (is_sending, counts_messages) = (now.is_sending(), now.counts_messages());
+                let (is_sending, counts_messages) = (now.order.is_sending(), now.counts_messages());
                 self.advance(trial, if is_sending && counts_messages { gate::FLOW } else { gate::MEASURE });
                 if is_sending { Ok(()) } else { self.reply(&Reply::Armed { trial }) }
             }
@@ -387,41 +278,24 @@ impl Session {
         order.check().map_err(Failure::Unsupported)?;
         host::is_softirq_charged();
         let order = Arc::new(order);
-        let gate = Arc::new(Gate::default());
         let (number, events) = (order.trial, self.sender.clone());
-        let streams = order.cell.threads as usize;
-        let mut trial = Trial {
-            order: Arc::clone(&order),
-            nonce: 0,
-            gate: Arc::clone(&gate),
-            sockets: Vec::new(),
-            workers: Vec::new(),
-            deadline: Instant::now() + order.patience(),
-            ready: Vec::new(),
-            held: vec![None; streams],
-            began: 0,
-            measured: 0,
-            reports: vec![None; streams],
-            tallies: tallies(&order),
-            traffic: None,
-            window: None,
-            window_end: None,
-            common: None,
-            watcher: None,
+        let nonce = match order.role {
+            Role::Send { .. } => {
+                getrandom::u64().map_err(|error| Failure::Failed(format!("getrandom: {error}")))?
+            }
+            Role::Receive { nonce, .. } => nonce,
         };
+        let mut trial = Trial::new(Arc::clone(&order), nonce);
+        let gate = Arc::clone(&trial.gate);
         let given_up = move || gate.check().is_err();
         let (gather, reply): (Box<dyn FnOnce() -> _ + Send>, _) = match order.role {
             Role::Send { listen } => {
-                trial.nonce =
-                    getrandom::u64().map_err(|error| Failure::Failed(format!("getrandom: {error}")))?;
-                let nonce = trial.nonce;
                 let pair = self.towards(listen);
                 let (listener, address) = within(pair.as_deref(), || streams::listen(&order, listen))??;
                 let gather = move || streams::accept(&listener, &order, nonce, given_up);
                 (Box::new(gather), Some(Reply::Listening { trial: number, address, nonce }))
             }
-            Role::Receive { peer, nonce } => {
-                trial.nonce = nonce;
+            Role::Receive { peer, .. } => {
                 let pair = self.towards(peer.ip());
                 trial.traffic = within(pair.as_deref(), || Traffic::towards(peer.ip()).ok())?;
                 let gather = move || within(pair.as_deref(), || streams::connect(&order, peer, nonce))?;
@@ -435,50 +309,20 @@ impl Session {
         Ok(reply)
     }
 
-    /// The streams stand: one worker each.
-    fn begin(&mut self, sockets: Vec<Socket>) -> Result<(), Failure> {
-        let events = self.sender.clone();
+    fn start_workers(&mut self, sockets: Vec<Socket>) -> Result<(), Failure> {
         let Some(trial) = &mut self.trial else { return Ok(()) };
-        let work = match trial.order.role {
-            Role::Send { .. } => sender::run,
-            Role::Receive { .. } => receiver::run,
-        };
-        trial.sockets = sockets.into_iter().map(Arc::new).collect();
-        for (index, socket) in (0..).zip(&trial.sockets) {
-            let (order, gate, nonce) = (Arc::clone(&trial.order), Arc::clone(&trial.gate), trial.nonce);
-            let tallies = Arc::clone(&trial.tallies);
-            let notes = Notes { trial: order.trial, events: events.clone(), tallies };
-            let socket = Arc::clone(socket);
-            trial.workers.push(spawn("stream", move || {
-                own_descriptors();
-                policy::step_back(if matches!(order.role, Role::Send { .. }) { 2 } else { 1 });
-                let result = guarded(|| work(&order, index, nonce, &socket, &gate, &notes));
-                let _ = notes.events.send(Event::Done(order.trial, index, Box::new(result)));
-            })?);
-        }
-        Ok(())
+        trial.start_workers(sockets, &self.sender)
     }
 
-    /// Reports when every worker has.
-    fn finish(&mut self) -> Result<(), FrameError> {
-        let Some(trial) = &mut self.trial else { return Ok(()) };
-        if trial.reports.iter().any(Option::is_none) {
-            return Ok(());
-        }
-        let streams: Vec<_> = trial.reports.drain(..).flatten().collect();
-        let end = End::sum(&streams.iter().map(|stream| stream.end.clone()).collect::<Vec<_>>());
-        let seen = trial.watcher.take().map(|watcher| watcher.report(&mut self.symbols, &end));
-        let report = Box::new(Report { streams, common: trial.common.take(), seen });
-        let number = trial.order.trial;
-        self.trial = None;
-        self.reply(&Reply::Report { trial: number, report })
+    /// Reports what all workers of the trial in hand reported.
+    fn finish(&mut self, end: EndReport) -> Result<(), FrameError> {
+        let Some(mut trial) = self.trial.take() else { return Ok(()) };
+        let sum = End::sum(&end.streams.iter().map(|stream| stream.end.clone()).collect::<Vec<_>>());
+        let seen = trial.watcher.take().map(|watcher| watcher.report(&mut self.symbols, &sum));
+        let number = trial.number();
+        drop(trial);
+        self.reply(&Reply::Report { trial: number, report: Box::new(Report { end, seen }) })
     }
-}
-
-/// Where the streams of an end that receives count.
-fn tallies(order: &Order) -> Arc<[Tally]> {
-    let receiving = if matches!(order.role, Role::Receive { .. }) { order.cell.threads } else { 0 };
-    (0..receiving).map(|_| Tally::default()).collect()
 }
 
 /// Runs `work` in the namespace of direct pairs, or where the agent is.

@@ -40,10 +40,10 @@ fn tcp(address: IpAddr) -> Result<Socket, Failure> {
 /// When the address is not here, or an option is refused.
 pub fn listen(order: &Order, address: IpAddr) -> Result<(Socket, SocketAddr), Failure> {
     let socket = tcp(address)?;
-    order.socket.apply(&socket)?;
+    order.work.socket.apply(&socket)?;
     socket.bind(&SocketAddr::new(address, 0).into()).map_err(Failure::io("bind"))?;
     // Strangers may wait in the queue too; where it is full the kernel drops a SYN, which costs a second.
-    socket.listen(order.cell.threads.max(128) as i32).map_err(Failure::io("listen"))?;
+    socket.listen(order.work.cell.threads.max(128) as i32).map_err(Failure::io("listen"))?;
     let local = socket.local_addr().map_err(Failure::io("getsockname"))?;
     let local =
         local.as_socket().ok_or_else(|| Failure::Failed("the listener has no IP address".to_owned()))?;
@@ -57,10 +57,10 @@ pub fn listen(order: &Order, address: IpAddr) -> Result<(Socket, SocketAddr), Fa
 pub fn connect(order: &Order, peer: SocketAddr, nonce: u64) -> Result<Vec<Socket>, Failure> {
     let deadline = Instant::now() + CONNECT_PATIENCE;
     let doing = format!("connecting to the sender at {peer}");
-    (0..order.cell.threads)
+    (0..order.work.cell.threads)
         .map(|index| {
             let mut socket = tcp(peer.ip())?;
-            order.socket.apply(&socket)?;
+            order.work.socket.apply(&socket)?;
             let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
             socket.connect_timeout(&peer.into(), left).map_err(Failure::io(&doing))?;
             socket.write_all(&ticket(nonce, index)).map_err(Failure::io(&doing))?;
@@ -88,7 +88,7 @@ pub fn accept(
     given_up: impl Fn() -> bool,
 ) -> Result<Vec<Socket>, Failure> {
     let deadline = Instant::now() + CONNECT_PATIENCE;
-    let mut streams: Vec<Option<Socket>> = (0..order.cell.threads).map(|_| None).collect();
+    let mut streams: Vec<Option<Socket>> = (0..order.work.cell.threads).map(|_| None).collect();
     let mut pending: Vec<Pending> = Vec::new();
     listener.set_nonblocking(true).map_err(Failure::io("listen"))?;
     while streams.iter().any(Option::is_none) {
@@ -117,7 +117,7 @@ pub fn accept(
                 Ticket::Stream(index) => {
                     if let Some(place @ None) = streams.get_mut(index as usize) {
                         one.socket.set_nonblocking(false).map_err(Failure::io("accept"))?;
-                        order.socket.apply(&one.socket)?;
+                        order.work.socket.apply(&one.socket)?;
                         *place = Some(one.socket);
                     }
                 }

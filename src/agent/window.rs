@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::order::Order;
-use super::protocol::CommonWindow;
 use crate::cell::Wire;
 use crate::host::LoadReading;
 use crate::link::Traffic;
 use crate::receive::Tally;
 use crate::record::Received;
+use crate::workload::CommonWindow;
 
 /// The window's begin.
 pub(super) struct Window {
@@ -27,9 +27,10 @@ pub(super) struct Window {
 impl Window {
     /// Begins now.
     pub(super) fn begin(tallies: &Arc<[Tally]>, order: &Order, traffic: Option<&mut Traffic>) -> Self {
-        let (at, bytes) = look(tallies);
+        let tallies = if order.is_sending() { Arc::default() } else { Arc::clone(tallies) };
+        let (at, bytes) = look(&tallies);
         let came = traffic.and_then(Traffic::received);
-        Self { at, bytes, came, load: LoadReading::now(&order.cpus()), tallies: Arc::clone(tallies) }
+        Self { at, bytes, came, load: LoadReading::now(&order.cpus()), tallies }
     }
 
     /// Ends now.
@@ -40,7 +41,7 @@ impl Window {
             window_s: (at - self.at).as_secs_f64(),
             bytes: bytes.iter().zip(&self.bytes).map(|(now, then)| now - then).collect(),
             came,
-            load: self.load.until_now(&order.cpus(), order.cell.wire == Wire::Nic),
+            load: self.load.until_now(&order.cpus(), order.work.cell.wire == Wire::Nic),
         }
     }
 }

@@ -1,10 +1,9 @@
 //! `copycost sweep --against`: two programs in the same blocks, and what differs between them.
 
 use super::source::{grid_of, read_grid};
-use super::sweep::{dry_run, expected_wire, seed};
+use super::sweep::{SweepArgs, dry_run, expected_wire, seed};
 use super::{Exit, UsageError, print, stop_flag};
 use crate::against::{Against, BASE, Other, Pair, grid_of_run};
-use crate::cli::SweepArgs;
 use crate::compare::{CompareArgs, Format, Measure, NO_MEASUREMENT};
 use crate::grid::Grid;
 use crate::output::{Out, say};
@@ -62,8 +61,8 @@ fn lab_flags(arguments: &SweepArgs) -> Vec<String> {
     let lab = &arguments.lab;
     let mut flags = Vec::new();
     let mut flag = |name: &str, value: String| flags.extend([name.to_owned(), value]);
-    if let Some(kind) = lab.lab {
-        flag("--lab", kind.word().to_owned());
+    if let Some(kind) = &lab.lab {
+        flag("--lab", kind.clone());
     }
     for (wire, address) in &lab.wires {
         let address = address.map(|address| format!("={address}")).unwrap_or_default();

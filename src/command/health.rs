@@ -7,13 +7,26 @@
 use std::fs::File;
 use std::io::ErrorKind;
 use std::net::ToSocketAddrs;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use clap::Args;
 
 use super::Exit;
 use crate::agent::handshake;
-use crate::cli::HealthArgs;
 use crate::lab::dial;
+
+/// Flags of `copycost health`.
+#[derive(Debug, Args)]
+pub struct HealthArgs {
+    /// The agent
+    #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:7010")]
+    pub agent: String,
+    /// Stay this long after a good answer, from the second on: container engines start the next check only
+    /// when this one has ended, and each start takes CPU time that a trial would count
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub linger: Option<Duration>,
+}
 
 /// In the directory for temporary files: says that a check went well before.
 const WAS_WELL: &str = "copycost-was-well";

@@ -1,21 +1,91 @@
 //! `copycost measure`: one cell, one trial, from flags.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use clap::{Args, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::{Exit, UsageError, interfaces, lab, print, stop_flag};
-use crate::cell::Cell;
-use crate::cli::{Format, MeasureArgs};
+use super::lab::{LabArgs, Wanted};
+use super::working_set::{WorkingSet, parse_working_set};
+use super::{Exit, UsageError, print, stop_flag};
+use crate::cell::{Cell, Payload};
 use crate::failure::Failure;
-use crate::grid::{self, Bound, LabKind, LinkOptions, TrialOptions};
+use crate::grid;
 use crate::lab::Trouble;
+use crate::options::{self, Bound, LinkOptions, TrialOptions};
 use crate::record::manifest::Vm;
 use crate::record::{End, Stream, Trial, column, trial};
 use crate::report::basis;
 use crate::socket::SocketOptions;
 use crate::tables::{LEAST_TICKS, USUAL_TICK_HZ};
-use crate::{path, receive, units};
+use crate::{path, receive, units, workload};
+
+/// Flags of `copycost measure`.
+#[derive(Debug, Args)]
+pub struct MeasureArgs {
+    /// Send path, as `copycost paths` lists them
+    #[arg(long, default_value = path::BASELINE.name)]
+    pub path: String,
+    /// Receive path
+    #[arg(long, default_value = receive::DEFAULT)]
+    pub receive_path: String,
+    /// static or fresh
+    #[arg(long, default_value = "static")]
+    pub payload: Payload,
+    /// Size of a message
+    #[arg(long, default_value = "16KiB", value_parser = grid::parse_message_size)]
+    pub size: u64,
+    /// Number of streams
+    #[arg(long, default_value = "1", value_parser = grid::parse_threads)]
+    pub threads: u32,
+    /// Length of the window
+    #[arg(long, default_value = "1s", value_parser = grid::parse_window, conflicts_with = "messages")]
+    pub duration: Duration,
+    /// Messages of each stream in the window, instead of a duration
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub messages: Option<u64>,
+    /// How long bytes flow before the window
+    #[arg(long, default_value = "200ms", value_parser = grid::parse_warmup)]
+    pub warmup: Duration,
+    /// Bytes of distinct messages that a stream cycles through
+    #[arg(long, value_name = "hot|SIZE", default_value = "hot", value_parser = parse_working_set)]
+    pub working_set: WorkingSet,
+    /// Congestion control [default: cubic where there is one; `default` for the host's]
+    #[arg(long)]
+    pub congestion: Option<String>,
+    /// Set TCP_NODELAY: a segment for each small message, instead of Nagle's algorithm
+    #[arg(long)]
+    pub nodelay: bool,
+    /// CPUs of the sender's and the receiver's workers: auto, none, or 0,2:1,3
+    #[arg(long, default_value = "auto", value_parser = grid::parse_pin)]
+    pub pin: options::Pin,
+    /// Bytes asked for in a receive call: auto, message, or a size
+    #[arg(long, default_value = "auto", value_parser = grid::parse_read_size)]
+    pub read_size: options::ReadSize,
+    /// Compare every received byte
+    #[arg(long)]
+    pub verify: bool,
+    /// Where the agents are.
+    #[command(flatten)]
+    pub lab: LabArgs,
+    /// How to print the figures
+    #[arg(long, default_value = "table")]
+    pub format: Format,
+}
+
+/// How `measure` prints its figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For reading.
+    Table,
+    /// The header and the row of trials.csv.
+    Csv,
+    /// One object with the columns of trials.csv; absent values are null.
+    Json,
+    /// A line for each stream.
+    Summary,
+}
 
 /// Runs the trial and prints its figures.
 ///
@@ -27,9 +97,12 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
     let receive_path = receive::find(&arguments.receive_path).map_err(usage)?.name.to_owned();
     let options = options(arguments);
     // Interfaces that are lent to the lab are to be restored, so a signal lets the trial be finished.
-    let stop = interfaces(&arguments.lab, LabKind::Netns, &[])?.map(|_| stop_flag()).transpose()?;
-    let mut lab = lab(&arguments.lab, None, &LinkOptions::default(), &[])?;
+    let wanted = Wanted { lab: None, link: &LinkOptions::default(), wires: &[] };
+    let is_lent = arguments.lab.site(wanted)?.1.link.interfaces.is_some();
+    let stop = is_lent.then(stop_flag).transpose()?;
+    let mut lab = arguments.lab.make(wanted)?;
     let cell = Cell {
+        workload: workload::DEFAULT.to_owned(),
         wire: lab.wires()[0],
         send_path,
         receive_path,

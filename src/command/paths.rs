@@ -21,13 +21,13 @@ pub fn run() -> anyhow::Result<Exit> {
         "",
     ]);
     for entry in path::REGISTRY {
-        let copies = entry.copies;
+        let promise = entry.promise;
         sends.add_row([
             entry.name,
             entry.alias.unwrap_or_default(),
-            copies.user,
-            copies.local,
-            copies.nic,
+            &promise.user.to_string(),
+            &promise.on_this_host(),
+            &promise.kernel.to_string(),
             entry.about,
         ]);
     }
@@ -35,7 +35,7 @@ pub fn run() -> anyhow::Result<Exit> {
     receives.load_style(presets::NOTHING);
     receives.set_header(["receive path", "into user space", ""]);
     for entry in receive::REGISTRY {
-        receives.add_row([entry.name, entry.copies, entry.about]);
+        receives.add_row([entry.name, &entry.copies.to_string(), entry.about]);
     }
     print(&format!(
         "Bytes that the CPU copies for each payload byte, as labelled; a run shows whether it is so.\n\n{}\n\n{}\n\n\

@@ -23,7 +23,7 @@ pub(super) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
             stop.store(true, Ordering::Relaxed);
             let earlier = first.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
             if earlier.is_err_and(|earlier| now > earlier + SAME_MS) {
-                signal_hook::low_level::exit(Exit::Interrupted as i32);
+                signal_hook::low_level::exit(Exit::Interrupted.code().into());
             }
         };
         // SAFETY: it reads a clock (clock_gettime(2)), loads and stores atomics, and leaves by _exit(2): all of them may

@@ -1,17 +1,19 @@
 //! `copycost sweep`: from a grid file to a run directory.
 
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, ensure};
+use clap::Args;
 
+use super::lab::{LabArgs, Wanted};
 use super::source::{grid_of, read_grid, read_manifest};
 use super::xray::conclude as conclude_xray;
-use super::{Exit, against, interfaces, lab, print, stop_flag};
+use super::{Exit, against, print, stop_flag};
 use crate::cell::{Cell, Wire};
-use crate::cli::{LabArgs, SweepArgs};
-use crate::grid::{Grid, LabKind};
-use crate::lab::Lab;
-use crate::link::Loan;
+use crate::compare::Measure;
+use crate::grid::Grid;
+use crate::lab::{Lab, kind};
 use crate::output::say;
 use crate::record::manifest::{Basis, Vm};
 use crate::record::{Status, Trial};
@@ -24,6 +26,49 @@ use crate::sweep::samples::{Sampled, Samples};
 use crate::sweep::{Ended, manifest, run as sweep, table};
 use crate::tables::Run;
 use crate::units;
+
+/// Flags of `copycost sweep`.
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// Grid file, - for standard input, or the name of a built-in grid [default: quick]
+    #[arg(value_name = "GRID", conflicts_with = "resume")]
+    pub grid: Option<PathBuf>,
+    /// Run the grid of this run again, with its seed
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["grid", "resume", "seed"])]
+    pub reproduce: Option<PathBuf>,
+    /// Where the agents are.
+    #[command(flatten)]
+    pub lab: LabArgs,
+    /// Directory that run directories are made in
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
+    /// Go on with a run that was killed or interrupted
+    #[arg(long, value_name = "RUN")]
+    pub resume: Option<PathBuf>,
+    /// Hold this program against another in the same blocks, trial by trial: a copycost binary, the one that made a
+    /// run (whose grid and seed are run where no GRID is given), or one that is built from a git revision here. Both
+    /// sides run every repetition; `control` and `xray` of the grid are left out
+    #[arg(long, value_name = "BINARY|RUN|REVISION", conflicts_with_all = ["resume", "reproduce", "sender"])]
+    pub against: Option<String>,
+    /// With --against: exit with 3 when the interval of a cell or a path lies wholly beyond this, such as 5%
+    #[arg(long, value_name = "PERCENT", requires = "against", value_parser = units::parse_percent)]
+    pub max_regression: Option<f64>,
+    /// With --against: figure to judge by, as `compare` has it [default: throughput_gbps]
+    #[arg(long, value_name = "COLUMN", requires = "against", value_parser = Measure::named)]
+    pub measure: Option<Measure>,
+    /// Seed of the order of trials, instead of the grid's
+    #[arg(long, conflicts_with = "resume")]
+    pub seed: Option<u64>,
+    /// Print the cells and the expected time, and run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Make no report at the end: no tables, figures, page or Markdown
+    #[arg(long)]
+    pub no_report: bool,
+    /// No progress on standard error
+    #[arg(long, short)]
+    pub quiet: bool,
+}
 
 /// Runs the sweep.
 ///
@@ -50,8 +95,10 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
         return dry_run(&grid, &arguments.lab);
     }
     // A run is resumed in the lab that it began in, whatever flag that was chosen by.
-    let began_in = resumed.as_ref().and_then(|(run, _)| run.manifest.lab.parse::<LabKind>().ok());
-    let mut lab = lab(&arguments.lab, began_in.or(grid.lab), &grid.link, &grid.wires)?;
+    let began_in =
+        resumed.as_ref().map(|(run, _)| run.manifest.lab.as_str()).filter(|&lab| kind::find(lab).is_ok());
+    let wanted = Wanted::of(&grid);
+    let mut lab = arguments.lab.make(Wanted { lab: began_in.or(wanted.lab), ..wanted })?;
     let wire = lab.wires()[0];
     let cells = grid.cells(wire);
     let times: Vec<u32> = cells.iter().map(|cell| grid.times_per_block(cell)).collect();
@@ -220,15 +267,11 @@ fn make_report(run: &RunDir) -> anyhow::Result<String> {
 
 /// The wire that a lab will have for cells that name none, before it is made.
 pub(super) fn expected_wire(grid: &Grid, lab: &LabArgs) -> anyhow::Result<Wire> {
-    let kind = lab.lab.or(grid.lab).unwrap_or(LabKind::Netns);
-    let interfaces = interfaces(lab, kind, &grid.wires)?.or_else(|| grid.link.interfaces.clone());
-    Ok(match (lab.wires.first(), kind, interfaces) {
-        (Some(&(wire, _)), ..) => wire,
-        (None, LabKind::Loopback, _) => Wire::Loopback,
-        (None, LabKind::Netns, None) => Wire::Veth,
-        // On another host the grid's interfaces need not be there.
-        (None, LabKind::Netns, Some(names)) => Loan::of(&names).map_or(Wire::Nic, |loan| loan.reading.wire),
-    })
+    let (kind, site) = lab.site(Wanted::of(grid))?;
+    match lab.wires.first() {
+        Some(&(wire, _)) => Ok(wire),
+        None => (kind.first_wire)(&site),
+    }
 }
 
 /// What would be run.

@@ -1,16 +1,18 @@
 //! `copycost xray`: where the bytes were copied and the CPU time went, without timing trials.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
+use super::lab::{LabArgs, Wanted};
 use super::source::read_grid;
-use super::{Exit, UsageError, lab, print, stop_flag};
-use crate::cell::{Cell, Side};
-use crate::cli::XrayArgs;
-use crate::grid::Grid;
-use crate::path;
+use super::working_set::{WorkingSet, parse_working_set};
+use super::{Exit, UsageError, print, stop_flag};
+use crate::cell::{Cell, Payload, Side};
+use crate::grid::{self, Grid};
 use crate::record::category::Category;
 use crate::record::copies::{Place, Verdict};
 use crate::record::roofline::Level;
@@ -21,6 +23,45 @@ use crate::sweep::run_dir::RunDir;
 use crate::sweep::samples::Samples;
 use crate::units;
 use crate::xray::verdict::{figure, heading, headline, out_of_sight};
+use crate::{path, receive};
+
+/// Flags of `copycost xray`.
+#[derive(Debug, Args)]
+pub struct XrayArgs {
+    /// Grid file, or the name of a built-in grid, instead of the flags that describe cells
+    #[arg(
+        value_name = "GRID",
+        conflicts_with_all = ["path", "size", "receive_path", "payload", "threads", "working_set"]
+    )]
+    pub grid: Option<PathBuf>,
+    /// Send path; may be given again [default: every one]
+    #[arg(long)]
+    pub path: Vec<String>,
+    /// Size of a message; may be given again
+    #[arg(long, default_value = "64KiB", value_parser = grid::parse_message_size)]
+    pub size: Vec<u64>,
+    /// Receive path; may be given again
+    #[arg(long, default_value = receive::DEFAULT)]
+    pub receive_path: Vec<String>,
+    /// static or fresh
+    #[arg(long, default_value = "static")]
+    pub payload: Payload,
+    /// Number of streams; may be given again
+    #[arg(long, default_value = "1", value_parser = grid::parse_threads)]
+    pub threads: Vec<u32>,
+    /// Bytes of distinct messages that a stream cycles through; may be given again
+    #[arg(long, value_name = "hot|SIZE", default_value = "hot", value_parser = parse_working_set)]
+    pub working_set: Vec<WorkingSet>,
+    /// Where the agents are.
+    #[command(flatten)]
+    pub lab: LabArgs,
+    /// Directory that run directories are made in
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
+    /// No progress on standard error
+    #[arg(long, short)]
+    pub quiet: bool,
+}
 
 /// Examines every cell and prints what was found.
 ///
@@ -32,7 +73,7 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
         Some(path) => read_grid(Some(path))?,
         None => Grid::parse(&grid_text(arguments)).map_err(|error| UsageError(error.what))?,
     };
-    let mut lab = lab(&arguments.lab, grid.lab, &grid.link, &grid.wires)?;
+    let mut lab = arguments.lab.make(Wanted::of(&grid))?;
     let cells = grid.cells(lab.wires()[0]);
     let seed = grid.seed.unwrap_or_default();
     let rows = cells.len() as u64 * (Category::ALL.len() as u64 * 2 + (Place::EXAMINED.len() as u64 + 1));

@@ -9,11 +9,11 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use socket2::Socket;
 
 use super::Finding;
-use crate::cell::Payload;
 use crate::failure::Failure;
-use crate::path::{self, Setup, Tally};
+use crate::path::{self, Interface, Tally};
 use crate::pattern::Pattern;
 use crate::record::stream::ZeroCopy;
+use crate::setup::Setup;
 use crate::units;
 
 const MESSAGES: usize = 8;
@@ -52,10 +52,10 @@ fn send() -> Result<ZeroCopy, Failure> {
     // All of it fits into the two socket buffers, but only a reader makes the kernel deliver it.
     peer.set_read_timeout(Some(PATIENCE)).map_err(Failure::io("SO_RCVTIMEO"))?;
 
-    let setup =
-        Setup { message_bytes: MESSAGE_BYTES, working_set: None, streams: 1, pattern: Pattern::new(0, 0) };
-    let entry = path::find("zero-copy").map_err(Failure::Failed)?;
-    let mut sender = (entry.open)(&setup, Payload::Static, &socket)?;
+    let setup = Setup::of_messages(MESSAGE_BYTES, Pattern::new(0, 0));
+    let mut all = path::REGISTRY.iter();
+    let entry = all.find(|entry| entry.interface == Interface::MsgZerocopy).expect("a path that is measured");
+    let mut sender = (entry.open)(&setup, &socket)?;
     let mut tally = Tally::default();
     let mut buffer = vec![0; MESSAGE_BYTES];
     for _ in 0..MESSAGES {
@@ -63,7 +63,7 @@ fn send() -> Result<ZeroCopy, Failure> {
         peer.read_exact(&mut buffer).map_err(Failure::io("reading"))?;
     }
     sender.drain(&socket, Instant::now() + PATIENCE)?;
-    Ok(sender.zero_copy())
+    Ok(sender.usage())
 }
 
 fn judge_send(sent: &Result<ZeroCopy, Failure>) -> Finding {

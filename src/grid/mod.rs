@@ -6,14 +6,12 @@ mod parse;
 mod raw;
 mod scalar;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use itertools::iproduct;
 
-use crate::cell::{Cell, Payload, Wire, words};
-use crate::link::Offload;
-use crate::socket::SocketOptions;
+use crate::cell::{Cell, Payload, Wire};
+use crate::options::{Bound, LinkOptions, Pin, TrialOptions};
 
 pub use error::GridError;
 pub(crate) use parse::default_congestion;
@@ -29,6 +27,8 @@ pub const MOST_CELLS: usize = 100_000;
 pub struct Grid {
     /// Name, a part of the run's directory.
     pub name: String,
+    /// Workloads, by their registry names.
+    pub workloads: Vec<String>,
     /// Send paths, by their registry names.
     pub paths: Vec<String>,
     /// Receive paths, by their registry names.
@@ -51,8 +51,8 @@ pub struct Grid {
     pub control: Option<String>,
     /// Seed of the order of trials; absent: a random one, which the manifest records.
     pub seed: Option<u64>,
-    /// The lab that the grid asks for; a flag may choose another.
-    pub lab: Option<LabKind>,
+    /// The lab that the grid asks for, by its registry name; a flag may choose another.
+    pub lab: Option<String>,
     /// MTU and offloads of a link that the lab makes.
     pub link: LinkOptions,
     /// Whether attribution passes accompany the timing blocks.
@@ -61,48 +61,6 @@ pub struct Grid {
     pub measurement: bool,
     /// The file, verbatim.
     pub text: String,
-}
-
-/// What every trial of a grid has in common.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrialOptions {
-    /// What bounds the window.
-    pub bound: Bound,
-    /// How long bytes flow before the window.
-    pub warmup: Duration,
-    /// Where workers run.
-    pub pin: Pin,
-    /// Options of the sockets.
-    pub socket: SocketOptions,
-    /// Bytes asked for in a receive call.
-    pub read_size: ReadSize,
-    /// Compare every received byte.
-    pub verify: bool,
-}
-
-/// What bounds the window of a trial.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
-    /// Time.
-    Duration(Duration),
-    /// Messages of each stream.
-    Messages(u64),
-}
-
-/// Where workers run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pin {
-    /// The two ends on different cores, taken in turn.
-    Auto,
-    /// Wherever the scheduler puts them.
-    None,
-    /// On these CPUs, taken in turn.
-    Explicit {
-        /// The sender's.
-        sender: Vec<usize>,
-        /// The receiver's.
-        receiver: Vec<usize>,
-    },
 }
 
 /// Reads `auto`, `none`, or the CPUs of the two ends as `0,2:1,3`.
@@ -120,30 +78,6 @@ pub(crate) fn parse_pin(text: &str) -> Result<Pin, String> {
             )),
         },
         _ => Err(format!("`{text}` is none of auto, none, 0,2:1,3")),
-    }
-}
-
-/// Bytes asked for in a receive call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadSize {
-    /// 64 KiB, whatever the message: what a program that reads streams would do. A buffer that does not stay
-    /// in the second cache would make the receiver the slower end.
-    Auto,
-    /// One message.
-    Message,
-    /// This many bytes.
-    Bytes(u64),
-}
-
-impl ReadSize {
-    /// The bytes for messages of this size.
-    #[must_use]
-    pub fn bytes(self, message_bytes: u64) -> u64 {
-        match self {
-            Self::Auto => 64 << 10,
-            Self::Message => message_bytes,
-            Self::Bytes(bytes) => bytes,
-        }
     }
 }
 
@@ -165,30 +99,6 @@ impl Repetitions {
     pub fn all(self) -> Self {
         Self { until: None, ..self }
     }
-}
-
-/// Where the agents live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LabKind {
-    /// Two network namespaces joined by a veth pair.
-    Netns,
-    /// Two processes on 127.0.0.1.
-    Loopback,
-}
-
-words!(LabKind: Netns = "netns", Loopback = "loopback");
-
-/// What a lab that makes its own link, or borrows one, makes of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LinkOptions {
-    /// Two interfaces that are joined already and are borrowed for the lab, the sender's first; absent: a veth pair
-    /// is made.
-    pub interfaces: Option<[String; 2]>,
-    /// MTU of both ends, bytes; absent: the kernel's default.
-    pub mtu: Option<u32>,
-    /// Offloads of both ends, on or off; the others stay as the kernel has them.
-    pub offloads: BTreeMap<Offload, bool>,
 }
 
 /// Reads the names of two interfaces, as `ens1f0,ens1f1`.
@@ -227,29 +137,31 @@ impl Grid {
     #[must_use]
     pub fn cells(&self, default: Wire) -> Vec<Cell> {
         let wires = if self.wires.is_empty() { &[default][..] } else { &self.wires };
-        let mut cells = Vec::new();
-        for &wire in wires {
-            for receive_path in &self.receive_paths {
-                for &payload in &self.payloads {
-                    for &working_set in &self.working_sets {
-                        for &threads in &self.threads {
-                            for &message_bytes in &self.message_sizes {
-                                cells.extend(self.paths.iter().map(|send_path| Cell {
-                                    wire,
-                                    send_path: send_path.clone(),
-                                    receive_path: receive_path.clone(),
-                                    payload,
-                                    message_bytes,
-                                    threads,
-                                    working_set,
-                                }));
-                            }
-                        }
-                    }
+        let all = iproduct!(
+            &self.workloads,
+            wires,
+            &self.receive_paths,
+            &self.payloads,
+            &self.working_sets,
+            &self.threads,
+            &self.message_sizes,
+            &self.paths
+        );
+        all.map(
+            |(workload, &wire, receive_path, &payload, &working_set, &threads, &message_bytes, send_path)| {
+                Cell {
+                    workload: workload.clone(),
+                    wire,
+                    send_path: send_path.clone(),
+                    receive_path: receive_path.clone(),
+                    payload,
+                    message_bytes,
+                    threads,
+                    working_set,
                 }
-            }
-        }
-        cells
+            },
+        )
+        .collect()
     }
 
     /// How often a cell runs in each block.

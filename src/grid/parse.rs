@@ -14,11 +14,13 @@ use super::scalar::{
     bounded_size, grid_name, number, parse_message_size, parse_read_size, parse_threads, parse_warmup,
     parse_window, parse_working_set,
 };
-use super::{Bound, Grid, LinkOptions, MOST_CELLS, Pin, ReadSize, Repetitions, TrialOptions, two_interfaces};
+use super::{Grid, MOST_CELLS, Repetitions, two_interfaces};
 use crate::cell::{Payload, Wire};
+use crate::lab::kind;
 use crate::link::Offload;
+use crate::options::{Bound, LinkOptions, Pin, ReadSize, TrialOptions};
 use crate::socket::{self, SocketOptions};
-use crate::{path, receive, units};
+use crate::{path, receive, units, workload};
 
 fn line<T>(spanned: &Spanned<T>) -> u64 {
     spanned.referenced.line()
@@ -93,8 +95,11 @@ pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
     };
     let grid = Grid {
         name: word(&raw.name, grid_name)?,
+        workloads: raw.workload.as_ref().map_or(Ok(vec![workload::DEFAULT.to_owned()]), |words| {
+            one_or_many(words, "workload", |text| Ok(workload::find(text)?.name.to_owned()))
+        })?,
         paths: list(&raw.paths, "path", |text| Ok(path::find(text)?.name.to_owned()))?,
-        receive_paths: raw.receive_paths.as_ref().map_or(Ok(vec!["recv".to_owned()]), |words| {
+        receive_paths: raw.receive_paths.as_ref().map_or(Ok(vec![receive::DEFAULT.to_owned()]), |words| {
             list(words, "receive path", |text| Ok(receive::find(text)?.name.to_owned()))
         })?,
         payloads: raw
@@ -132,7 +137,7 @@ pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
             None => None,
         },
         lab: match &raw.lab {
-            Some(lab) => Some(word(lab, str::parse)?),
+            Some(lab) => Some(word(lab, |text| Ok(kind::find(text)?.name.to_owned()))?),
             None => None,
         },
         link: raw.link.as_ref().map_or(Ok(LinkOptions::default()), link_options)?,
@@ -146,6 +151,7 @@ pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
         return Err(refuse(raw, format!("control: `{control}` is not among the grid's paths")));
     }
     let dimensions = [
+        grid.workloads.len(),
         grid.paths.len(),
         grid.receive_paths.len(),
         grid.payloads.len(),

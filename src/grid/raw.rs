@@ -12,6 +12,7 @@ pub(super) type Words = Spanned<Vec<Word>>;
 #[serde(deny_unknown_fields)]
 pub(super) struct RawGrid {
     pub(super) name: Word,
+    pub(super) workload: Option<Spanned<OneOrMany>>,
     pub(super) paths: Words,
     pub(super) receive_paths: Option<Words>,
     pub(super) payload: Option<Words>,

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::ReadSize;
-use crate::agent::order::MOST_STREAMS;
 use crate::message::{LARGEST, SMALLEST};
+use crate::options::ReadSize;
 use crate::units;
+use crate::workload::MOST_STREAMS;
 
 pub(super) fn number(text: &str, least: u64, most: u64, what: &str) -> Result<u64, String> {
     text.parse::<u64>()

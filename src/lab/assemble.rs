@@ -4,14 +4,14 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::surroundings::{self, Places};
-use crate::agent::protocol::{Report, StreamReport};
-use crate::cell::Cell;
 use crate::failure::Failure;
-use crate::grid::{Bound, TrialOptions};
 use crate::host::Load;
+use crate::options::Bound;
 use crate::record::stream::ZeroCopy;
-use crate::record::{Disturbance, Disturbances, End, Received, Status, Stream, Surroundings, Trial};
+use crate::record::{Disturbance, Disturbances, End, Status, Stream, Surroundings, Trial};
+use crate::socket::ReadBack;
 use crate::units;
+use crate::workload::{self, EndReport, Figures, Work};
 
 /// The shares of the asked window between which the window that all streams have in common must lie.
 pub(super) const TIMED: RangeInclusive<f64> = 0.9..=1.1;
@@ -21,25 +21,14 @@ pub(super) const EXAMINED: RangeInclusive<f64> = 0.9..=f64::INFINITY;
 /// What a trial measured.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measured {
-    /// Figures a stream each; what identifies the rows is filled in by the sweep.
-    streams: Vec<Stream>,
-    /// The receiver's window, seconds: what the streams have in common, or what they took together where messages
-    /// bound it.
-    window_s: f64,
-    bytes: u64,
-    came: Option<Received>,
-    /// Whether what came by the interface bounds what can have been received.
-    is_bounded: bool,
-    message_bytes: u64,
-    sender_load: Load,
-    receiver_load: Load,
-    sender_host: Surroundings,
-    receiver_host: Surroundings,
+    figures: Figures,
+    /// Figures of the sender's and of the receiver's workers, added up.
+    ends: [End; 2],
+    loads: [Load; 2],
+    surroundings: [Surroundings; 2],
     verified: &'static str,
-    congestion: Option<String>,
-    nodelay: Option<bool>,
-    send_buffer: Option<u64>,
-    receive_buffer: Option<u64>,
+    sender: ReadBack,
+    receiver: ReadBack,
 }
 
 /// Joins the two reports. `places` is where the two ends' workers may run, `window` which shares of the asked window
@@ -48,78 +37,55 @@ pub struct Measured {
 /// # Errors
 /// When they contradict each other, or the window is not the one that was asked for.
 pub(super) fn assemble(
-    cell: &Cell,
-    options: &TrialOptions,
+    work: &Work,
+    bound: Bound,
     places: &Places,
     window: &RangeInclusive<f64>,
-    sent: Report,
-    received: Report,
+    sent: &EndReport,
+    received: &EndReport,
 ) -> Result<Measured, Failure> {
-    let fail = |what: String| Err(Failure::Failed(what));
-    let count = cell.threads as usize;
+    agree(work, sent, received)?;
+    if let (Bound::Duration(asked), Some(common)) = (bound, &received.common) {
+        is_as_asked(common.window_s, asked, window)?;
+    }
+    let workload = workload::find(&work.cell.workload).map_err(Failure::Unsupported)?;
+    let figures = (workload.figures)(work, sent, received)?;
+    let ends = [sent, received]
+        .map(|report| End::sum(&report.streams.iter().map(|stream| stream.end.clone()).collect::<Vec<_>>()));
+    let loads =
+        [sent, received].map(|report| report.common.as_ref().map(|common| common.load).unwrap_or_default());
+    let surroundings = surroundings::of(places, work.cell.threads, &loads, &ends);
+    let read_back = |report: &EndReport| {
+        report.streams.first().map(|stream| stream.read_back.clone()).unwrap_or_default()
+    };
+    Ok(Measured {
+        figures,
+        ends,
+        loads,
+        surroundings,
+        verified: if work.verify { "bytes" } else { "count" },
+        sender: read_back(sent),
+        receiver: read_back(received),
+    })
+}
+
+/// Checks that both ends tell of the same streams, and that what one sent came to the other.
+fn agree(work: &Work, sent: &EndReport, received: &EndReport) -> Result<(), Failure> {
+    let count = work.cell.threads as usize;
     if sent.streams.len() != count || received.streams.len() != count {
         let (one, other) = (sent.streams.len(), received.streams.len());
-        return fail(format!("{one} streams reported by the sender and {other} by the receiver, of {count}"));
+        return Err(Failure::Failed(format!(
+            "{one} streams reported by the sender and {other} by the receiver, of {count}"
+        )));
     }
-    let common = received.common.clone().filter(|common| common.bytes.len() == count);
-    let Some(common) = common else {
-        return fail("the receiver did not tell what its streams had received in the window".to_owned());
-    };
-    let (window_s, windows) = match options.bound {
-        Bound::Duration(asked) => {
-            is_as_asked(common.window_s, asked, window)?;
-            (
-                common.window_s,
-                common.bytes.iter().map(|&bytes| (Some(common.window_s), Some(bytes))).collect(),
-            )
+    let totals =
+        sent.streams.iter().zip(&received.streams).map(|(one, other)| (one.total_bytes, other.total_bytes));
+    match totals.enumerate().find(|(_, (sent, received))| sent != received) {
+        None => Ok(()),
+        Some((number, (sent, received))) => {
+            Err(Failure::Failed(format!("stream {number}: {sent} bytes sent and {received} received")))
         }
-        Bound::Messages(_) => {
-            let own = |stream: &StreamReport| (stream.end.window_s, stream.end.bytes);
-            (span(&received), received.streams.iter().map(own).collect::<Vec<_>>())
-        }
-    };
-    let mut streams = Vec::with_capacity(count);
-    for (number, ((sent, received), window)) in
-        (0_u32..).zip(sent.streams.iter().zip(&received.streams).zip(windows))
-    {
-        if sent.total_bytes != received.total_bytes {
-            return fail(format!(
-                "stream {number}: {} bytes sent and {} received",
-                sent.total_bytes, received.total_bytes
-            ));
-        }
-        streams.push(stream(cell, options, number, sent, received, window)?);
     }
-    let bytes = streams.iter().filter_map(|stream| stream.bytes).sum();
-    if bytes == 0 || window_s <= 0.0 {
-        return fail("no byte arrived inside the window; lengthen it".to_owned());
-    }
-    let end =
-        |report: &Report| report.streams.first().map(|stream| stream.read_back.clone()).unwrap_or_default();
-    let (sender, receiver) = (end(&sent), end(&received));
-    let load = |report: &Report| report.common.as_ref().map(|common| common.load).unwrap_or_default();
-    let loads = [load(&sent), load(&received)];
-    let sums = [&sent, &received]
-        .map(|report| End::sum(&report.streams.iter().map(|stream| stream.end.clone()).collect::<Vec<_>>()));
-    let [sender_host, receiver_host] = surroundings::of(places, cell.threads, &loads, &sums);
-    Ok(Measured {
-        streams,
-        window_s,
-        bytes,
-        // An interface that counts nothing, though bytes came, is no witness.
-        came: common.came.filter(|came| matches!(options.bound, Bound::Duration(_)) && came.bytes > 0),
-        is_bounded: cell.wire.counts_at_once(),
-        message_bytes: cell.message_bytes,
-        sender_load: loads[0],
-        receiver_load: loads[1],
-        sender_host,
-        receiver_host,
-        verified: if options.verify { "bytes" } else { "count" },
-        congestion: sender.congestion,
-        nodelay: sender.nodelay,
-        send_buffer: sender.send_buffer,
-        receive_buffer: receiver.receive_buffer,
-    })
 }
 
 fn is_as_asked(window_s: f64, asked: Duration, window: &RangeInclusive<f64>) -> Result<(), Failure> {
@@ -133,103 +99,87 @@ fn is_as_asked(window_s: f64, asked: Duration, window: &RangeInclusive<f64>) -> 
     )))
 }
 
-/// From the first stream's begin to the last one's end, seconds.
-fn span(report: &Report) -> f64 {
-    let ends = report.streams.iter().map(|stream| stream.began_s + stream.end.window_s.unwrap_or_default());
-    let begins = report.streams.iter().map(|stream| stream.began_s);
-    ends.fold(0.0, f64::max) - begins.fold(f64::INFINITY, f64::min)
-}
-
-fn stream(
-    cell: &Cell,
-    options: &TrialOptions,
-    number: u32,
-    sent: &StreamReport,
-    received: &StreamReport,
-    (window_s, bytes): (Option<f64>, Option<u64>),
-) -> Result<Stream, Failure> {
-    if let Bound::Messages(asked) = options.bound
-        && bytes != Some(asked * cell.message_bytes)
-    {
-        let (asked, bytes) = (asked * cell.message_bytes, bytes.unwrap_or_default());
-        return Err(Failure::Failed(format!(
-            "stream {number}: {bytes} bytes in the window where {asked} were asked"
-        )));
-    }
-    let rate = window_s.filter(|&window| window > 0.0).zip(bytes);
-    Ok(Stream {
-        stream: number,
-        throughput_gbps: rate.map(|(window, bytes)| units::gbps(bytes, window)),
-        mean_recv_us: rate
-            .filter(|&(_, bytes)| bytes > 0)
-            .map(|(window, bytes)| window * 1e6 * cell.message_bytes as f64 / bytes as f64),
-        window_s,
-        bytes,
-        sender: sent.end.clone(),
-        receiver: received.end.clone(),
-        zc: sent.zc.clone(),
-        retransmits: sent.retransmits,
-        total_bytes: Some(sent.total_bytes),
-        sender_cpu: sent.cpu.map(|cpu| cpu as u64),
-        receiver_cpu: received.cpu.map(|cpu| cpu as u64),
-        ..Stream::default()
-    })
-}
-
 impl Measured {
     /// One stream at this throughput, for tests of what uses a lab.
     #[cfg(test)]
     pub(crate) fn sample(gbps: f64) -> Self {
-        let bytes = (gbps * 1e9 / 8.0) as u64;
         let stream = Stream { throughput_gbps: Some(gbps), mean_recv_us: Some(1.0), ..Stream::default() };
-        Self {
-            streams: vec![stream],
+        let bytes = (gbps * 1e9 / 8.0) as u64;
+        let figures = Figures {
             window_s: 1.0,
             bytes,
-            message_bytes: 1,
-            verified: "count",
-            ..Self::default()
-        }
+            messages: bytes,
+            throughput_gbps: gbps,
+            mean_recv_us: Some(1.0),
+            is_settled: true,
+            streams: vec![stream],
+            ..Figures::default()
+        };
+        Self { figures, verified: "count", ..Self::default() }
+    }
+
+    /// What the sender's and the receiver's workers did, added up.
+    #[must_use]
+    pub fn ends(&self) -> &[End; 2] {
+        &self.ends
+    }
+
+    /// The trial's figures, as its workload makes them.
+    #[must_use]
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// What the kernel said of copying, of all streams.
+    #[must_use]
+    pub fn usage(&self) -> ZeroCopy {
+        ZeroCopy::sum(&self.figures.streams.iter().map(|stream| stream.zc.clone()).collect::<Vec<_>>())
+    }
+
+    /// TCP segments sent again, of all streams.
+    #[must_use]
+    pub fn retransmits(&self) -> Option<u64> {
+        self.figures.streams.iter().map(|stream| stream.retransmits).sum()
+    }
+
+    /// Bytes of all streams from connection to EOF.
+    #[must_use]
+    pub fn total_bytes(&self) -> Option<u64> {
+        self.figures.streams.iter().map(|stream| stream.total_bytes).sum()
     }
 
     /// Fills the trial's row, and makes its streams' rows.
     #[must_use]
     pub fn fill(self, row: &mut Trial) -> Vec<Stream> {
-        let ends =
-            |of: fn(&Stream) -> &End| -> Vec<End> { self.streams.iter().map(|s| of(s).clone()).collect() };
-        row.sender = End::sum(&ends(|stream| &stream.sender));
-        row.receiver = End::sum(&ends(|stream| &stream.receiver));
-        row.zc = ZeroCopy::sum(&self.streams.iter().map(|stream| stream.zc.clone()).collect::<Vec<_>>());
-        row.window_s = Some(self.window_s);
-        row.bytes = Some(self.bytes);
-        row.wire_bytes = self.came.map(|came| came.bytes);
-        row.wire_packets = self.came.map(|came| came.packets);
-        row.messages = Some(self.bytes / self.message_bytes.max(1));
-        let bounding = self.came.filter(|_| self.is_bounded);
-        let moved = bounding.map_or(self.bytes, |came| came.bound(self.bytes));
-        row.throughput_gbps = Some(units::gbps(moved, self.window_s));
-        let streams_time = self.window_s * self.streams.len() as f64;
-        row.mean_recv_us = Some(streams_time * 1e6 * self.message_bytes as f64 / self.bytes as f64);
-        row.retransmits = self.streams.iter().map(|stream| stream.retransmits).sum();
-        row.total_bytes = self.streams.iter().map(|stream| stream.total_bytes).sum();
-        row.host_busy_s = self.sender_load.busy_s;
-        row.host_softirq_s = self.sender_load.softirq_s;
-        row.host_steal_s = self.sender_load.steal_s;
-        row.receiver_host_busy_s = self.receiver_load.busy_s;
-        row.receiver_host_softirq_s = self.receiver_load.softirq_s;
-        row.disturbed = Disturbances::of(self.window_s, [&self.sender_host, &self.receiver_host]);
-        if bounding.is_some_and(|came| !came.is_near(self.bytes)) {
+        row.zc = self.usage();
+        row.retransmits = self.retransmits();
+        row.total_bytes = self.total_bytes();
+        let Figures { came, mut streams, .. } = self.figures;
+        row.window_s = Some(self.figures.window_s);
+        row.bytes = Some(self.figures.bytes);
+        row.wire_bytes = came.map(|came| came.bytes);
+        row.wire_packets = came.map(|came| came.packets);
+        row.messages = Some(self.figures.messages);
+        row.throughput_gbps = Some(self.figures.throughput_gbps);
+        row.mean_recv_us = self.figures.mean_recv_us;
+        let [sender_load, receiver_load] = self.loads;
+        row.host_busy_s = sender_load.busy_s;
+        row.host_softirq_s = sender_load.softirq_s;
+        row.host_steal_s = sender_load.steal_s;
+        row.receiver_host_busy_s = receiver_load.busy_s;
+        row.receiver_host_softirq_s = receiver_load.softirq_s;
+        row.disturbed = Disturbances::of(self.figures.window_s, self.surroundings.each_ref());
+        if !self.figures.is_settled {
             row.disturbed.0.push(Disturbance::Unsettled);
         }
-        row.sender_host = self.sender_host;
-        row.receiver_host = self.receiver_host;
+        [row.sender, row.receiver] = self.ends;
+        [row.sender_host, row.receiver_host] = self.surroundings;
         row.verified = Some(self.verified.to_owned());
-        row.congestion = self.congestion;
-        row.nodelay = self.nodelay;
-        row.send_buffer_bytes = self.send_buffer;
-        row.receive_buffer_bytes = self.receive_buffer;
+        row.congestion = self.sender.congestion;
+        row.nodelay = self.sender.nodelay;
+        row.send_buffer_bytes = self.sender.send_buffer;
+        row.receive_buffer_bytes = self.receiver.receive_buffer;
         row.status = Status::Ok;
-        let mut streams = self.streams;
         for stream in &mut streams {
             stream.run_id.clone_from(&row.run_id);
             stream.cell.clone_from(&row.cell);
@@ -242,16 +192,20 @@ impl Measured {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::protocol::CommonWindow;
-    use crate::grid::Grid;
+    use crate::cell::Cell;
+    use crate::record::Received;
+    use crate::socket::SocketOptions;
+    use crate::workload::{CommonWindow, StreamReport};
 
-    fn cell() -> Cell {
-        Cell { threads: 2, ..Cell::example("two-copy", 1000) }
-    }
-
-    fn options(bound: Bound) -> TrialOptions {
-        let grid = Grid::parse("name: x\npaths: [A1]\nmessage_sizes: [1000]\nthreads: [2]\n").unwrap();
-        TrialOptions { bound, ..grid.trial }
+    fn work(bound: Bound) -> Work {
+        Work {
+            cell: Cell { threads: 2, ..Cell::example("two-copy", 1000) },
+            messages: bound.messages(),
+            socket: SocketOptions::default(),
+            read_size: 1000,
+            verify: false,
+            drain_s: 1.0,
+        }
     }
 
     fn places() -> Places {
@@ -259,17 +213,17 @@ mod tests {
     }
 
     /// Two streams whose own windows were twice as long as the one that they have in common.
-    fn report(window_s: f64, bytes: u64, total_bytes: u64) -> Report {
+    fn report(window_s: f64, bytes: u64, total_bytes: u64) -> EndReport {
         let end = End { window_s: Some(window_s * 2.0), bytes: Some(bytes * 2), ..End::default() };
         let stream = StreamReport { end, total_bytes, ..StreamReport::default() };
         let common = CommonWindow { window_s, bytes: vec![bytes, bytes], came: None, load: Load::default() };
-        Report { streams: vec![stream.clone(), stream], common: Some(common), seen: None }
+        EndReport { streams: vec![stream.clone(), stream], common: Some(common) }
     }
 
     const SECOND: Bound = Bound::Duration(Duration::from_secs(1));
 
-    fn joined(bound: Bound, sent: Report, received: Report) -> Result<Measured, Failure> {
-        assemble(&cell(), &options(bound), &places(), &TIMED, sent, received)
+    fn joined(bound: Bound, sent: EndReport, received: EndReport) -> Result<Measured, Failure> {
+        assemble(&work(bound), bound, &places(), &TIMED, &sent, &received)
     }
 
     #[test]
@@ -335,7 +289,7 @@ mod tests {
             assert_eq!(joined(SECOND, both.clone(), both).is_ok(), is_right, "{window_s}");
         }
         let long = report(3.0, 5, 10);
-        assert!(assemble(&cell(), &options(SECOND), &places(), &EXAMINED, long.clone(), long).is_ok());
+        assert!(assemble(&work(SECOND), SECOND, &places(), &EXAMINED, &long, &long).is_ok());
         let other = report(0.5, 2500, 10_000);
         assert!(joined(Bound::Messages(5), other.clone(), other.clone()).is_ok());
         assert!(joined(Bound::Messages(6), other.clone(), other).is_err());

@@ -1,7 +1,7 @@
 //! One agent, as the coordinator sees it.
 
 use std::process::Child;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use socket2::Socket;
@@ -17,6 +17,9 @@ pub(super) enum Heard {
     Reply(Reply),
     Lost(FrameError),
 }
+
+/// What comes from both agents.
+pub(super) type Replies = Receiver<(Side, Heard)>;
 
 /// One agent. Dropping it ends the agent's session, and the agent itself when it is a child.
 pub(super) struct Peer {

@@ -3,8 +3,8 @@
 use super::surroundings::Places;
 use crate::agent::protocol::Welcome;
 use crate::cell::Cell;
-use crate::grid::Pin;
 use crate::message::FIELDS;
+use crate::options::Pin;
 use crate::xray::watch::{Pass, Watch};
 
 /// CPUs of the sender's and of the receiver's workers, in the order in which they are taken; empty: not pinned.

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::{Lab, PROMPT, Side, Trouble, out_of_place};
+use super::listen::out_of_place;
+use super::{Lab, PROMPT, Side, Trouble};
 use crate::agent::protocol::{Reply, Request};
 use crate::cell::Wire;
 use crate::exit::UsageError;

@@ -5,7 +5,9 @@
 //! send call, two additions and one relaxed load.
 
 mod call;
-mod completions;
+mod calls;
+mod error_queue;
+mod lent;
 mod one_copy;
 mod plain_send;
 mod planted;
@@ -20,24 +22,10 @@ use std::time::Instant;
 
 use socket2::Socket;
 
-use crate::cell::Payload;
 use crate::failure::Failure;
-use crate::pattern::Pattern;
 use crate::record::stream::ZeroCopy;
+use crate::setup::Setup;
 pub use supply::{Fresh, Rewrite, Static, Supply};
-
-/// What a stream's path is made from.
-#[derive(Clone, Copy, Debug)]
-pub struct Setup {
-    /// Size of a message, bytes.
-    pub message_bytes: usize,
-    /// Bytes of distinct messages to cycle through; absent: as few as the path needs.
-    pub working_set: Option<u64>,
-    /// Number of streams of the trial, which share the memory for messages in flight.
-    pub streams: u32,
-    /// The bytes to send.
-    pub pattern: Pattern,
-}
 
 /// What a stream has sent since its tally was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,25 +71,48 @@ pub trait SendPath: Send {
         Ok(())
     }
 
-    /// What the completions said; absent on paths that have none.
-    fn zero_copy(&self) -> ZeroCopy {
+    /// What the kernel said of copying; absent on paths to which it says nothing.
+    fn usage(&self) -> ZeroCopy {
         ZeroCopy::default()
     }
 }
 
 /// Makes a stream's path on a connected socket.
-pub type Open = fn(&Setup, Payload, &Socket) -> Result<Box<dyn SendPath>, Failure>;
+pub type Open = fn(&Setup, &Socket) -> Result<Box<dyn SendPath>, Failure>;
 
-/// What a path copies on the sender's side, as bytes copied by the CPU per payload byte: the label that
-/// a measurement must confirm or refute.
+/// How often a path copies each byte on the sender's side, where nothing stands in its way: the promise that a
+/// measurement confirms or refutes.
 #[derive(Clone, Copy, Debug)]
-pub struct Copies {
+pub struct Promise {
     /// In user space.
-    pub user: &'static str,
-    /// Into the kernel, when the skb is delivered on the same host (veth, bridge, loopback).
-    pub local: &'static str,
-    /// Into the kernel, when it leaves by a NIC with scatter-gather.
-    pub nic: &'static str,
+    pub user: u32,
+    /// Into the kernel, inside the call.
+    pub kernel: u32,
+    /// Whether the kernel copies later what it delivers on the same host (veth, bridge, loopback).
+    pub is_deferred: bool,
+}
+
+impl Promise {
+    /// What is copied into the kernel for a receiver on the same host, for a reader.
+    #[must_use]
+    pub fn on_this_host(self) -> String {
+        if self.is_deferred { "1, deferred".to_owned() } else { self.kernel.to_string() }
+    }
+}
+
+/// The kernel's interface that takes the payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {
+    /// send(2), from one buffer.
+    Send,
+    /// sendmsg(2), from an iovec.
+    Sendmsg,
+    /// sendmsg(2) with MSG_ZEROCOPY; completions come by the error queue.
+    MsgZerocopy,
+    /// sendfile(2), from a file.
+    Sendfile,
+    /// vmsplice(2) into a pipe, and splice(2) out of it.
+    Splice,
 }
 
 /// One send path, as users name it.
@@ -113,11 +124,20 @@ pub struct Entry {
     pub alias: Option<&'static str>,
     /// One line: what it does.
     pub about: &'static str,
+    /// The kernel's interface that it uses.
+    pub interface: Interface,
     /// What it copies.
-    pub copies: Copies,
+    pub promise: Promise,
     /// Makes a stream's path.
     pub open: Open,
 }
+
+/// The path that others are held against where a run has it.
+pub const BASELINE: &Entry = &two_copy::ENTRY;
+
+/// The path that copies nothing even for a receiver on the same host: with [`crate::receive::FLOOR`] the least that a
+/// stream can cost.
+pub const FLOOR: &Entry = &splice::ENTRY;
 
 /// Every send path: a new one is a new file and one line here.
 pub const REGISTRY: &[Entry] =

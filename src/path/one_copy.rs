@@ -6,15 +6,17 @@ use rustix::io::Errno;
 use socket2::Socket;
 
 use super::supply::open_by_payload;
-use super::{Copies, Entry, Rewrite, SendPath, Setup, Supply, Tally, call};
+use super::{Entry, Interface, Promise, Rewrite, SendPath, Supply, Tally, call};
 use crate::failure::Failure;
 use crate::message::{FIELDS, Message};
+use crate::setup::Setup;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "one-copy",
     alias: Some("A2"),
     about: "sendmsg() with an 8-entry iovec",
-    copies: Copies { user: "0", local: "1", nic: "1" },
+    interface: Interface::Sendmsg,
+    promise: Promise { user: 0, kernel: 1, is_deferred: false },
     open: open_by_payload!(OneCopy),
 };
 

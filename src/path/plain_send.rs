@@ -4,15 +4,17 @@ use rustix::io::Errno;
 use socket2::Socket;
 
 use super::supply::open_by_payload;
-use super::{Copies, Entry, Rewrite, SendPath, Setup, Supply, Tally, call};
+use super::{Entry, Interface, Promise, Rewrite, SendPath, Supply, Tally, call};
 use crate::failure::Failure;
 use crate::message::Contiguous;
+use crate::setup::Setup;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "plain-send",
     alias: None,
     about: "one contiguous buffer, send()",
-    copies: Copies { user: "0", local: "1", nic: "1" },
+    interface: Interface::Send,
+    promise: Promise { user: 0, kernel: 1, is_deferred: false },
     open: open_by_payload!(PlainSend),
 };
 

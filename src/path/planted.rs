@@ -5,32 +5,34 @@
 use socket2::Socket;
 
 use super::plain_send::send_all;
-use super::{Copies, Entry, Fresh, Rewrite, SendPath, Setup, Static, Supply, Tally};
+use super::{Entry, Fresh, Interface, Promise, Rewrite, SendPath, Static, Supply, Tally};
 use crate::buffer::{Buffer, buffer};
 use crate::cell::Payload;
 use crate::failure::Failure;
 use crate::message::Contiguous;
+use crate::setup::Setup;
 
 /// One path for each number of copies, and the defect.
 pub(super) const ENTRIES: [Entry; 4] = [
-    entry("planted-1", "1", |setup, payload, _| open(1, setup, payload)),
-    entry("planted-2", "2", |setup, payload, _| open(2, setup, payload)),
-    entry("planted-4", "4", |setup, payload, _| open(4, setup, payload)),
-    entry("planted-panic", "0", |_, _, _| panic!("a planted panic")),
+    entry("planted-1", 1, |setup, _| open(1, setup)),
+    entry("planted-2", 2, |setup, _| open(2, setup)),
+    entry("planted-4", 4, |setup, _| open(4, setup)),
+    entry("planted-panic", 0, |_, _| panic!("a planted panic")),
 ];
 
-const fn entry(name: &'static str, user: &'static str, open: super::Open) -> Entry {
+const fn entry(name: &'static str, user: u32, open: super::Open) -> Entry {
     Entry {
         name,
         alias: None,
         about: "plain-send after extra copies in user space, to calibrate the x-ray",
-        copies: Copies { user, local: "1", nic: "1" },
+        interface: Interface::Send,
+        promise: Promise { user, kernel: 1, is_deferred: false },
         open,
     }
 }
 
-fn open(copies: usize, setup: &Setup, payload: Payload) -> Result<Box<dyn SendPath>, Failure> {
-    Ok(match payload {
+fn open(copies: usize, setup: &Setup) -> Result<Box<dyn SendPath>, Failure> {
+    Ok(match setup.payload {
         Payload::Static => Box::new(Planted::<Static>::new(copies, setup)),
         Payload::Fresh => Box::new(Planted::<Fresh>::new(copies, setup)),
     })

@@ -15,17 +15,19 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use socket2::Socket;
 
 use super::splice::refuse_fresh;
-use super::{Copies, Entry, SendPath, Setup, Tally};
+use super::{Entry, Interface, Promise, SendPath, Tally};
 use crate::failure::Failure;
 use crate::pattern;
+use crate::setup::Setup;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "sendfile",
     alias: None,
     about: "sendfile() from a sealed memfd; static payload only",
-    copies: Copies { user: "0", local: "0", nic: "0" },
-    open: |setup, payload, _| {
-        refuse_fresh("sendfile", payload)?;
+    interface: Interface::Sendfile,
+    promise: Promise { user: 0, kernel: 0, is_deferred: false },
+    open: |setup, _| {
+        refuse_fresh("sendfile", setup.payload)?;
         Ok(Box::new(Sendfile::open(setup).map_err(|error| {
             Failure::Unsupported(format!("a sealed memfd for sendfile: {error}; Linux 3.17 has it first"))
         })?))
@@ -87,7 +89,7 @@ mod tests {
     use crate::pattern::Pattern;
 
     fn setup(message_bytes: usize, working_set: Option<u64>) -> Setup {
-        Setup { message_bytes, working_set, streams: 1, pattern: Pattern::new(3, 0) }
+        Setup { working_set, ..Setup::of_messages(message_bytes, Pattern::new(3, 0)) }
     }
 
     #[test]
@@ -113,7 +115,8 @@ mod tests {
     #[test]
     fn fresh_payload_is_refused_with_the_reason() {
         let (socket, _peer) = connected();
-        let refused = (ENTRY.open)(&setup(64, None), Payload::Fresh, &socket).err().unwrap();
+        let refused =
+            (ENTRY.open)(&Setup { payload: Payload::Fresh, ..setup(64, None) }, &socket).err().unwrap();
         assert!(matches!(&refused, Failure::Unsupported(why) if why.contains("no completion")), "{refused}");
     }
 }

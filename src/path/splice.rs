@@ -11,19 +11,21 @@ use memmap2::{Mmap, MmapMut};
 use rustix::io::Errno;
 use socket2::Socket;
 
-use super::{Copies, Entry, SendPath, Setup, Tally, call};
+use super::{Entry, Interface, Promise, SendPath, Tally, call};
 use crate::cell::Payload;
 use crate::failure::Failure;
 use crate::message::FIELDS;
 use crate::pattern;
+use crate::setup::Setup;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "splice",
     alias: None,
     about: "vmsplice() of 8 fields into a pipe, splice() into the socket; static payload only",
-    copies: Copies { user: "0", local: "0", nic: "0" },
-    open: |setup, payload, _| {
-        refuse_fresh("splice", payload)?;
+    interface: Interface::Splice,
+    promise: Promise { user: 0, kernel: 0, is_deferred: false },
+    open: |setup, _| {
+        refuse_fresh("splice", setup.payload)?;
         Ok(Box::new(
             Splice::open(setup)
                 .map_err(|error| Failure::Unsupported(format!("a pipe for splice: {error}")))?,
@@ -197,7 +199,7 @@ pub(super) mod tests {
             [(64, None), (75, Some(1000)), (65_536, None), (3_000_001, Some(5_000_000))]
         {
             let pattern = Pattern::new(4, 1);
-            let setup = Setup { message_bytes: bytes, working_set, streams: 1, pattern };
+            let setup = Setup { working_set, ..Setup::of_messages(bytes, pattern) };
             let mut path = Splice::open(&setup).unwrap();
             receive_while(&setup, |socket| {
                 let mut tally = Tally::default();
@@ -211,10 +213,8 @@ pub(super) mod tests {
     #[test]
     fn fields_are_separate_and_a_page_is_handed_over_once() {
         let setup = |message_bytes| Setup {
-            message_bytes,
             working_set: Some(100_000),
-            streams: 1,
-            pattern: Pattern::new(0, 0),
+            ..Setup::of_messages(message_bytes, Pattern::new(0, 0))
         };
         let small = Fields::new(&setup(64)).unwrap();
         assert_eq!((small.messages, small.stride, small.slots()), (1563, 64, 8));

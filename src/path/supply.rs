@@ -1,8 +1,8 @@
 //! The messages that a stream cycles through, and whether each is rewritten before it is sent.
 
-use super::Setup;
 use crate::message::Body;
 use crate::pattern::Pattern;
+use crate::setup::Setup;
 
 /// What happens to a message's bytes before it is sent: chosen by type, so that the loop has no branch.
 pub trait Rewrite: Send {
@@ -89,8 +89,8 @@ impl<B, R> Supply<B, R> {
 /// Makes a path of the generic type `$path<Static>` or `$path<Fresh>`, by the cell's payload.
 macro_rules! open_by_payload {
     ($path:ident) => {
-        |setup, payload, socket| {
-            Ok(match payload {
+        |setup, socket| {
+            Ok(match setup.payload {
                 $crate::cell::Payload::Static => {
                     Box::new($path::<$crate::path::Static>::open(setup, socket)?)
                 }
@@ -107,7 +107,7 @@ mod tests {
     use crate::message::{Contiguous, Message};
 
     fn setup(working_set: Option<u64>) -> Setup {
-        Setup { message_bytes: 100, working_set, streams: 1, pattern: Pattern::new(1, 0) }
+        Setup { working_set, ..Setup::of_messages(100, Pattern::new(1, 0)) }
     }
 
     #[test]

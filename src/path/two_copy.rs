@@ -5,16 +5,18 @@ use socket2::Socket;
 
 use super::plain_send::send_all;
 use super::supply::open_by_payload;
-use super::{Copies, Entry, Rewrite, SendPath, Setup, Supply, Tally};
+use super::{Entry, Interface, Promise, Rewrite, SendPath, Supply, Tally};
 use crate::buffer::{Buffer, buffer};
 use crate::failure::Failure;
 use crate::message::Message;
+use crate::setup::Setup;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "two-copy",
     alias: Some("A1"),
     about: "8 fields gathered into a staging buffer, send()",
-    copies: Copies { user: "1", local: "1", nic: "1" },
+    interface: Interface::Send,
+    promise: Promise { user: 1, kernel: 1, is_deferred: false },
     open: open_by_payload!(TwoCopy),
 };
 

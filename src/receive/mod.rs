@@ -1,5 +1,6 @@
 //! Receive paths: how bytes leave the socket. One file each and one line in [`REGISTRY`], as for send paths.
 
+mod check;
 mod recv;
 mod trunc;
 
@@ -9,7 +10,8 @@ use rustix::io::Errno;
 use socket2::Socket;
 
 use crate::failure::Failure;
-use crate::pattern::Verifier;
+use crate::record::stream::ZeroCopy;
+use crate::setup::Setup;
 
 /// What a stream has received since it was connected. One thread adds, the worker that receives; any other may look
 /// at any time, which is how all streams are read at one instant. Alone on its cache line.
@@ -79,10 +81,15 @@ pub trait ReceivePath: Send {
         }
         Ok(Ended::Stopped)
     }
+
+    /// What the kernel said of copying; absent on paths to which it says nothing.
+    fn usage(&self) -> ZeroCopy {
+        ZeroCopy::default()
+    }
 }
 
-/// Makes a stream's path; a verifier compares every byte.
-pub type Open = fn(read_size: usize, verifier: Option<Verifier>) -> Result<Box<dyn ReceivePath>, Failure>;
+/// Makes a stream's path on a connected socket.
+pub type Open = fn(&Setup, &Socket) -> Result<Box<dyn ReceivePath>, Failure>;
 
 /// One receive path, as users name it.
 #[derive(Clone, Copy, Debug)]
@@ -91,13 +98,19 @@ pub struct Entry {
     pub name: &'static str,
     /// One line: what it does.
     pub about: &'static str,
-    /// Bytes that it copies on the receiver's side per payload byte.
-    pub copies: &'static str,
+    /// How often it copies each byte on the receiver's side.
+    pub copies: u32,
     /// Makes a stream's path.
     pub open: Open,
 }
 
-/// Every receive path.
+/// The path that copies nothing: with [`crate::path::FLOOR`] the least that a stream can cost.
+pub const FLOOR: &Entry = &trunc::ENTRY;
+
+/// The receive path of a grid that names none.
+pub const DEFAULT: &str = recv::ENTRY.name;
+
+/// Every receive path: a new one is a new file and one line here.
 pub const REGISTRY: &[Entry] = &[recv::ENTRY, trunc::ENTRY];
 
 /// The path of this name.

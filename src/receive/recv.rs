@@ -3,46 +3,24 @@
 use rustix::net::RecvFlags;
 use socket2::Socket;
 
+use super::check::{Check, open_by_check};
 use super::{Entry, ReceivePath, nothing_or_failure};
 use crate::buffer::{Buffer, buffer};
 use crate::failure::Failure;
-use crate::pattern::Verifier;
+use crate::setup::Setup;
 
-pub(super) const ENTRY: Entry = Entry {
-    name: "recv",
-    about: "recv() into a buffer",
-    copies: "1",
-    open: |read_size, verifier| {
-        let buffer = buffer(read_size);
-        Ok(match verifier {
-            None => Box::new(Recv { buffer, check: Trust }),
-            Some(verifier) => Box::new(Recv { buffer, check: verifier }),
-        })
-    },
-};
-
-/// What is done with received bytes: chosen by type, so that the loop has no branch.
-trait Check: Send {
-    fn check(&mut self, bytes: &[u8]) -> Result<(), Failure>;
-}
-
-struct Trust;
-
-impl Check for Trust {
-    fn check(&mut self, _: &[u8]) -> Result<(), Failure> {
-        Ok(())
-    }
-}
-
-impl Check for Verifier {
-    fn check(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        Self::check(self, bytes).map_err(|mismatch| Failure::Failed(format!("verification: {mismatch}")))
-    }
-}
+pub(super) const ENTRY: Entry =
+    Entry { name: "recv", about: "recv() into a buffer", copies: 1, open: open_by_check!(Recv) };
 
 struct Recv<C> {
     buffer: Buffer,
     check: C,
+}
+
+impl<C: Check> Recv<C> {
+    fn open(setup: &Setup, _: &Socket) -> Result<Self, Failure> {
+        Ok(Self { buffer: buffer(setup.read_size), check: C::new(setup) })
+    }
 }
 
 impl<C: Check> ReceivePath for Recv<C> {

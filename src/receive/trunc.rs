@@ -12,15 +12,15 @@ use crate::failure::Failure;
 pub(super) const ENTRY: Entry = Entry {
     name: "trunc",
     about: "recv() with MSG_TRUNC: bytes are discarded in the kernel",
-    copies: "0",
-    open: |read_size, verifier| {
-        match verifier {
-        None => Ok(Box::new(Trunc { buffer: buffer(read_size) })),
-        Some(_) => Err(Failure::Unsupported(
-            "trunc discards the bytes in the kernel, so that none can be verified; use recv, or verify: false"
-                .to_owned(),
-        )),
-    }
+    copies: 0,
+    open: |setup, _| {
+        if setup.verify {
+            return Err(Failure::Unsupported(
+                "trunc discards the bytes in the kernel, so that none can be verified; use recv, or verify: false"
+                    .to_owned(),
+            ));
+        }
+        Ok(Box::new(Trunc { buffer: buffer(setup.read_size) }))
     },
 };
 

@@ -136,6 +136,7 @@ impl Trial {
     #[must_use]
     pub fn to_cell(&self) -> Cell {
         Cell {
+            workload: crate::workload::DEFAULT.to_owned(),
             wire: self.wire,
             send_path: self.send_path.clone(),
             receive_path: self.receive_path.clone(),

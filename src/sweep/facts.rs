@@ -3,9 +3,10 @@
 use sha2::{Digest, Sha256};
 
 use crate::agent::handshake::hex;
-use crate::grid::{Grid, TrialOptions};
+use crate::grid::Grid;
 use crate::host;
 use crate::lab::{Lab, Side};
+use crate::options::TrialOptions;
 use crate::record::SCHEMA_VERSION;
 use crate::record::manifest::{Agent, Manifest, Tool, Vm};
 

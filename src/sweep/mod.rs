@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cell::Cell;
 use crate::failure::Failure;
-use crate::grid::TrialOptions;
 use crate::lab::{Lab, Measured, Trouble};
+use crate::options::TrialOptions;
 use crate::record::{Status, Trial};
 pub use facts::manifest;
 use plan::Plan;

@@ -15,17 +15,18 @@ use super::card::Card;
 use super::pass::{Passed, pass, reason, windowed};
 use super::samples::{SAMPLED, Samples};
 use crate::cell::{Cell, Payload, Side};
-use crate::grid::TrialOptions;
-use crate::lab::{Lab, Trouble};
+use crate::lab::{Lab, Measured, Trouble};
+use crate::options::TrialOptions;
 use crate::output::say;
 use crate::record::column::Column;
 use crate::record::csv_file::{self, Appender};
 use crate::record::roofline::Level;
-use crate::record::{Attribution, Copies, Roofline, Trial, attribution, copies, copies_below_tcp, roofline};
+use crate::record::{Attribution, Copies, Roofline, attribution, copies, copies_below_tcp, roofline};
 use crate::xray::costs::attributions;
 use crate::xray::findings::{self, Findings};
 use crate::xray::verdict;
 use crate::xray::watch::{Pass, Seen};
+use crate::{path, receive};
 
 /// Most windows of a cell that are sampled and added up: on a machine that moves few bytes, one shows too few copies
 /// to tell whether there are any.
@@ -127,7 +128,7 @@ impl Passes {
             .collect();
         for cell in floors.values() {
             match lab.run(cell, &windowed(options, FLOOR)) {
-                Ok(measured) => bounds.extend(floor(cell, measured)),
+                Ok(measured) => bounds.extend(floor(cell, &measured)),
                 // A host without splice has no floor to show, and its other figures stand.
                 Err(Trouble::Trial(_)) => {}
                 Err(lost) => return Err(lost.into()),
@@ -225,17 +226,16 @@ fn copies_that_the_wire_makes(lab: &Lab, cell: &Cell) -> Vec<String> {
 /// The cell that moves as many bytes and copies none of them.
 fn floor_of(cell: &Cell) -> Cell {
     Cell {
-        send_path: "splice".to_owned(),
-        receive_path: "trunc".to_owned(),
+        send_path: path::FLOOR.name.to_owned(),
+        receive_path: receive::FLOOR.name.to_owned(),
         payload: Payload::Static,
         working_set: None,
         ..cell.clone()
     }
 }
 
-fn floor(cell: &Cell, measured: crate::lab::Measured) -> Option<Roofline> {
-    let mut row = Trial::new("x-ray", cell, 1, 1, 1, String::new());
-    drop(measured.fill(&mut row));
+fn floor(cell: &Cell, measured: &Measured) -> Option<Roofline> {
+    let [sender, receiver] = measured.ends();
     let cpu = |end: &crate::record::End| {
         let used = end.cpu_s()?;
         Some(used * 1e9 * 1024.0 / end.bytes.filter(|&bytes| bytes > 0)? as f64)
@@ -245,8 +245,8 @@ fn floor(cell: &Cell, measured: crate::lab::Measured) -> Option<Roofline> {
         wire: Some(cell.wire),
         message_bytes: Some(cell.message_bytes),
         threads: Some(cell.threads),
-        throughput_gbps: row.throughput_gbps?,
-        ns_per_kib: cpu(&row.sender).zip(cpu(&row.receiver)).map(|(sender, receiver)| sender + receiver),
+        throughput_gbps: measured.figures().throughput_gbps,
+        ns_per_kib: cpu(sender).zip(cpu(receiver)).map(|(sender, receiver)| sender + receiver),
         ..Roofline::default()
     })
 }

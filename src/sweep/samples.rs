@@ -9,8 +9,8 @@ use super::Executor;
 use super::pass::{Passed, pass};
 use crate::cell::Cell;
 use crate::failure::Failure;
-use crate::grid::{Bound, TrialOptions};
 use crate::lab::{Lab, Measured, Trouble};
+use crate::options::{Bound, TrialOptions};
 use crate::xray::watch::Pass;
 
 /// How long a cell is sampled at least: about 4500 samples a CPU.

@@ -101,6 +101,7 @@ pub(crate) fn parse_key(key: &str) -> Option<Cell> {
     let mut part = || parts.next();
     let bytes = |text: &str| text.strip_suffix('B')?.parse().ok();
     let cell = Cell {
+        workload: crate::workload::DEFAULT.to_owned(),
         wire: part()?.parse().ok()?,
         send_path: part()?.to_owned(),
         receive_path: part()?.to_owned(),

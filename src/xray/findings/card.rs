@@ -45,8 +45,7 @@ impl Findings<'_> {
     /// The rows with that of the card, where it was asked, and what follows from it.
     pub(super) fn with_the_card(&self, mut rows: Vec<Copies>) -> Vec<Copies> {
         let Some(told) = &self.card else { return rows };
-        let promised =
-            path::find(&self.cell.send_path).ok().and_then(|entry| entry.copies.nic.parse::<f64>().ok());
+        let promised = path::find(&self.cell.send_path).ok().map(|entry| f64::from(entry.promise.kernel));
         let row = Copies {
             cell: self.cell.key(),
             place: Place::Card,

@@ -121,9 +121,9 @@ impl Findings<'_> {
     fn promised(&self, place: Place) -> Option<f64> {
         let sends = || path::find(&self.cell.send_path).ok();
         match place {
-            Place::User => sends()?.copies.user.parse().ok(),
-            Place::Kernel => sends()?.copies.nic.parse().ok(),
-            Place::Receive => receive::find(&self.cell.receive_path).ok()?.copies.parse().ok(),
+            Place::User => Some(f64::from(sends()?.promise.user)),
+            Place::Kernel => Some(f64::from(sends()?.promise.kernel)),
+            Place::Receive => Some(f64::from(receive::find(&self.cell.receive_path).ok()?.copies)),
             Place::Deferred | Place::BelowTcp | Place::Unknown | Place::Card => Some(0.0),
         }
     }
@@ -178,7 +178,7 @@ impl Findings<'_> {
 
     /// Whether the path lets the kernel copy inside the send call.
     fn copies_at_once(&self) -> bool {
-        path::find(&self.cell.send_path).is_ok_and(|entry| entry.copies.nic == "1")
+        path::find(&self.cell.send_path).is_ok_and(|entry| entry.promise.kernel > 0)
     }
 
     /// A row held against what the interfaces of the wire say: a copy that must be there is explained by it,

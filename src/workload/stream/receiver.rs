@@ -1,57 +1,42 @@
-//! A receiver worker: one stream's life from a connected socket to its report.
+//! The end that receives: one stream's life from a connected socket to its report.
 
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use socket2::Socket;
 
-use super::event::Notes;
-use super::gate::{Gate, HELD, MEASURE, PREPARED, STOP, WARM_UP};
-use super::order::Order;
-use super::protocol::StreamReport;
-use super::thread::pin;
 use crate::counters::ThreadCounters;
 use crate::failure::Failure;
-use crate::pattern::Pattern;
-use crate::receive::Ended;
-use crate::record::stream::ZeroCopy;
+use crate::receive::{self, Ended};
+use crate::workload::gate::{HELD, MEASURE, PREPARED, STOP, WARM_UP};
+use crate::workload::{StreamReport, Worker};
 
 /// How often a receiver without bytes looks whether its stream is to pause.
 const READ_TIMEOUT: Duration = Duration::from_millis(2);
 
-/// Runs stream `index` of a trial on the calling thread.
-pub(super) fn run(
-    order: &Order,
-    index: u32,
-    nonce: u64,
-    socket: &Socket,
-    gate: &Arc<Gate>,
-    notes: &Notes,
-) -> Result<StreamReport, Failure> {
-    let cpu = pin(order, index)?;
+pub(super) fn run(worker: &Worker) -> Result<StreamReport, Failure> {
+    let &Worker { work, stream, socket, gate, notes, tally, .. } = worker;
     let mut counters = ThreadCounters::open();
-    let mut path = order.open_receive(Pattern::new(nonce, index))?;
+    let entry = receive::find(&work.cell.receive_path).map_err(Failure::Unsupported)?;
+    let mut path = (entry.open)(&work.setup(worker.pattern), socket)?;
     let phase = &gate.phase.0;
-    if order.messages.is_some() {
+    if work.messages.is_some() {
         socket.set_read_timeout(Some(READ_TIMEOUT)).map_err(Failure::io("SO_RCVTIMEO"))?;
     }
     notes.ready();
     gate.wait_beyond(PREPARED)?;
 
-    let tally = notes.tally(index);
     let mut ended = path.run(socket, phase, WARM_UP, u64::MAX, tally)?;
-    if order.messages.is_some() {
+    if work.messages.is_some() {
         gate.wait_beyond(WARM_UP)?;
-        let boundary = gate.boundary.get().and_then(|bytes| bytes.get(index as usize)).copied();
+        let boundary = gate.boundary.get().and_then(|bytes| bytes.get(stream as usize)).copied();
         let boundary = boundary.ok_or_else(|| Failure::Failed("no boundary for the stream".to_owned()))?;
         ended = path.run(socket, phase, HELD, boundary, tally)?;
         let got = tally.bytes();
         if got != boundary {
             return Err(Failure::Failed(format!("{got} bytes before the window where {boundary} were sent")));
         }
-        notes.held(index, boundary);
+        notes.held(stream, boundary);
         socket.set_read_timeout(None).map_err(Failure::io("SO_RCVTIMEO"))?;
         gate.wait_beyond(HELD)?;
         // The window begins when there is something to receive.
@@ -78,15 +63,14 @@ pub(super) fn run(
     gate.check()?;
     debug_assert_eq!(ended, Ended::Eof);
     end.bytes = Some(bytes);
-    end.messages = Some(bytes / order.cell.message_bytes);
+    end.messages = Some(bytes / work.cell.message_bytes);
     end.calls = Some(calls);
     Ok(StreamReport {
         end,
         began_s,
-        zc: ZeroCopy::default(),
-        retransmits: None,
+        usage: path.usage(),
         total_bytes: tally.bytes(),
-        cpu,
-        read_back: order.socket.read_back(socket),
+        read_back: work.socket.read_back(socket),
+        ..StreamReport::default()
     })
 }

@@ -1,0 +1,144 @@
+//! The flags that say where the agents are, and the lab that they ask for.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::UsageError;
+use crate::agent::handshake::Token;
+use crate::cell::Wire;
+use crate::grid::{self, Grid};
+use crate::lab::Lab;
+use crate::lab::kind::{self, Agents, Entry, Site};
+use crate::link::recover;
+use crate::options::LinkOptions;
+use crate::output::say;
+
+/// Where the agents are; the default is a lab on this machine.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Lab")]
+pub struct LabArgs {
+    /// Lab on this machine [default: what the grid says, else netns]
+    #[arg(long, value_name = "netns|loopback", value_parser = parse_lab, conflicts_with = "sender")]
+    pub lab: Option<String>,
+    /// The sender's agent, HOST:PORT, instead of a lab on this machine
+    #[arg(long, value_name = "ADDR")]
+    pub sender: Option<String>,
+    /// The receiver's agent; without it the coordinator starts its own
+    #[arg(long, value_name = "ADDR", requires = "sender")]
+    pub receiver: Option<String>,
+    /// What joins the agents: loopback, veth, bridge, overlay or nic, held against what their interfaces
+    /// show; for agents reached by address also the sender's address on it where that is not its agent's;
+    /// may be given again
+    #[arg(long = "wire", value_name = "WIRE[=ADDR]", value_parser = parse_wire)]
+    pub wires: Vec<(Wire, Option<IpAddr>)>,
+    /// Two interfaces of this host that are joined, such as the ports of a card with a cable between them: lent to
+    /// the netns lab instead of a veth pair, and restored afterwards [with --wire nic also: COPYCOST_INTERFACES in
+    /// the environment]
+    #[arg(long, value_name = "A,B", conflicts_with = "sender", value_parser = grid::parse_interfaces)]
+    pub interfaces: Option<[String; 2]>,
+    /// File with the token that the agents were started with
+    #[arg(long, value_name = "FILE", requires = "sender")]
+    pub token_file: Option<PathBuf>,
+}
+
+const VARIABLE: &str = "COPYCOST_INTERFACES";
+
+/// What a grid says of the lab: its kind, its link, and the wires of its cells.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) lab: Option<&'a str>,
+    pub(super) link: &'a LinkOptions,
+    pub(super) wires: &'a [Wire],
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn of(grid: &'a Grid) -> Self {
+        Self { lab: grid.lab.as_deref(), link: &grid.link, wires: &grid.wires }
+    }
+}
+
+impl LabArgs {
+    /// The kind of lab that these flags and a grid ask for, and what it is to be made from.
+    pub(super) fn site(&self, wanted: Wanted) -> anyhow::Result<(&'static Entry, Site)> {
+        let kind = match (&self.sender, self.lab.as_deref().or(wanted.lab)) {
+            (Some(_), _) => kind::REMOTE,
+            (None, Some(name)) => kind::find(name).map_err(UsageError)?,
+            (None, None) => kind::DEFAULT,
+        };
+        let interfaces = self.lent(kind, wanted.wires)?.or_else(|| wanted.link.interfaces.clone());
+        let link = LinkOptions { interfaces, ..wanted.link.clone() };
+        let agents = self.sender.clone().map(|sender| self.agents(sender)).transpose()?;
+        let mut wires = self.wires.clone();
+        match (&agents, wanted.wires) {
+            // The grid's word is the user's too.
+            (Some(_), [only]) if wires.is_empty() => wires.push((*only, None)),
+            (Some(_), _) => {}
+            (None, wanted) => wires.extend(wanted.iter().map(|&wire| (wire, None))),
+        }
+        if agents.is_none() {
+            let mut seen = HashSet::new();
+            wires.retain(|&wire| seen.insert(wire));
+        }
+        Ok((kind, Site { link, wires, agents }))
+    }
+
+    /// Makes the lab that these flags and a grid ask for.
+    pub(super) fn make(&self, wanted: Wanted) -> anyhow::Result<Lab> {
+        recover().iter().for_each(|what| say(format_args!("copycost: {what}")));
+        let (kind, site) = self.site(wanted)?;
+        let made = (kind.make)(&site)?;
+        let there = made.wires();
+        if !wanted.wires.is_empty() && !wanted.wires.iter().any(|wire| there.contains(wire)) {
+            let words =
+                |wires: &[Wire]| wires.iter().map(|wire| wire.word()).collect::<Vec<_>>().join(" and ");
+            let what = format!(
+                "the grid's wire is {}, and this lab has {}; change one of them",
+                words(wanted.wires),
+                words(&there)
+            );
+            return Err(UsageError(what).into());
+        }
+        Ok(made)
+    }
+
+    fn agents(&self, sender: String) -> anyhow::Result<Agents> {
+        let token = match &self.token_file {
+            Some(path) => Token::read(path).map_err(UsageError)?,
+            None => Token::default(),
+        };
+        Ok(Agents { sender, receiver: self.receiver.clone(), token })
+    }
+
+    /// Interfaces of the flag; where a nic wire is asked for and no flag names its interfaces, those of the
+    /// environment.
+    fn lent(&self, kind: &Entry, wanted: &[Wire]) -> anyhow::Result<Option<[String; 2]>> {
+        let mut asked = self.wires.iter().map(|(wire, _)| wire).chain(wanted);
+        if self.interfaces.is_some() || !kind.borrows || !asked.any(|&wire| wire == Wire::Nic) {
+            return Ok(self.interfaces.clone());
+        }
+        let Some(text) = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) else {
+            return Ok(None);
+        };
+        let names =
+            grid::parse_interfaces(&text).map_err(|what| UsageError(format!("{VARIABLE}: {what}")))?;
+        Ok(Some(names))
+    }
+}
+
+fn parse_wire(text: &str) -> Result<(Wire, Option<IpAddr>), String> {
+    let (wire, address) = match text.split_once('=') {
+        None => (text, None),
+        Some((wire, address)) => {
+            let address = address.parse().map_err(|_| format!("`{address}` is no IP address"))?;
+            (wire, Some(address))
+        }
+    };
+    Ok((wire.parse()?, address))
+}
+
+fn parse_lab(text: &str) -> Result<String, String> {
+    kind::find(text).map(|entry| entry.name.to_owned())
+}

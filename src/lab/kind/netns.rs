@@ -1,0 +1,116 @@
+//! netns: two processes in network namespaces of their own, joined by a veth pair.
+//!
+//! The namespaces have no name: they live as long as the agents do, and the agents end when the
+//! coordinator's end of their socket is closed, by whatever signal. Nothing can be left behind.
+
+use std::sync::mpsc::channel;
+
+use anyhow::Context;
+use ipnet::IpNet;
+
+use super::{Entry, Site, interfaces};
+use crate::cell::Wire;
+use crate::exit::UsageError;
+use crate::lab::child::{run_link, spawn};
+use crate::lab::peer::{Peer, Replies};
+use crate::lab::{Lab, Side};
+use crate::link::pair;
+use crate::options::LinkOptions;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "netns",
+    about: "two network namespaces joined by a veth pair, or by interfaces of this host that are joined",
+    wires: &[Wire::Veth, Wire::Nic],
+    guard: "namespaces and the veth pair live as long as the agents, and these as long as the coordinator's end of \
+            their socket; a journal gives back borrowed interfaces",
+    borrows: true,
+    first_wire: |site| match &site.link.interfaces {
+        None => Ok(Wire::Veth),
+        Some(names) => Ok(interfaces::wire(names)),
+    },
+    make,
+};
+
+fn make(site: &Site) -> anyhow::Result<Lab> {
+    let wanted = site.wires_here().map_err(UsageError)?;
+    if let Some(names) = &site.link.interfaces {
+        return interfaces::make(names, &site.link, &wanted);
+    }
+    check(&wanted).map_err(UsageError)?;
+    let (agents, replies) = agents()?;
+    join(pids(&agents), &site.link, None)?;
+    let route = (Some(Wire::Veth), pair::DEFAULT_SENDER.addr());
+    Lab::of(ENTRY.name, agents, replies, &[route], None)
+}
+
+/// Whether a veth pair will do for the wires that somebody named.
+fn check(wanted: &[Wire]) -> Result<(), String> {
+    match wanted {
+        [] => Ok(()),
+        _ if wanted.contains(&Wire::Nic) => Err(
+            "a lab on this machine has a nic wire only over two interfaces of yours that are joined: name them, as \
+             --interfaces ens1f0,ens1f1 or link: {interfaces: [ens1f0, ens1f1]}"
+                .to_owned(),
+        ),
+        _ if wanted.contains(&Wire::Veth) => Ok(()),
+        [first, ..] => Err(format!(
+            "the wire is said to be {first}, and the netns lab makes a veth pair; reach agents at its ends with \
+             --sender and --receiver, or leave the word out"
+        )),
+    }
+}
+
+/// The two agents, each in a namespace of its own that nothing joins yet.
+pub(super) fn agents() -> anyhow::Result<([Peer; 2], Replies)> {
+    let (heard, replies) = channel();
+    let sender = spawn(Side::Sender, &["--netns"], heard.clone())?;
+    let first = sender.welcome.pid.to_string();
+    let receiver = spawn(Side::Receiver, &["--netns", "--beside", &first], heard)?;
+    Ok(([sender, receiver], replies))
+}
+
+/// Their processes.
+pub(super) fn pids(agents: &[Peer; 2]) -> [u32; 2] {
+    agents.each_ref().map(|agent| agent.welcome.pid)
+}
+
+/// Joins the agents' namespaces by a veth pair.
+pub(super) fn join(
+    agents: [u32; 2],
+    link: &LinkOptions,
+    addresses: Option<[IpNet; 2]>,
+) -> anyhow::Result<()> {
+    let mut words = vec!["create".to_owned()];
+    for (end, pid) in ["sender", "receiver"].into_iter().zip(agents) {
+        words.extend([format!("--{end}-pid"), pid.to_string()]);
+    }
+    for (end, address) in ["sender", "receiver"].into_iter().zip(addresses.into_iter().flatten()) {
+        words.extend([format!("--{end}-addr"), address.to_string()]);
+    }
+    words.extend(settings(link));
+    run_link(words).context("joining the two namespaces")
+}
+
+pub(super) fn settings(link: &LinkOptions) -> Vec<String> {
+    let mut words = Vec::new();
+    if let Some(mtu) = link.mtu {
+        words.extend(["--mtu".to_owned(), mtu.to_string()]);
+    }
+    for (name, on) in &link.offloads {
+        words.extend(["--offload".to_owned(), format!("{name}={}", if *on { "on" } else { "off" })]);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_veth_pair_does_for_its_own_name_alone() {
+        assert_eq!(check(&[]), Ok(()));
+        assert_eq!(check(&[Wire::Bridge, Wire::Veth]), Ok(()));
+        assert!(check(&[Wire::Veth, Wire::Nic]).unwrap_err().contains("--interfaces"));
+        assert!(check(&[Wire::Overlay]).unwrap_err().contains("overlay"));
+    }
+}

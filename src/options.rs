@@ -1,0 +1,96 @@
+//! What a trial is and how it is measured, beside its cell.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::link::Offload;
+use crate::socket::SocketOptions;
+
+/// What every trial of a run has in common.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrialOptions {
+    /// What bounds the window.
+    pub bound: Bound,
+    /// How long bytes flow before the window.
+    pub warmup: Duration,
+    /// Where workers run.
+    pub pin: Pin,
+    /// Options of the sockets.
+    pub socket: SocketOptions,
+    /// Bytes asked for in a receive call.
+    pub read_size: ReadSize,
+    /// Compare every received byte.
+    pub verify: bool,
+}
+
+/// What bounds the window of a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Time.
+    Duration(Duration),
+    /// Messages of each stream.
+    Messages(u64),
+}
+
+impl Bound {
+    /// The messages of each stream, where they bound it.
+    #[must_use]
+    pub fn messages(self) -> Option<u64> {
+        match self {
+            Self::Messages(messages) => Some(messages),
+            Self::Duration(_) => None,
+        }
+    }
+}
+
+/// Where workers run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// The two ends on different cores, taken in turn.
+    Auto,
+    /// Wherever the scheduler puts them.
+    None,
+    /// On these CPUs, taken in turn.
+    Explicit {
+        /// The sender's.
+        sender: Vec<usize>,
+        /// The receiver's.
+        receiver: Vec<usize>,
+    },
+}
+
+/// Bytes asked for in a receive call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadSize {
+    /// 64 KiB, whatever the message: what a program that reads streams would do. A buffer that does not stay
+    /// in the second cache would make the receiver the slower end.
+    Auto,
+    /// One message.
+    Message,
+    /// This many bytes.
+    Bytes(u64),
+}
+
+impl ReadSize {
+    /// The bytes for messages of this size.
+    #[must_use]
+    pub fn bytes(self, message_bytes: u64) -> u64 {
+        match self {
+            Self::Auto => 64 << 10,
+            Self::Message => message_bytes,
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+/// What a lab that makes its own link, or borrows one, makes of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkOptions {
+    /// Two interfaces that are joined already and are borrowed for the lab, the sender's first; absent: a veth pair
+    /// is made.
+    pub interfaces: Option<[String; 2]>,
+    /// MTU of both ends, bytes; absent: the kernel's default.
+    pub mtu: Option<u32>,
+    /// Offloads of both ends, on or off; the others stay as the kernel has them.
+    pub offloads: BTreeMap<Offload, bool>,
+}

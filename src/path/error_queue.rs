@@ -1,0 +1,77 @@
+//! Notifications of MSG_ZEROCOPY, which come by the socket's error queue.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Duration, Instant};
+
+use nix::cmsg_space;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use socket2::Socket;
+
+use super::calls::{Calls, Done};
+use super::lent::Notifier;
+
+const SO_EE_ORIGIN_ZEROCOPY: u8 = 5;
+const SO_EE_CODE_ZEROCOPY_COPIED: u8 = 1;
+
+/// The error queue of a socket.
+#[derive(Debug)]
+pub(super) struct ErrorQueue {
+    control: Vec<u8>,
+}
+
+impl ErrorQueue {
+    pub(super) fn new() -> Self {
+        Self { control: cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6) }
+    }
+
+    /// Reads one message of the queue; false when it is empty.
+    fn read(&mut self, socket: &Socket, calls: &mut Calls) -> nix::Result<bool> {
+        let message =
+            match recvmsg::<()>(socket.as_raw_fd(), &mut [], Some(&mut self.control), MsgFlags::MSG_ERRQUEUE)
+            {
+                Err(Errno::EAGAIN) => return Ok(false),
+                Err(Errno::EINTR) => return Ok(true),
+                other => other?,
+            };
+        message.cmsgs()?.filter_map(done).for_each(|done| calls.complete(done));
+        Ok(true)
+    }
+}
+
+impl Notifier for ErrorQueue {
+    fn reap(&mut self, socket: &Socket, calls: &mut Calls) -> io::Result<()> {
+        while self.read(socket, calls)? {}
+        Ok(())
+    }
+
+    fn wait(&mut self, socket: &Socket, deadline: Instant) -> io::Result<()> {
+        let left = deadline.saturating_duration_since(Instant::now()).min(Duration::from_secs(60));
+        let timeout = PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX);
+        // POLLERR is reported without being asked for.
+        let mut polled = [PollFd::new(socket.as_fd(), PollFlags::empty())];
+        match poll(&mut polled, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        match polled[0].revents() {
+            Some(events) if events.contains(PollFlags::POLLHUP) => Err(io::ErrorKind::BrokenPipe.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a control message says of calls; none when it is about something else.
+fn done(message: ControlMessageOwned) -> Option<Done> {
+    let error = match message {
+        ControlMessageOwned::Ipv4RecvErr(error, _) | ControlMessageOwned::Ipv6RecvErr(error, _) => error,
+        _ => return None,
+    };
+    (error.ee_errno == 0 && error.ee_origin == SO_EE_ORIGIN_ZEROCOPY).then_some(Done {
+        first: error.ee_info,
+        last: error.ee_data,
+        copied: error.ee_code & SO_EE_CODE_ZEROCOPY_COPIED != 0,
+    })
+}

@@ -1,0 +1,191 @@
+//! Messages that are lent to the kernel: it reads them where they are, after the call too, until it notifies that it
+//! has let go of them. Whoever sends so has a ring of messages, waits when all are lent, and may not free their memory
+//! as long as one is.
+//!
+//! Who notifies differs ([`Notifier`]): the socket's error queue here, a completion queue elsewhere. Notifications are
+//! reaped in batches: polling at every call costs a context switch each.
+
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+use socket2::Socket;
+
+use super::calls::Calls;
+use super::supply::{Rewrite, Supply};
+use crate::failure::Failure;
+use crate::message::Body;
+use crate::record::stream::ZeroCopy;
+use crate::setup::Setup;
+use crate::units;
+
+/// Sends between two looks at the error queue.
+const BATCH: usize = 64;
+/// Memory for messages in flight: of one stream at most, and of all streams together.
+const STREAM_BYTES: usize = 4 << 20;
+const TRIAL_BYTES: usize = 32 << 20;
+/// Most memory for messages of a size of which even the fewest in flight are many bytes.
+const MOST_BYTES: u64 = 8 << 30;
+/// A completion that takes longer than this while a stream sends means that the peer is gone.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a stream with nothing in flight asks again for locked memory that others hold.
+const STARVED: Duration = Duration::from_secs(3);
+/// How often a stream looks again where nothing would wake it.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+/// Where the kernel says of which calls it has let go.
+pub(super) trait Notifier: Send {
+    /// Completes every call of which there is news.
+    fn reap(&mut self, socket: &Socket, calls: &mut Calls) -> io::Result<()>;
+
+    /// Waits until there is news, or the deadline has passed. `BrokenPipe` where nothing would wake it any more,
+    /// because both ends have closed.
+    fn wait(&mut self, socket: &Socket, deadline: Instant) -> io::Result<()>;
+}
+
+/// The messages of one stream that are lent.
+pub(super) struct Lent<N> {
+    calls: Calls,
+    notifier: N,
+    /// How many there are to lend.
+    ring: usize,
+    since_reap: usize,
+    /// Since when a call with nothing in flight has been refused.
+    starved: Option<Instant>,
+    drain_s: Option<f64>,
+}
+
+/// As many messages as a stream needs that lends them.
+pub(super) fn supply<B: Body, R: Rewrite>(setup: &Setup) -> Result<Supply<B, R>, Failure> {
+    let ring = ring(setup);
+    let all = ring as u64 * setup.message_bytes as u64 * u64::from(setup.streams);
+    if all > MOST_BYTES {
+        return Err(Failure::Unsupported(format!(
+            "zero-copy keeps {ring} messages a stream in flight: {} for all streams, and {} are the most",
+            units::size(all),
+            units::size(MOST_BYTES)
+        )));
+    }
+    Ok(Supply::new(setup, ring))
+}
+
+/// Messages in a ring: enough to keep the connection full, few enough to be held in memory.
+fn ring(setup: &Setup) -> usize {
+    let bytes = (TRIAL_BYTES / setup.streams.max(1) as usize).min(STREAM_BYTES);
+    (bytes / setup.message_bytes).clamp(8, 1024)
+}
+
+impl<N: Notifier> Lent<N> {
+    /// None yet, of so many that there are to lend.
+    pub(super) fn new(notifier: N, ring: usize) -> Self {
+        Self { calls: Calls::default(), notifier, ring, since_reap: 0, starved: None, drain_s: None }
+    }
+
+    /// Makes sure that the next message of the ring is no longer read by the kernel.
+    pub(super) fn make_room(&mut self, socket: &Socket) -> Result<(), Failure> {
+        self.starved = None;
+        self.since_reap += 1;
+        if self.since_reap >= BATCH {
+            self.since_reap = 0;
+            self.notifier.reap(socket, &mut self.calls).map_err(Failure::io("reading completions"))?;
+        }
+        if self.calls.in_flight() >= self.ring {
+            self.wait_for_room(socket)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a good part of the ring is free: one wake-up for many messages.
+    #[cold]
+    fn wait_for_room(&mut self, socket: &Socket) -> Result<(), Failure> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.calls.in_flight() >= self.ring {
+            if Instant::now() >= deadline {
+                return Err(Failure::Failed(format!("no completion came for {PATIENCE:?}")));
+            }
+            self.wait(socket, deadline).map_err(Failure::io("waiting for completions"))?;
+        }
+        Ok(())
+    }
+
+    /// Reaps; where nothing has come, waits for something once, until the deadline at most.
+    fn wait(&mut self, socket: &Socket, deadline: Instant) -> io::Result<()> {
+        let open = self.calls.open();
+        self.notifier.reap(socket, &mut self.calls)?;
+        if self.calls.open() < open {
+            return Ok(());
+        }
+        let waited = self.notifier.wait(socket, deadline);
+        self.notifier.reap(socket, &mut self.calls)?;
+        if self.calls.open() < open { Ok(()) } else { waited }
+    }
+
+    /// Notes a call that took bytes; `last` when they were the last of their message.
+    pub(super) fn sent(&mut self, last: bool) {
+        self.calls.sent(last);
+    }
+
+    /// After ENOBUFS (locked memory or net.core.optmem_max is used up): reaps; if nothing came, waits for something.
+    /// With nothing of this stream in flight it is the other streams that hold all there is, because locked memory is
+    /// counted for a user: they let go of it, or the limit is too small for one call.
+    #[cold]
+    pub(super) fn relieve(&mut self, socket: &Socket) -> Result<(), Failure> {
+        self.calls.refused();
+        if self.calls.is_idle() {
+            if self.starved.get_or_insert_with(Instant::now).elapsed() >= STARVED {
+                return Err(Failure::Unsupported(format!(
+                    "sendmsg with MSG_ZEROCOPY: ENOBUFS for {STARVED:?} with nothing in flight; raise the \
+                     locked-memory limit (ulimit -l) or net.core.optmem_max, or grant CAP_IPC_LOCK"
+                )));
+            }
+            std::thread::sleep(LOOK_AGAIN);
+            return Ok(());
+        }
+        let deadline = Instant::now() + PATIENCE;
+        self.wait(socket, deadline).map_err(Failure::io("waiting for completions after ENOBUFS"))
+    }
+
+    /// Waits until the kernel has let go of every message, or the deadline has passed.
+    pub(super) fn drain(&mut self, socket: &Socket, deadline: Instant) -> Result<(), Failure> {
+        let started = Instant::now();
+        while !self.calls.is_idle() && Instant::now() < deadline {
+            match self.wait(socket, deadline) {
+                // Both ends have closed, which is told at once; a network card may still hold the last buffers, and
+                // let go of them later.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => std::thread::sleep(LOOK_AGAIN),
+                other => other.map_err(Failure::io("draining completions"))?,
+            }
+        }
+        self.drain_s = Some(started.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// What the notifications said.
+    pub(super) fn usage(&self) -> ZeroCopy {
+        ZeroCopy { drain_s: self.drain_s, ..self.calls.usage() }
+    }
+
+    /// Gives up the memory of messages that the kernel may yet read; freed, they could carry other bytes to the peer.
+    pub(super) fn give_up<B, R>(&self, supply: &mut Supply<B, R>) {
+        if !self.calls.is_idle() {
+            supply.leak();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::Pattern;
+
+    #[test]
+    fn a_ring_fits_its_memory() {
+        let ring = |message_bytes, streams| {
+            let setup = Setup { streams, ..Setup::of_messages(message_bytes, Pattern::new(0, 0)) };
+            super::ring(&setup)
+        };
+        assert_eq!(ring(64, 1), 1024);
+        assert_eq!(ring(64 << 10, 8), 64);
+        assert_eq!(ring(64 << 10, 256), 8);
+        assert_eq!(ring(4 << 20, 1), 8);
+    }
+}

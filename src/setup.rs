@@ -1,0 +1,39 @@
+//! What the paths of a stream are opened with, at either end.
+
+use crate::cell::Payload;
+use crate::pattern::Pattern;
+
+/// What a stream's send path and receive path are made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// Size of a message, bytes.
+    pub message_bytes: usize,
+    /// Bytes of distinct messages to cycle through; absent: as few as the path needs.
+    pub working_set: Option<u64>,
+    /// Number of streams of the trial, which share the memory for messages in flight.
+    pub streams: u32,
+    /// Whether the bytes change between sends.
+    pub payload: Payload,
+    /// The bytes to send.
+    pub pattern: Pattern,
+    /// Bytes asked for in a receive call.
+    pub read_size: usize,
+    /// Compare every received byte.
+    pub verify: bool,
+}
+
+impl Setup {
+    /// One stream of static messages of this size, which are read one by one.
+    #[must_use]
+    pub fn of_messages(message_bytes: usize, pattern: Pattern) -> Self {
+        Self {
+            message_bytes,
+            working_set: None,
+            streams: 1,
+            payload: Payload::Static,
+            pattern,
+            read_size: message_bytes,
+            verify: false,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! stream: messages one way, as fast as they go.
+
+mod figures;
+mod receiver;
+mod sender;
+
+use super::Entry;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "stream",
+    about: "messages one way, as fast as they go",
+    send: sender::run,
+    receive: receiver::run,
+    figures: figures::of,
+};

@@ -1,0 +1,90 @@
+//! What both ends of a trial's streams are to do, checked before anything is made.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cell::Cell;
+use crate::message::{LARGEST, SMALLEST};
+use crate::pattern::Pattern;
+use crate::setup::Setup;
+use crate::socket::SocketOptions;
+use crate::{path, receive, workload};
+
+/// Most streams of a trial.
+pub const MOST_STREAMS: u32 = 1024;
+/// Most memory that the messages or buffers of one end may take, bytes.
+const MOST_MEMORY: u64 = 8 << 30;
+/// Longest wait, seconds.
+const MOST_WAIT_S: f64 = 86_400.0;
+
+/// What the streams of a trial do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Work {
+    /// What to run.
+    pub cell: Cell,
+    /// Messages of a stream in the window; absent: until told to stop.
+    pub messages: Option<u64>,
+    /// Options of the sockets.
+    pub socket: SocketOptions,
+    /// Bytes asked for in a receive call.
+    pub read_size: u64,
+    /// Compare every received byte.
+    pub verify: bool,
+    /// Seconds to wait for completions after the last send.
+    pub drain_s: f64,
+}
+
+impl Work {
+    /// Checks every number that an allocation, a thread or a wait depends on.
+    ///
+    /// # Errors
+    /// One sentence that names the figure and its range.
+    pub fn check(&self) -> Result<(), String> {
+        let Cell { message_bytes, threads, working_set, .. } = &self.cell;
+        workload::find(&self.cell.workload)?;
+        path::find(&self.cell.send_path)?;
+        receive::find(&self.cell.receive_path)?;
+        if !(SMALLEST..=LARGEST).contains(message_bytes) {
+            return Err(format!("a message has {SMALLEST} to {LARGEST} bytes, not {message_bytes}"));
+        }
+        if !(1..=MOST_STREAMS).contains(threads) {
+            return Err(format!("a trial has 1 to {MOST_STREAMS} streams, not {threads}"));
+        }
+        if !(1..=LARGEST).contains(&self.read_size) {
+            return Err(format!("a read asks for 1 to {LARGEST} bytes, not {}", self.read_size));
+        }
+        let stream = message_bytes.max(&self.read_size).max(&working_set.unwrap_or(0)).saturating_mul(2);
+        if stream.saturating_mul(u64::from(*threads)) > MOST_MEMORY {
+            return Err(format!("{threads} streams of {stream} bytes of buffers each are more than 8 GiB"));
+        }
+        if self.messages == Some(0) {
+            return Err("a window has at least one message".to_owned());
+        }
+        check_wait(self.drain_s)
+    }
+
+    /// What a stream's paths are opened with.
+    #[must_use]
+    pub fn setup(&self, pattern: Pattern) -> Setup {
+        Setup {
+            message_bytes: self.cell.message_bytes as usize,
+            working_set: self.cell.working_set,
+            streams: self.cell.threads,
+            payload: self.cell.payload,
+            pattern,
+            read_size: self.read_size as usize,
+            verify: self.verify,
+        }
+    }
+}
+
+/// Checks a time to wait, in seconds.
+///
+/// # Errors
+/// One sentence with the range.
+pub(crate) fn check_wait(seconds: f64) -> Result<(), String> {
+    match (0.0..=MOST_WAIT_S).contains(&seconds) {
+        true => Ok(()),
+        false => Err(format!("a wait has 0 to {MOST_WAIT_S} seconds, not {seconds}")),
+    }
+}
