@@ -1,6 +1,6 @@
 //! How the program ends: exit codes, and the error that is the user's to mend.
 
-use std::fmt;
+use thiserror::Error;
 
 /// How a verb ended: the program's exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,25 +38,11 @@ impl Exit {
 }
 
 /// An error that is the user's to mend in the command line or the grid: exit code 2.
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[error("{0}")]
 pub struct UsageError(pub String);
 
-impl fmt::Display for UsageError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for UsageError {}
-
 /// A signal came before there was anything to keep: exit code 130.
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[error("interrupted")]
 pub struct Interrupted;
-
-impl fmt::Display for Interrupted {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("interrupted")
-    }
-}
-
-impl std::error::Error for Interrupted {}

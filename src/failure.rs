@@ -1,17 +1,19 @@
 //! Why a trial did not end well: data that travels between the processes and ends as a row.
 
-use std::fmt;
 use std::io;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 /// Why a trial did not end well.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[serde(tag = "status", content = "reason", rename_all = "lowercase")]
 pub enum Failure {
     /// This machine cannot run the cell.
+    #[error("{0}")]
     Unsupported(String),
     /// The trial broke.
+    #[error("{0}")]
     Failed(String),
 }
 
@@ -29,11 +31,3 @@ impl Failure {
         }
     }
 }
-
-impl fmt::Display for Failure {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.reason())
-    }
-}
-
-impl std::error::Error for Failure {}

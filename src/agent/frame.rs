@@ -2,11 +2,11 @@
 //!
 //! The length is checked before anything is allocated, and the buffer grows with what really arrives.
 
-use std::fmt;
 use std::io::{self, Read, Write};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use thiserror::Error;
 
 /// Largest frame before the peer has proved itself, bytes.
 pub const STRANGER_CAP: u32 = 4 << 10;
@@ -14,39 +14,33 @@ pub const STRANGER_CAP: u32 = 4 << 10;
 pub const CAP: u32 = 8 << 20;
 
 /// Why no frame came.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum FrameError {
     /// The peer closed between two frames.
+    #[error("the connection was closed")]
     Closed,
     /// The peer closed, or fell silent, in the middle of a frame, or the connection broke.
+    #[error("{}", broken(.0))]
     Io(io::Error),
     /// The peer announced more than is allowed.
+    #[error("a frame of {0} bytes was announced")]
     TooLong(u32),
     /// The frame is not what was expected.
+    #[error("a malformed frame: {0}")]
     Malformed(String),
     /// The peer was turned away; why.
+    #[error("refused: {0}")]
     Refused(String),
 }
 
-impl fmt::Display for FrameError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed => write!(out, "the connection was closed"),
-            Self::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                write!(out, "the connection was closed in the middle of a frame")
-            }
-            Self::Io(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                write!(out, "nothing came in time")
-            }
-            Self::Io(error) => write!(out, "{error}"),
-            Self::TooLong(bytes) => write!(out, "a frame of {bytes} bytes was announced"),
-            Self::Malformed(what) => write!(out, "a malformed frame: {what}"),
-            Self::Refused(why) => write!(out, "refused: {why}"),
-        }
+/// What became of a connection, for a reader.
+fn broken(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the connection was closed in the middle of a frame".to_owned(),
+        io::ErrorKind::WouldBlock => "nothing came in time".to_owned(),
+        _ => error.to_string(),
     }
 }
-
-impl std::error::Error for FrameError {}
 
 /// Writes one frame.
 ///

@@ -12,7 +12,7 @@ use super::source::read_grid;
 use super::working_set::{WorkingSet, parse_working_set};
 use super::{Exit, UsageError, print, stop_flag};
 use crate::cell::{Cell, Payload, Side};
-use crate::grid::{self, Grid};
+use crate::grid::{self, Grid, Repetitions};
 use crate::record::category::Category;
 use crate::record::copies::{Place, Verdict};
 use crate::record::roofline::Level;
@@ -71,7 +71,7 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
     let stop: Arc<AtomicBool> = stop_flag()?;
     let grid = match &arguments.grid {
         Some(path) => read_grid(Some(path))?,
-        None => Grid::parse(&grid_text(arguments)).map_err(|error| UsageError(error.what))?,
+        None => grid_of(arguments).map_err(UsageError)?,
     };
     let mut lab = arguments.lab.make(Wanted::of(&grid))?;
     let cells = grid.cells(lab.wires()[0]);
@@ -95,30 +95,66 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
     Ok(if whole { Exit::Success } else { Exit::Interrupted })
 }
 
-/// The grid that the flags stand for, as a file would have it.
-fn grid_text(arguments: &XrayArgs) -> String {
-    let paths: Vec<&str> = match arguments.path.is_empty() {
-        true => path::REGISTRY.iter().map(|entry| entry.name).collect(),
-        false => arguments.path.iter().map(String::as_str).collect(),
+/// The grid that the flags stand for.
+fn grid_of(arguments: &XrayArgs) -> Result<Grid, String> {
+    let paths = match arguments.path.is_empty() {
+        true => path::REGISTRY.iter().map(|entry| entry.name.to_owned()).collect(),
+        false => names(&arguments.path, |name| Ok(path::find(name)?.name))?,
     };
-    let list = |values: Vec<String>| values.join(", ");
-    let wires: Vec<String> = arguments.lab.wires.iter().map(|(wire, _)| wire.to_string()).collect();
-    let wires = if wires.is_empty() { String::new() } else { format!("wire: [{}]\n", list(wires)) };
+    let grid = Grid {
+        paths: distinct("path", paths)?,
+        receive_paths: distinct(
+            "receive path",
+            names(&arguments.receive_path, |name| Ok(receive::find(name)?.name))?,
+        )?,
+        payloads: vec![arguments.payload],
+        message_sizes: distinct("message size", arguments.size.clone())?,
+        working_sets: distinct("working set", arguments.working_set.iter().map(|set| set.0).collect())?,
+        threads: distinct("number of threads", arguments.threads.clone())?,
+        wires: distinct("wire", arguments.lab.wires.iter().map(|&(wire, _)| wire).collect())?,
+        repetitions: Repetitions { min: 1, max: 1, until: None },
+        xray: true,
+        ..Grid::named("xray")
+    };
+    Ok(Grid { text: text_of(&grid), ..grid })
+}
+
+fn names(
+    given: &[String],
+    find: impl Fn(&str) -> Result<&'static str, String>,
+) -> Result<Vec<String>, String> {
+    given.iter().map(|name| find(name).map(str::to_owned)).collect()
+}
+
+fn distinct<T: PartialEq>(what: &str, given: Vec<T>) -> Result<Vec<T>, String> {
+    match (1..given.len()).any(|place| given[..place].contains(&given[place])) {
+        true => Err(format!("a {what} is given twice; give each once")),
+        false => Ok(given),
+    }
+}
+
+/// The grid as a file would have it, for the manifest.
+fn text_of(grid: &Grid) -> String {
+    fn list<T: ToString>(values: &[T]) -> String {
+        values.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+    }
+    let sets: Vec<_> = grid
+        .working_sets
+        .iter()
+        .map(|set| set.map_or("hot".to_owned(), |bytes: u64| bytes.to_string()))
+        .collect();
+    let wires =
+        if grid.wires.is_empty() { String::new() } else { format!("wire: [{}]\n", list(&grid.wires)) };
     format!(
-        "name: xray\npaths: [{}]\nreceive_paths: [{}]\npayload: [{}]\nmessage_sizes: [{}]\nthreads: [{}]\n\
+        "name: {}\npaths: [{}]\nreceive_paths: [{}]\npayload: [{}]\nmessage_sizes: [{}]\nthreads: [{}]\n\
          working_set: [{}]\nrepetitions: 1\nxray: true\n{wires}",
-        paths.join(", "),
-        arguments.receive_path.join(", "),
-        arguments.payload,
-        list(arguments.size.iter().map(u64::to_string).collect()),
-        list(arguments.threads.iter().map(u32::to_string).collect()),
-        list(
-            arguments
-                .working_set
-                .iter()
-                .map(|set| set.0.map_or("hot".to_owned(), |bytes| bytes.to_string()))
-                .collect()
-        ),
+        grid.name,
+        list(&grid.paths),
+        list(&grid.receive_paths),
+        list(&grid.payloads),
+        list(&grid.message_sizes),
+        list(&grid.threads),
+        list(&sets),
     )
 }
 
@@ -223,4 +259,32 @@ fn bounds(bounds: &[Roofline]) -> String {
         format!("{what}: {:.1} Gb/s{cost}\n", bound.throughput_gbps)
     };
     bounds.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        xray: XrayArgs,
+    }
+
+    fn grid(flags: &str) -> Result<Grid, String> {
+        let words = std::iter::once("xray").chain(flags.split_whitespace());
+        grid_of(&Cli::try_parse_from(words).unwrap().xray)
+    }
+
+    #[test]
+    fn flags_become_the_grid_that_the_manifest_tells() {
+        for flags in ["", "--path splice --path A1 --size 1KiB --size 2KiB --wire veth --working-set 1MiB"] {
+            let grid = grid(flags).unwrap();
+            assert_eq!(Grid::parse(&grid.text).unwrap(), grid);
+        }
+        assert_eq!(grid("--path A1").unwrap().paths, ["two-copy"]);
+        assert!(grid("--path warp").unwrap_err().contains("no send path"));
+        assert!(grid("--size 1KiB --size 1024").unwrap_err().contains("twice"));
+    }
 }

@@ -4,9 +4,9 @@
 use super::Finding;
 use crate::record::category::{Clock, Scope};
 use crate::record::copies::Place;
-use crate::xray::probe;
 use crate::xray::sampler::{Pace, Sampler};
 use crate::xray::symbols::kernel_names;
+use crate::xray::{Obstacle, probe};
 
 const RIGHTS: &str = "run as root, or grant CAP_PERFMON (on older kernels and engines CAP_SYS_ADMIN)";
 
@@ -32,12 +32,12 @@ fn judge_sampling(opened: Result<(Scope, Clock, String), String>) -> Finding {
     }
 }
 
-fn judge_symbols(names: Result<(), String>) -> Finding {
+fn judge_symbols(names: Result<(), Obstacle>) -> Finding {
     let check = "x-ray: kernel symbols";
     match names {
         Ok(()) => Finding::ok(check, "addresses are shown in /proc/kallsyms"),
-        Err(why) if why.contains("KALLSYMS") => Finding::note(check, why),
-        Err(why) => Finding::shortfall(
+        Err(Obstacle::NotInKernel(why)) => Finding::note(check, why),
+        Err(Obstacle::Refused(why)) => Finding::shortfall(
             check,
             why,
             "run as root or grant CAP_SYSLOG; where that is not enough, sysctl -w kernel.kptr_restrict=1",
@@ -45,7 +45,7 @@ fn judge_symbols(names: Result<(), String>) -> Finding {
     }
 }
 
-fn judge_counting(place: Place, counted: Result<(), String>) -> Finding {
+fn judge_counting(place: Place, counted: Result<(), Obstacle>) -> Finding {
     let (what, otherwise) = match place {
         Place::User => ("copies in user space", "they are known by construction and by samples"),
         Place::Kernel => ("copies into the kernel", "samples show only whether they are made"),
@@ -60,10 +60,8 @@ fn judge_counting(place: Place, counted: Result<(), String>) -> Finding {
         Ok(()) if place == Place::BelowTcp => Finding::ok(&check, "counted from below"),
         Ok(()) => Finding::ok(&check, "counted to the byte"),
         // What was left out when the kernel was built is nobody's to mend from here.
-        Err(why) if why.contains("CONFIG_") || why.contains("no tracepoint") => {
-            Finding::note(&check, format!("{why}; {otherwise}"))
-        }
-        Err(why) => Finding::shortfall(&check, format!("{why}; {otherwise}"), RIGHTS),
+        Err(Obstacle::NotInKernel(why)) => Finding::note(&check, format!("{why}; {otherwise}")),
+        Err(Obstacle::Refused(why)) => Finding::shortfall(&check, format!("{why}; {otherwise}"), RIGHTS),
     }
 }
 
@@ -74,11 +72,10 @@ mod tests {
 
     #[test]
     fn a_missing_right_has_a_remedy_and_a_missing_option_of_the_kernel_has_none() {
-        let refused = judge_counting(Place::User, Err("EACCES: CAP_PERFMON is missing".into()));
+        let refused = judge_counting(Place::User, Err("EACCES: CAP_PERFMON is missing".to_owned().into()));
         assert_eq!(refused.verdict, Verdict::Shortfall);
         assert!(refused.remedy.unwrap().contains("CAP_PERFMON"));
-        let without =
-            judge_counting(Place::Kernel, Err("the kernel was built without CONFIG_KPROBES".into()));
+        let without = judge_counting(Place::Kernel, Err(Obstacle::NotInKernel("no CONFIG_KPROBES".into())));
         assert_eq!((without.verdict, without.remedy), (Verdict::Note, None));
         assert_eq!(judge_counting(Place::Receive, Ok(())).verdict, Verdict::Ok);
     }
@@ -94,8 +91,11 @@ mod tests {
     #[test]
     fn zeroed_addresses_are_told_from_real_ones() {
         assert_eq!(judge_symbols(Ok(())).verdict, Verdict::Ok);
-        assert_eq!(judge_symbols(Err("zeros: CAP_SYSLOG is missing".into())).verdict, Verdict::Shortfall);
-        let without = judge_symbols(Err("empty: the kernel was built without KALLSYMS".into()));
+        assert_eq!(
+            judge_symbols(Err("zeros: CAP_SYSLOG is missing".to_owned().into())).verdict,
+            Verdict::Shortfall
+        );
+        let without = judge_symbols(Err(Obstacle::NotInKernel("empty".into())));
         assert_eq!(without.verdict, Verdict::Note);
     }
 }

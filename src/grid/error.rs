@@ -1,26 +1,16 @@
 //! Why a grid is refused.
 
-use std::fmt;
+use thiserror::Error;
 
 /// Why a grid was refused: one sentence with its line.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Error)]
+#[error("{}{what}", if *line > 0 { format!("line {line}: ") } else { String::new() })]
 pub struct GridError {
     /// Line of the file, from 1; 0 when it concerns all of it.
     pub line: u64,
     /// The sentence.
     pub what: String,
 }
-
-impl fmt::Display for GridError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            0 => write!(out, "{}", self.what),
-            line => write!(out, "line {line}: {}", self.what),
-        }
-    }
-}
-
-impl std::error::Error for GridError {}
 
 impl From<serde_yaml::Error> for GridError {
     /// The parser's own error, as one sentence.

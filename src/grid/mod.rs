@@ -1,6 +1,7 @@
 //! The grid: what a sweep runs, as validated values, and the cells that it expands to.
 
 pub mod builtin;
+mod defaults;
 mod error;
 mod parse;
 mod raw;
@@ -13,8 +14,8 @@ use itertools::iproduct;
 use crate::cell::{Cell, Payload, Wire};
 use crate::options::{Bound, LinkOptions, Pin, TrialOptions};
 
+pub(crate) use defaults::default_congestion;
 pub use error::GridError;
-pub(crate) use parse::default_congestion;
 pub(crate) use scalar::{
     parse_message_size, parse_read_size, parse_threads, parse_warmup, parse_window, parse_working_set,
 };

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
-use std::time::Duration;
 
 use serde_yaml::Spanned;
 
+use super::defaults::{default_congestion, one_second};
 use super::error::GridError;
 use super::raw::{
     Between, ExplicitPin, OneOrMany, RawGrid, RawLink, RawPin, RawRepetitions, RawSocket, Word, Words,
@@ -15,11 +15,11 @@ use super::scalar::{
     parse_window, parse_working_set,
 };
 use super::{Grid, MOST_CELLS, Repetitions, two_interfaces};
-use crate::cell::{Payload, Wire};
+use crate::cell::Wire;
 use crate::lab::kind;
 use crate::link::Offload;
-use crate::options::{Bound, LinkOptions, Pin, ReadSize, TrialOptions};
-use crate::socket::{self, SocketOptions};
+use crate::options::{Bound, LinkOptions, Pin, TrialOptions};
+use crate::socket::SocketOptions;
 use crate::{path, receive, units, workload};
 
 fn line<T>(spanned: &Spanned<T>) -> u64 {
@@ -82,7 +82,6 @@ pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
         return Err(GridError { line: 0, what: what.to_owned() });
     }
     let raw: RawGrid = serde_yaml::from_str(text)?;
-    let defaults = one_second();
     let bound = match (&raw.duration, &raw.messages) {
         (Some(_), Some(messages)) => {
             return Err(refuse(messages, "a trial is bounded by `duration` or by `messages`, not by both"));
@@ -91,66 +90,41 @@ pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
         (None, Some(messages)) => {
             Bound::Messages(word(messages, |text| number(text, 1, 1_000_000_000, "messages"))?)
         }
-        (None, None) => defaults,
+        (None, None) => one_second(),
     };
-    let grid = Grid {
-        name: word(&raw.name, grid_name)?,
-        workloads: raw.workload.as_ref().map_or(Ok(vec![workload::DEFAULT.to_owned()]), |words| {
-            one_or_many(words, "workload", |text| Ok(workload::find(text)?.name.to_owned()))
-        })?,
+    let mut grid = Grid {
         paths: list(&raw.paths, "path", |text| Ok(path::find(text)?.name.to_owned()))?,
-        receive_paths: raw.receive_paths.as_ref().map_or(Ok(vec![receive::DEFAULT.to_owned()]), |words| {
-            list(words, "receive path", |text| Ok(receive::find(text)?.name.to_owned()))
-        })?,
-        payloads: raw
-            .payload
-            .as_ref()
-            .map_or(Ok(vec![Payload::Static]), |words| list(words, "payload", str::parse))?,
         message_sizes: list(&raw.message_sizes, "message size", parse_message_size)?,
-        working_sets: raw
-            .working_set
-            .as_ref()
-            .map_or(Ok(vec![None]), |words| one_or_many(words, "working set", parse_working_set))?,
         threads: list(&raw.threads, "number of threads", parse_threads)?,
-        wires: raw
-            .wire
-            .as_ref()
-            .map_or(Ok(Vec::new()), |words| one_or_many(words, "wire", str::parse::<Wire>))?,
-        trial: TrialOptions {
-            bound,
-            warmup: raw.warmup.as_ref().map_or(Ok(DEFAULT_WARMUP), |text| word(text, parse_warmup))?,
-            pin: raw.pin.as_ref().map_or(Ok(Pin::Auto), pin)?,
-            socket: socket_options(raw.socket.as_ref())?,
-            read_size: raw
-                .read_size
-                .as_ref()
-                .map_or(Ok(ReadSize::Auto), |text| word(text, parse_read_size))?,
-            verify: raw.verify.unwrap_or(false),
-        },
-        repetitions: raw.repetitions.as_ref().map_or(Ok(DEFAULT_REPETITIONS), repetitions)?,
-        control: match &raw.control {
-            Some(name) => Some(word(name, |text| Ok(path::find(text)?.name.to_owned()))?),
-            None => None,
-        },
-        seed: match &raw.seed {
-            Some(seed) => Some(word(seed, |text| number(text, 0, u64::MAX, "seed"))?),
-            None => None,
-        },
-        lab: match &raw.lab {
-            Some(lab) => Some(word(lab, |text| Ok(kind::find(text)?.name.to_owned()))?),
-            None => None,
-        },
-        link: raw.link.as_ref().map_or(Ok(LinkOptions::default()), link_options)?,
         xray: raw.xray.unwrap_or(false),
         measurement: raw.measurement.unwrap_or(true),
         text: text.to_owned(),
+        ..Grid::named(&word(&raw.name, grid_name)?)
     };
+    dimensions(&mut grid, &raw)?;
+    grid.trial.bound = bound;
+    trial_options(&mut grid.trial, &raw)?;
+    if let Some(count) = &raw.repetitions {
+        grid.repetitions = repetitions(count)?;
+    }
+    if let Some(name) = &raw.control {
+        grid.control = Some(word(name, |text| Ok(path::find(text)?.name.to_owned()))?);
+    }
+    if let Some(seed) = &raw.seed {
+        grid.seed = Some(word(seed, |text| number(text, 0, u64::MAX, "seed"))?);
+    }
+    if let Some(lab) = &raw.lab {
+        grid.lab = Some(word(lab, |text| Ok(kind::find(text)?.name.to_owned()))?);
+    }
+    if let Some(link) = &raw.link {
+        grid.link = link_options(link)?;
+    }
     if let (Some(control), Some(raw)) = (&grid.control, &raw.control)
         && !grid.paths.contains(control)
     {
         return Err(refuse(raw, format!("control: `{control}` is not among the grid's paths")));
     }
-    let dimensions = [
+    let counts = [
         grid.workloads.len(),
         grid.paths.len(),
         grid.receive_paths.len(),
@@ -160,20 +134,52 @@ pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
         grid.threads.len(),
         grid.wires.len().max(1),
     ];
-    let cells = dimensions.iter().try_fold(1_usize, |product, &count| product.checked_mul(count));
+    let cells = counts.iter().try_fold(1_usize, |product, &count| product.checked_mul(count));
     match cells {
         Some(cells) if cells <= MOST_CELLS => Ok(grid),
         _ => Err(GridError { line: 0, what: format!("the grid has more than {MOST_CELLS} cells") }),
     }
 }
 
-/// What a grid that bounds its trials by nothing gets.
-fn one_second() -> Bound {
-    Bound::Duration(Duration::from_secs(1))
+/// The dimensions that a grid need not name.
+fn dimensions(grid: &mut Grid, raw: &RawGrid) -> Result<(), GridError> {
+    if let Some(words) = &raw.workload {
+        let find = |text: &str| Ok(workload::find(text)?.name.to_owned());
+        grid.workloads = one_or_many(words, "workload", find)?;
+    }
+    if let Some(words) = &raw.receive_paths {
+        let find = |text: &str| Ok(receive::find(text)?.name.to_owned());
+        grid.receive_paths = list(words, "receive path", find)?;
+    }
+    if let Some(words) = &raw.payload {
+        grid.payloads = list(words, "payload", str::parse)?;
+    }
+    if let Some(words) = &raw.working_set {
+        grid.working_sets = one_or_many(words, "working set", parse_working_set)?;
+    }
+    if let Some(words) = &raw.wire {
+        grid.wires = one_or_many(words, "wire", str::parse::<Wire>)?;
+    }
+    Ok(())
 }
 
-const DEFAULT_WARMUP: Duration = Duration::from_millis(200);
-const DEFAULT_REPETITIONS: Repetitions = Repetitions { min: 5, max: 5, until: None };
+/// What a grid says of every trial.
+fn trial_options(options: &mut TrialOptions, raw: &RawGrid) -> Result<(), GridError> {
+    if let Some(text) = &raw.warmup {
+        options.warmup = word(text, parse_warmup)?;
+    }
+    if let Some(places) = &raw.pin {
+        options.pin = pin(places)?;
+    }
+    if let Some(socket) = &raw.socket {
+        options.socket = socket_options(socket)?;
+    }
+    if let Some(text) = &raw.read_size {
+        options.read_size = word(text, parse_read_size)?;
+    }
+    options.verify = raw.verify.unwrap_or(false);
+    Ok(())
+}
 
 fn pin(raw: &Spanned<RawPin>) -> Result<Pin, GridError> {
     match &raw.value {
@@ -209,13 +215,13 @@ fn repetitions(raw: &Spanned<RawRepetitions>) -> Result<Repetitions, GridError> 
     Ok(Repetitions { min, max, until })
 }
 
-fn socket_options(raw: Option<&RawSocket>) -> Result<SocketOptions, GridError> {
+fn socket_options(raw: &RawSocket) -> Result<SocketOptions, GridError> {
     let buffer = |text: &Option<Word>, what: &str| match text {
         Some(text) => word(text, |text| bounded_size(text, 4096, 1 << 30, what)).map(Some),
         None => Ok(None),
     };
     Ok(SocketOptions {
-        congestion: match raw.and_then(|raw| raw.congestion.as_ref()) {
+        congestion: match &raw.congestion {
             Some(name) => match name.value.as_str() {
                 "default" => None,
                 text if (1..16).contains(&text.len()) && text.is_ascii() => Some(text.to_owned()),
@@ -223,17 +229,11 @@ fn socket_options(raw: Option<&RawSocket>) -> Result<SocketOptions, GridError> {
             },
             None => default_congestion(),
         },
-        insist_on_congestion: raw.is_some_and(|raw| raw.congestion.is_some()),
-        nodelay: raw.and_then(|raw| raw.nodelay).unwrap_or(false),
-        send_buffer: raw.map_or(Ok(None), |raw| buffer(&raw.send_buffer, "send_buffer"))?,
-        receive_buffer: raw.map_or(Ok(None), |raw| buffer(&raw.receive_buffer, "receive_buffer"))?,
+        insist_on_congestion: raw.congestion.is_some(),
+        nodelay: raw.nodelay.unwrap_or(false),
+        send_buffer: buffer(&raw.send_buffer, "send_buffer")?,
+        receive_buffer: buffer(&raw.receive_buffer, "receive_buffer")?,
     })
-}
-
-/// CUBIC where the kernel has it and lets us: the default of many hosts is BBR, which paces and so hides what a copy costs.
-pub(crate) fn default_congestion() -> Option<String> {
-    let available = socket::available_congestion()?;
-    available.into_iter().find(|name| name == "cubic")
 }
 
 fn link_options(raw: &RawLink) -> Result<LinkOptions, GridError> {
@@ -262,6 +262,8 @@ fn link_options(raw: &RawLink) -> Result<LinkOptions, GridError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grid::defaults::DEFAULT_REPETITIONS;
+    use std::time::Duration;
 
     const SMALL: &str = "name: x\npaths: [A1, zero-copy]\nmessage_sizes: [64, 1KiB]\nthreads: [1, 4]\n";
 

@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use thiserror::Error;
+
 use crate::agent::protocol::{Reply, Request, Welcome};
 use crate::cell::{Cell, Wire};
 use crate::failure::Failure;
@@ -64,29 +66,14 @@ pub struct Examined {
 }
 
 /// Why a trial has no figures.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Trouble {
     /// This trial broke, or cannot run here; the next one may run.
-    Trial(Failure),
+    #[error("{0}")]
+    Trial(#[from] Failure),
     /// An agent is gone: no further trial can run in this lab.
+    #[error("{0}")]
     Lost(String),
-}
-
-impl std::fmt::Display for Trouble {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Trial(failure) => write!(out, "{failure}"),
-            Self::Lost(why) => write!(out, "{why}"),
-        }
-    }
-}
-
-impl std::error::Error for Trouble {}
-
-impl From<Failure> for Trouble {
-    fn from(failure: Failure) -> Self {
-        Self::Trial(failure)
-    }
 }
 
 impl Lab {

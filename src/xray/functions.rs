@@ -16,6 +16,7 @@ use std::sync::OnceLock;
 use perf_event::Builder;
 use perf_event::events::{Breakpoint, KProbe};
 
+use super::obstacle::Obstacle;
 use super::probe::{Argument, Length, Probe, argument, lacks};
 use super::symbols::KALLSYMS;
 use crate::counters::events::reason;
@@ -46,8 +47,9 @@ fn routes(place: Place) -> Option<(&'static [Names], Option<Argument>)> {
 ///
 /// # Errors
 /// Why they cannot be made here.
-pub(super) fn probes(place: Place) -> Result<Vec<Probe>, String> {
-    let (routes, length) = routes(place).ok_or("its copies pass no function of the kernel")?;
+pub(super) fn probes(place: Place) -> Result<Vec<Probe>, Obstacle> {
+    let (routes, length) = routes(place)
+        .ok_or_else(|| Obstacle::NotInKernel("its copies pass no function of the kernel".to_owned()))?;
     let length = length.map_or(Ok(Length::None), argument)?;
     let names: Vec<&str> = routes.iter().copied().flatten().copied().collect();
     let addresses = addresses()?;
@@ -58,40 +60,43 @@ pub(super) fn probes(place: Place) -> Result<Vec<Probe>, String> {
     };
     let found: Vec<_> = routes.iter().filter_map(here).collect();
     if found.is_empty() {
-        return Err(format!("this kernel has no function {}", names.join(" or ")));
+        return Err(Obstacle::NotInKernel(format!("this kernel has no function {}", names.join(" or "))));
     }
     Ok(found.into_iter().map(|(name, at)| Probe::function(name, events(name, at), length.clone())).collect())
 }
 
 /// What may record a function's calls, the likeliest first: the builder of an event, or why there is none.
-fn events(name: &str, address: u64) -> Vec<(&'static str, Result<Builder<'static>, String>)> {
+fn events(name: &str, address: u64) -> Vec<(&'static str, Result<Builder<'static>, Obstacle>)> {
     let kprobe =
         KProbe::probe(name, 0).map(Builder::new).map_err(|error| lacks("kprobe", "CONFIG_KPROBES", &error));
     let breakpoint = match address {
-        0 => Err(format!("{KALLSYMS} hides its address, CAP_SYSLOG is missing")),
+        0 => Err(format!("{KALLSYMS} hides its address, CAP_SYSLOG is missing").into()),
         address => Ok(Builder::new(Breakpoint::execute(address))),
     };
     vec![("kprobe", kprobe), ("breakpoint", breakpoint)]
 }
 
 /// Why the kernel did not open an event on a function.
-pub(super) fn refused(kind: &str, error: &std::io::Error) -> String {
-    match (kind, error.raw_os_error()) {
+pub(super) fn refused(kind: &str, error: &std::io::Error) -> Obstacle {
+    let why = match (kind, error.raw_os_error()) {
         ("kprobe", Some(libc::EINVAL)) => {
-            "EINVAL: the function may not be traced, and CONFIG_KPROBE_EVENTS_ON_NOTRACE is off".to_owned()
+            let why = "EINVAL: the function may not be traced, and CONFIG_KPROBE_EVENTS_ON_NOTRACE is off";
+            return Obstacle::NotInKernel(why.to_owned());
         }
         ("breakpoint", Some(libc::EINVAL)) => {
-            "EINVAL: none in the kernel itself, which CONFIG_KPROBES would allow".to_owned()
+            let why = "EINVAL: none in the kernel itself, which CONFIG_KPROBES would allow";
+            return Obstacle::NotInKernel(why.to_owned());
         }
         ("breakpoint", Some(libc::ENOSPC)) => "ENOSPC: the CPU's debug registers are taken".to_owned(),
         ("breakpoint", Some(libc::EPERM)) => "EPERM: CAP_SYS_ADMIN is missing".to_owned(),
         _ => reason(error),
-    }
+    };
+    why.into()
 }
 
 /// Addresses of the functions of all routes, of those that the kernel has; zero where it does not tell. They are
 /// looked up once: none of them is a module's, and the table is long.
-fn addresses() -> Result<&'static [(String, u64)], String> {
+fn addresses() -> Result<&'static [(String, u64)], Obstacle> {
     static FOUND: OnceLock<Result<Vec<(String, u64)>, String>> = OnceLock::new();
     let found = FOUND.get_or_init(|| {
         let routes = Place::EXAMINED.into_iter().filter_map(routes).flat_map(|(routes, _)| routes);
@@ -101,7 +106,7 @@ fn addresses() -> Result<&'static [(String, u64)], String> {
             .and_then(|table| addresses_in(BufReader::new(table), &names))
             .map_err(|error| format!("{KALLSYMS}: {error}"))
     });
-    found.as_deref().map_err(Clone::clone)
+    found.as_deref().map_err(|why| why.clone().into())
 }
 
 /// The table is in the order of addresses, and costs the kernel time for each line: it is read to the end of the

@@ -15,6 +15,7 @@ pub mod counted;
 pub mod findings;
 pub mod functions;
 pub mod ledger;
+mod obstacle;
 pub mod probe;
 pub mod records;
 pub mod roofline;
@@ -24,3 +25,5 @@ pub mod symbols;
 pub mod tracefs;
 pub mod verdict;
 pub mod watch;
+
+pub use obstacle::Obstacle;

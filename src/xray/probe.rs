@@ -24,6 +24,7 @@ use perf_event::events::Software;
 use perf_event::{Builder, Counter, SampleFlag};
 
 use super::functions;
+use super::obstacle::Obstacle;
 use super::sampler::build;
 use super::tracefs::{Field, Tracefs, Tracepoint};
 use crate::counters::events::reason;
@@ -90,7 +91,7 @@ pub(super) struct Probe {
     /// What is recorded, for a reason that it cannot be.
     what: String,
     /// Events that would do, the likeliest first: its kind, and its builder or why there is none.
-    events: Vec<(&'static str, Result<Builder<'static>, String>)>,
+    events: Vec<(&'static str, Result<Builder<'static>, Obstacle>)>,
     /// What the builder's attributes point to.
     _file: Option<CString>,
     pub(super) length: Length,
@@ -104,7 +105,7 @@ impl Probe {
     /// A function of the kernel.
     pub(super) fn function(
         name: &str,
-        events: Vec<(&'static str, Result<Builder<'static>, String>)>,
+        events: Vec<(&'static str, Result<Builder<'static>, Obstacle>)>,
         length: Length,
     ) -> Self {
         Self { what: name.to_owned(), events, _file: None, length }
@@ -112,7 +113,7 @@ impl Probe {
 
     /// Opens the event for a thread, stopped. All events have the same record layout, so that they can
     /// share a ring.
-    pub(super) fn open(&self, thread: u32) -> Result<Counter, String> {
+    pub(super) fn open(&self, thread: u32) -> Result<Counter, Obstacle> {
         let mut reasons = Vec::new();
         for (kind, builder) in &self.events {
             let opened = builder.clone().and_then(|builder| {
@@ -120,16 +121,10 @@ impl Probe {
             });
             match opened {
                 Ok(counter) => return Ok(counter),
-                Err(why) => reasons.push((kind, why)),
+                Err(why) => reasons.push((*kind, why)),
             }
         }
-        Err(match reasons.as_slice() {
-            [(_, why)] => why.clone(),
-            all => {
-                let all: Vec<_> = all.iter().map(|(kind, why)| format!("no {kind} ({why})")).collect();
-                format!("{} on {}", all.join(" and "), self.what)
-            }
-        })
+        Err(Obstacle::of_all(&self.what, &reasons))
     }
 
     fn open_as(mut builder: Builder<'static>, thread: u32) -> io::Result<Counter> {
@@ -147,11 +142,12 @@ impl Probe {
     }
 
     /// The events that together record copies of this place.
-    pub(super) fn of(place: Place, tracefs: Result<&Tracefs, &String>) -> Result<Vec<Self>, String> {
+    pub(super) fn of(place: Place, tracefs: Result<&Tracefs, &Obstacle>) -> Result<Vec<Self>, Obstacle> {
         match place {
             Place::User => Ok(vec![user_copy()?]),
             Place::Receive => {
-                let tracepoint = tracefs?.tracepoint("skb", "skb_copy_datagram_iovec")?;
+                let tracepoint =
+                    tracefs.map_err(Clone::clone)?.tracepoint("skb", "skb_copy_datagram_iovec")?;
                 Ok(vec![Self::tracepoint(&tracepoint, "len")?])
             }
             place => functions::probes(place),
@@ -160,16 +156,18 @@ impl Probe {
 
     /// The event that records every send call's, or receive call's, bytes: a tracepoint of sockets in Linux
     /// 6.3 and later, before that the results of system calls.
-    pub(super) fn calls(sending: bool, tracefs: Result<&Tracefs, &String>) -> Result<Self, String> {
-        let tracefs = tracefs?;
+    pub(super) fn calls(sending: bool, tracefs: Result<&Tracefs, &Obstacle>) -> Result<Self, Obstacle> {
+        let tracefs = tracefs.map_err(Clone::clone)?;
         let name = if sending { "sock_send_length" } else { "sock_recv_length" };
-        tracefs
-            .tracepoint("sock", name)
-            .and_then(|tracepoint| Self::tracepoint(&tracepoint, "ret"))
-            .or_else(|why| Self::system_calls(sending, tracefs).map_err(|also| format!("{why}; {also}")))
+        tracefs.tracepoint("sock", name).and_then(|tracepoint| Self::tracepoint(&tracepoint, "ret")).or_else(
+            |why| {
+                let also = |also| Obstacle::NotInKernel(format!("{why}; {also}"));
+                Self::system_calls(sending, tracefs).map_err(also)
+            },
+        )
     }
 
-    fn system_calls(sending: bool, tracefs: &Tracefs) -> Result<Self, String> {
+    fn system_calls(sending: bool, tracefs: &Tracefs) -> Result<Self, Obstacle> {
         let tracepoint = tracefs.tracepoint("raw_syscalls", "sys_exit")?;
         let of = if sending { SENDING } else { RECEIVING };
         let length = Length::Result { number: tracepoint.field("id")?, of, result: tracepoint.field("ret")? };
@@ -180,7 +178,7 @@ impl Probe {
         ))
     }
 
-    fn tracepoint(tracepoint: &Tracepoint, field: &str) -> Result<Self, String> {
+    fn tracepoint(tracepoint: &Tracepoint, field: &str) -> Result<Self, Obstacle> {
         let length = Length::Field(tracepoint.field(field)?);
         let event = perf_event::events::Tracepoint::with_id(tracepoint.id);
         Ok(Self::new(field, Builder::new(event), length))
@@ -191,7 +189,7 @@ impl Probe {
 ///
 /// # Errors
 /// Which right or which feature of the kernel is missing.
-pub fn can_count(place: Place) -> Result<(), String> {
+pub fn can_count(place: Place) -> Result<(), Obstacle> {
     let tracefs = Tracefs::open();
     let thread = nix::unistd::gettid().as_raw() as u32;
     let open = |probe: Probe| probe.open(thread).map(drop);
@@ -199,13 +197,13 @@ pub fn can_count(place: Place) -> Result<(), String> {
     Probe::of(place, tracefs.as_ref())?.into_iter().try_for_each(open)
 }
 
-pub(super) fn argument(argument: Argument) -> Result<Length, String> {
-    let (_, places) =
-        REGISTERS.ok_or("which register holds an argument is not known for this architecture")?;
+pub(super) fn argument(argument: Argument) -> Result<Length, Obstacle> {
+    let (_, places) = REGISTERS
+        .ok_or_else(|| "which register holds an argument is not known for this architecture".to_owned())?;
     Ok(Length::Register(places[argument as usize]))
 }
 
-fn user_copy() -> Result<Probe, String> {
+fn user_copy() -> Result<Probe, Obstacle> {
     let length = argument(Argument::Third)?;
     let (file, offset) = memcpy_in_file().map_err(|error| format!("memcpy was not found: {error}"))?;
     let file = CString::new(file.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
@@ -221,10 +219,10 @@ fn user_copy() -> Result<Probe, String> {
     Ok(Probe { _file: Some(file), ..Probe::new("memcpy", builder, length) })
 }
 
-pub(super) fn lacks(pmu: &str, option: &str, error: &io::Error) -> String {
+pub(super) fn lacks(pmu: &str, option: &str, error: &io::Error) -> Obstacle {
     match error.kind() {
-        io::ErrorKind::NotFound => format!("the kernel was built without {option}"),
-        _ => format!("/sys/bus/event_source/devices/{pmu}: {}", reason(error)),
+        io::ErrorKind::NotFound => Obstacle::NotInKernel(format!("the kernel was built without {option}")),
+        _ => format!("/sys/bus/event_source/devices/{pmu}: {}", reason(error)).into(),
     }
 }
 
@@ -278,8 +276,9 @@ mod tests {
             }
         };
         let thread = nix::unistd::gettid().as_raw() as u32;
-        let ring =
-            probe.open(thread).and_then(|counter| counter.sampled(1 << 16).map_err(|error| reason(&error)));
+        let ring = probe
+            .open(thread)
+            .and_then(|counter| counter.sampled(1 << 16).map_err(|error| reason(&error).into()));
         let mut ring = match ring {
             Ok(ring) => ring,
             Err(why) => {

@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 use super::counted::{Copied, Count, Counted, payload};
+use super::obstacle::Obstacle;
 use super::probe::{Length, Probe};
 use super::sampler::is_memory_limit;
 use super::tracefs::Tracefs;
@@ -26,7 +27,7 @@ const SMALLEST_RING: usize = 64 << 10;
 pub struct Recorder {
     rings: Vec<Ring>,
     field_bytes: u64,
-    places: Vec<(Place, Result<(), String>)>,
+    places: Vec<(Place, Result<(), Obstacle>)>,
 }
 
 /// The records of one thread.
@@ -56,7 +57,7 @@ impl Recorder {
     ///
     /// # Errors
     /// Why not even the calls can be recorded.
-    pub fn open(sending: bool, threads: &[u32], field_bytes: u64) -> Result<Self, String> {
+    pub fn open(sending: bool, threads: &[u32], field_bytes: u64) -> Result<Self, Obstacle> {
         let places: &[Place] = match sending {
             true => &[Place::User, Place::Kernel, Place::Deferred, Place::BelowTcp],
             false => &[Place::Receive, Place::Deferred, Place::BelowTcp],
@@ -65,7 +66,7 @@ impl Recorder {
         let tracefs = tracefs.as_ref();
         let calls_probe = Probe::calls(sending, tracefs)?;
         let probes: Vec<_> = places.iter().map(|&place| Probe::of(place, tracefs)).collect();
-        let mut states: Vec<Result<(), String>> =
+        let mut states: Vec<Result<(), Obstacle>> =
             probes.iter().map(|probes| probes.as_ref().map(|_| ()).map_err(Clone::clone)).collect();
         let mut rings = Vec::new();
         for &thread in threads {
@@ -120,17 +121,16 @@ impl Recorder {
             ledger.boundary = None;
             ring.add_to(&mut ledger, &self.places, self.field_bytes);
         }
-        let copies = self
-            .places
-            .into_iter()
-            .zip(&ledger.copied)
-            .map(|((place, state), &count)| Copied { place, counted: state.map(|()| count) });
+        let copies = self.places.into_iter().zip(&ledger.copied).map(|((place, state), &count)| Copied {
+            place,
+            counted: state.map(|()| count).map_err(String::from),
+        });
         Counted { bytes: ledger.bytes, calls: ledger.calls, lost: ledger.lost, copies: copies.collect() }
     }
 }
 
 impl Ring {
-    fn add_to(&mut self, ledger: &mut Ledger, places: &[(Place, Result<(), String>)], field_bytes: u64) {
+    fn add_to(&mut self, ledger: &mut Ledger, places: &[(Place, Result<(), Obstacle>)], field_bytes: u64) {
         let calls = self.calls.as_counter().id();
         while let Some(record) = self.calls.next_record() {
             match record.parse_record() {
@@ -155,17 +155,20 @@ impl Ring {
 }
 
 /// Opens an event and maps its ring, smaller where the limit of locked memory asks for it.
-fn map(open: impl Fn() -> Result<Counter, String>, mut size: usize) -> Result<perf_event::Sampler, String> {
+fn map(
+    open: impl Fn() -> Result<Counter, Obstacle>,
+    mut size: usize,
+) -> Result<perf_event::Sampler, Obstacle> {
     loop {
         match open()?.sampled(size) {
             Err(error) if size > SMALLEST_RING && is_memory_limit(&error) => size /= 2,
-            other => return other.map_err(|error| reason(&error)),
+            other => return other.map_err(|error| reason(&error).into()),
         }
     }
 }
 
 /// Opens a probe for a thread, with its records in the ring of the thread's calls.
-fn watch(probe: &Probe, thread: u32, ring: &Counter) -> Result<Counter, String> {
+fn watch(probe: &Probe, thread: u32, ring: &Counter) -> Result<Counter, Obstacle> {
     let counter = probe.open(thread)?;
     set_output(&counter, ring).map_err(|error| format!("joining the ring: {error}"))?;
     Ok(counter)

@@ -11,6 +11,8 @@ use blazesym::symbolize::source::{Kernel, Process, Source};
 use blazesym::symbolize::{Input, Symbolized, Symbolizer};
 use blazesym::{MaybeDefault, Pid};
 
+use super::obstacle::Obstacle;
+
 pub(super) const KALLSYMS: &str = "/proc/kallsyms";
 
 /// Resolves addresses of the running kernel and of this process, and remembers them.
@@ -80,12 +82,12 @@ fn resolve(symbolizer: &Symbolizer, source: &Source<'_>, address: u64) -> Option
 ///
 /// # Errors
 /// Why not, and which right is missing.
-pub fn kernel_names() -> Result<(), String> {
+pub fn kernel_names() -> Result<(), Obstacle> {
     let file = std::fs::File::open(KALLSYMS).map_err(|error| format!("{KALLSYMS}: {error}"))?;
     kernel_names_in(BufReader::new(file))
 }
 
-fn kernel_names_in(kallsyms: impl BufRead) -> Result<(), String> {
+fn kernel_names_in(kallsyms: impl BufRead) -> Result<(), Obstacle> {
     for line in kallsyms.lines() {
         let line = line.map_err(|error| format!("{KALLSYMS}: {error}"))?;
         // Per-CPU symbols of older kernels have small addresses of their own; a text symbol never does.
@@ -94,13 +96,14 @@ fn kernel_names_in(kallsyms: impl BufRead) -> Result<(), String> {
             return match u64::from_str_radix(address, 16) {
                 Ok(0) => Err(format!(
                     "{KALLSYMS} shows every address as zero: CAP_SYSLOG is missing, or set kernel.kptr_restrict to 0"
-                )),
+                )
+                .into()),
                 Ok(_) => Ok(()),
-                Err(_) => Err(format!("{KALLSYMS}: `{address}` is no address")),
+                Err(_) => Err(format!("{KALLSYMS}: `{address}` is no address").into()),
             };
         }
     }
-    Err(format!("{KALLSYMS} is empty: the kernel was built without KALLSYMS"))
+    Err(Obstacle::NotInKernel(format!("{KALLSYMS} is empty: the kernel was built without KALLSYMS")))
 }
 
 #[cfg(test)]
@@ -110,10 +113,10 @@ mod tests {
     #[test]
     fn zeroed_addresses_are_no_names() {
         let zeros = "0000000000000000 A fixed_percpu_data\n0000000000000000 T _stext\n";
-        assert!(kernel_names_in(zeros.as_bytes()).unwrap_err().contains("CAP_SYSLOG"));
+        assert!(kernel_names_in(zeros.as_bytes()).unwrap_err().to_string().contains("CAP_SYSLOG"));
         let shown = "0000000000000000 A fixed_percpu_data\nffffffff81000000 T _stext\n";
         assert_eq!(kernel_names_in(shown.as_bytes()), Ok(()));
-        assert!(kernel_names_in(&b""[..]).unwrap_err().contains("KALLSYMS"));
+        assert!(matches!(kernel_names_in(&b""[..]), Err(Obstacle::NotInKernel(_))));
     }
 
     #[test]

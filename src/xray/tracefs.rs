@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
+use super::obstacle::Obstacle;
+
 /// Where tracefs usually is.
 const PLACES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
@@ -26,7 +28,7 @@ impl Tracefs {
     ///
     /// # Errors
     /// Which right is missing.
-    pub fn open() -> Result<Self, String> {
+    pub fn open() -> Result<Self, Obstacle> {
         for place in PLACES {
             if Path::new(place).join("events").is_dir() {
                 return Ok(Self { root: place.into(), _mount: None });
@@ -45,13 +47,16 @@ impl Tracefs {
     ///
     /// # Errors
     /// When the kernel has no such tracepoint, or does not let us read of it.
-    pub fn tracepoint(&self, group: &str, name: &str) -> Result<Tracepoint, String> {
+    pub fn tracepoint(&self, group: &str, name: &str) -> Result<Tracepoint, Obstacle> {
         let path = self.root.join("events").join(group).join(name).join("format");
         let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => format!("this kernel has no tracepoint {group}:{name}"),
-            _ => format!("the tracepoint {group}:{name} cannot be read: {error}; run as root"),
+            io::ErrorKind::NotFound => {
+                Obstacle::NotInKernel(format!("this kernel has no tracepoint {group}:{name}"))
+            }
+            _ => format!("the tracepoint {group}:{name} cannot be read: {error}; run as root").into(),
         })?;
-        Tracepoint::parse(&text).ok_or_else(|| format!("the format of {group}:{name} is not understood"))
+        Tracepoint::parse(&text)
+            .ok_or_else(|| format!("the format of {group}:{name} is not understood").into())
     }
 }
 
@@ -89,9 +94,11 @@ impl Tracepoint {
     ///
     /// # Errors
     /// When this kernel's tracepoint has none.
-    pub fn field(&self, name: &str) -> Result<Field, String> {
+    pub fn field(&self, name: &str) -> Result<Field, Obstacle> {
         let field = self.fields.iter().find(|field| field.name == name).cloned();
-        field.ok_or_else(|| format!("tracepoint {} has no field `{name}` in this kernel", self.id))
+        field.ok_or_else(|| {
+            Obstacle::NotInKernel(format!("tracepoint {} has no field `{name}` in this kernel", self.id))
+        })
     }
 }
 
@@ -142,7 +149,7 @@ mod tests {
         raw[16..].copy_from_slice(&(-7_i32).to_ne_bytes());
         assert_eq!(len.read(&raw), Some(-7));
         assert_eq!(len.read(&raw[..19]), None);
-        assert!(tracepoint.field("bytes").unwrap_err().contains("`bytes`"));
+        assert!(tracepoint.field("bytes").unwrap_err().to_string().contains("`bytes`"));
     }
 
     #[test]
@@ -158,6 +165,12 @@ mod tests {
             Ok(tracepoint) => assert!(tracepoint.id > 0 && tracepoint.field("len").is_ok()),
             Err(why) => println!("SKIP the_kernels_own_tracepoint_is_found: {why}"),
         }
-        assert!(tracefs.tracepoint("skb", "no_such").unwrap_err().contains("no tracepoint skb:no_such"));
+        assert!(
+            tracefs
+                .tracepoint("skb", "no_such")
+                .unwrap_err()
+                .to_string()
+                .contains("no tracepoint skb:no_such")
+        );
     }
 }

@@ -89,6 +89,8 @@ pub struct Sampled {
     pub scope: Scope,
     /// What could not be seen, and why.
     pub limits: Vec<String>,
+    /// Why functions of the kernel have no names, where they have none.
+    pub unnamed: Option<String>,
     /// Samples on this end's account.
     pub costs: Vec<Cost>,
     /// Samples of anyone else on the same CPUs.
@@ -161,6 +163,7 @@ impl Sampled {
             clock: Clock::CpuClock,
             scope: Scope::Cpus,
             limits: vec![],
+            unnamed: None,
             costs: samples.iter().map(cost).collect(),
             strangers: 0,
             lost: 0,
@@ -219,7 +222,9 @@ impl Watcher {
         let instrument = match watch.pass {
             Pass::Samples => sampling(watch, threads, Pace::Dense),
             Pass::Sparse => sampling(watch, threads, Pace::Sparse),
-            Pass::Records => Recorder::open(sending, threads, watch.field_bytes).map(Instrument::Recorder),
+            Pass::Records => Recorder::open(sending, threads, watch.field_bytes)
+                .map(Instrument::Recorder)
+                .map_err(String::from),
             Pass::Pages if sending => Pages::watch().map(Instrument::Pages),
             Pass::Pages => Err("a receiver sends no payload".to_owned()),
         };
@@ -310,9 +315,11 @@ fn sampled(
     end: &End,
 ) -> Seen {
     let mut limits = sampler.limits().to_vec();
-    if sampler.scope() != Scope::UserSpace {
-        limits.extend(kernel_names().err());
-    }
+    let unnamed = match sampler.scope() {
+        Scope::UserSpace => None,
+        _ => kernel_names().err().map(String::from),
+    };
+    limits.extend(unnamed.clone());
     let mut ledger =
         Ledger::new(symbols, threads, &watch.own_cpus, watch.field_bytes * FIELDS as u64 <= SMALL_MESSAGE);
     let lost = match sampler.collect(|sample| ledger.add(sample)) {
@@ -345,6 +352,7 @@ fn sampled(
         clock: sampler.clock(),
         scope: sampler.scope(),
         limits,
+        unnamed,
         costs,
         strangers: ledger.strangers.samples,
         lost,

@@ -75,8 +75,8 @@ pub fn sees_everything(test: &str) -> bool {
     let this = std::process::id();
     let sampled = Sampler::open(Pace::Dense, &[], &[this]).map(drop);
     let missing = sampled
-        .and_then(|()| kernel_names())
-        .and_then(|()| Tracefs::open()?.tracepoint("sock", "sock_send_length").map(drop));
+        .and_then(|()| Ok(kernel_names()?))
+        .and_then(|()| Ok(Tracefs::open()?.tracepoint("sock", "sock_send_length").map(drop)?));
     if let Err(missing) = &missing {
         skip(test, missing);
     }

@@ -9,17 +9,55 @@ use crate::xray::watch::Seen;
 /// What the samples of a place said, or why there are none.
 type Sampled = Result<(Presence, String), String>;
 
+/// What is to be said where a count decides nothing, which may be nothing.
+#[derive(Default)]
+pub(super) struct Uncounted {
+    notes: Vec<String>,
+    /// Why an end did not count, among the notes.
+    reasons: Vec<String>,
+}
+
+impl Uncounted {
+    fn because(reasons: impl IntoIterator<Item = String>) -> Self {
+        let mut said = Self::default();
+        reasons.into_iter().for_each(|why| said.add(why));
+        said
+    }
+
+    fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    fn add(&mut self, why: String) {
+        self.note(format!("not counted: {why}"));
+        self.reasons.push(why);
+    }
+
+    /// Whether this was why.
+    pub(super) fn says(&self, why: &str) -> bool {
+        self.reasons.iter().any(|reason| reason == why)
+    }
+}
+
+impl std::fmt::Display for Uncounted {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.notes.join("; "))
+    }
+}
+
 impl Findings<'_> {
-    /// The row by what was counted; else what is to be said of the counting, which may be nothing.
-    pub(super) fn counted(&self, row: &Copies, sampled: &Sampled) -> Result<Copies, String> {
+    /// The row by what was counted.
+    pub(super) fn counted(&self, row: &Copies, sampled: &Sampled) -> Result<Copies, Uncounted> {
         match row.place {
             Place::User | Place::Kernel | Place::Receive => match self.count(row.side as usize, row.place) {
                 Ok((counted, count)) => Ok(checked(exact(row.clone(), counted, count.bytes), sampled)),
-                Err(why) => Err(format!("not counted: {why}")),
+                Err(why) => Err(Uncounted::because([why])),
             },
             Place::Deferred => self.deferred(row),
             Place::BelowTcp => self.below_tcp(row),
-            Place::Unknown | Place::Card => Err(String::new()),
+            Place::Unknown | Place::Card => Err(Uncounted::default()),
         }
     }
 
@@ -46,63 +84,56 @@ impl Findings<'_> {
     }
 
     /// Completions that carry the kernel's flag, or its function that makes these copies: both count from below.
-    fn deferred(&self, row: &Copies) -> Result<Copies, String> {
+    fn deferred(&self, row: &Copies) -> Result<Copies, Uncounted> {
         if let Some(share) = self.zero_copy.copied_share().filter(|&share| share > TOLERANCE)
             && let Some((copied, completions)) = self.zero_copy.copied.zip(self.zero_copy.completions)
         {
             let note = format!("{copied} of {completions} completed calls flagged COPIED");
             return Ok(row.clone().found(Some(share), Evidence::Flagged, note));
         }
-        let (mut often, mut notes) = (false, Vec::new());
+        let (mut often, mut said) = (false, Uncounted::default());
         for (end, name) in [(0, "sender's"), (1, "receiver's")] {
-            let note = match self.count(end, Place::Deferred) {
+            match self.count(end, Place::Deferred) {
                 Ok((counted, count)) => {
                     often |= count.times as f64 > TOLERANCE * counted.calls as f64;
                     let (times, calls) = (count.times, counted.calls);
-                    format!("skb_copy_ubufs ran {times} times in {calls} calls of the {name} threads")
+                    said.note(format!(
+                        "skb_copy_ubufs ran {times} times in {calls} calls of the {name} threads"
+                    ));
                 }
-                Err(why) => format!("not counted: {why}"),
-            };
-            if !notes.contains(&note) {
-                notes.push(note);
+                Err(why) => said.add(why),
             }
         }
-        let note = notes.join("; ");
         match often {
             true => {
+                let note = said.to_string();
                 Ok(Copies { evidence: Evidence::Sampled, verdict: Verdict::Refuted, note, ..row.clone() })
             }
-            false => Err(note),
+            false => Err(said),
         }
     }
 
     /// Bytes that skb_copy_bits copied in the workers' own time at either end: a lower bound.
-    fn below_tcp(&self, row: &Copies) -> Result<Copies, String> {
+    fn below_tcp(&self, row: &Copies) -> Result<Copies, Uncounted> {
         let ends = [self.count(0, Place::BelowTcp), self.count(1, Place::BelowTcp)];
-        let mut per_byte = None;
-        let mut notes = Vec::new();
+        let (mut per_byte, mut said) = (None, Uncounted::default());
         for (end, name) in ends.iter().zip(["sender's", "receiver's"]) {
             match end {
                 Ok((counted, count)) => {
                     let bytes = count.bytes.unwrap_or_default();
                     *per_byte.get_or_insert(0.0) += bytes as f64 / counted.bytes as f64;
-                    notes.push(format!(
+                    said.note(format!(
                         "skb_copy_bits copied {bytes} bytes in {} calls of {} bytes in the {name} threads",
                         counted.calls, counted.bytes
                     ));
                 }
-                Err(why) => {
-                    let why = format!("not counted: {why}");
-                    if !notes.contains(&why) {
-                        notes.push(why);
-                    }
-                }
+                Err(why) => said.add(why.clone()),
             }
         }
         match per_byte.filter(|&bytes| bytes > TOLERANCE) {
-            Some(bytes) => Ok(row.clone().found(Some(bytes), Evidence::Exact, notes.join("; "))),
+            Some(bytes) => Ok(row.clone().found(Some(bytes), Evidence::Exact, said.to_string())),
             // Nothing in the workers' own time: elsewhere there may be copies, and by other functions.
-            None => Err(notes.join("; ")),
+            None => Err(said),
         }
     }
 }

@@ -139,13 +139,14 @@ impl Findings<'_> {
             ..Copies::default()
         };
         let look = self.sampled(place);
-        let why = match self.counted(&row, &look) {
+        let uncounted = match self.counted(&row, &look) {
             Ok(row) => return row.into(),
-            Err(why) => why,
+            Err(uncounted) => uncounted,
         };
+        let why = uncounted.to_string();
         let (presence, note) = match look {
             Ok((presence, note)) => (presence, joined(&[&note, &why])),
-            Err(unsampled) if why.contains(&unsampled) => return Copies { note: why, ..row }.into(),
+            Err(unsampled) if uncounted.says(&unsampled) => return Copies { note: why, ..row }.into(),
             Err(unsampled) => return Copies { note: joined(&[&why, &unsampled]), ..row }.into(),
         };
         let impossible = place == Place::Deferred && self.zero_copy.sends.is_none() && self.copies_at_once();

@@ -103,7 +103,7 @@ fn sampled(seen: &Seen, place: Place) -> Result<&Sampled, String> {
         Seen::Nothing(why) => return Err(why.clone()),
         Seen::Records(_) | Seen::Pages(_) => return Err("no samples were taken".to_owned()),
     };
-    match sampled.limits.iter().find(|why| why.contains("kallsyms")) {
+    match &sampled.unnamed {
         Some(why) => Err(why.clone()),
         None => Ok(sampled),
     }
