@@ -42,6 +42,8 @@ pub mod record;
 pub mod report;
 pub mod setup;
 pub mod simulate;
+#[cfg(test)]
+mod skip;
 pub mod socket;
 pub mod stats;
 pub mod sweep;

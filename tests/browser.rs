@@ -3,6 +3,8 @@
 //!
 //! Chromium is driven over its DevTools pipe: JSON messages that end in a zero byte, on descriptors 3 and 4.
 
+mod support;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -129,8 +131,7 @@ impl Drop for Browser {
 #[test]
 fn the_page_works_in_a_browser() {
     let Some(mut browser) = Browser::start() else {
-        println!("SKIP the_page_works_in_a_browser: none of {} is installed", NAMES.join(", "));
-        return;
+        return support::skip("the_page_works_in_a_browser", &format!("one of {}", NAMES.join(", ")));
     };
     let results = tempfile::tempdir().unwrap();
     let dir = Simulation { hardware_counters: true, ..Simulation::default() }.write(results.path()).unwrap();
@@ -194,8 +195,7 @@ fn the_page_works_in_a_browser() {
 #[test]
 fn keys_show_values_and_tables_sort() {
     let Some(mut browser) = Browser::start() else {
-        println!("SKIP keys_show_values_and_tables_sort: none of {} is installed", NAMES.join(", "));
-        return;
+        return support::skip("keys_show_values_and_tables_sort", &format!("one of {}", NAMES.join(", ")));
     };
     let results = tempfile::tempdir().unwrap();
     let dir = Simulation::default().write(results.path()).unwrap();

@@ -167,8 +167,7 @@ fn a_bridge_a_pair_and_an_overlay_are_told_apart() {
     }
     for (host, far, own) in [(1, "10.67.0.2", "10.68.0.1/24"), (2, "10.67.0.1", "10.68.0.2/24")] {
         if !hosts.try_ip(host, &format!("link add vx type vxlan id 7 remote {far} dev direct dstport 4789")) {
-            println!("SKIP {TEST}: vxlan");
-            return;
+            return skip(TEST, "vxlan");
         }
         hosts.ip(host, &format!("addr add {own} dev vx"));
         hosts.ip(host, "link set vx up");

@@ -76,6 +76,22 @@ fn distinct<'a, T: Eq + Hash + Clone>(
     Ok(all)
 }
 
+/// The word for everything that there is.
+const ALL: &str = "all";
+
+/// Names out of a registry; the one word `all` stands for `every` one.
+fn names<E: Iterator<Item = &'static str>>(
+    words: &Words,
+    what: &str,
+    every: impl FnOnce() -> E,
+    find: impl Fn(&str) -> Result<&'static str, String>,
+) -> Result<Vec<String>, GridError> {
+    match words.value.as_slice() {
+        [one] if one.value == ALL => Ok(every().map(str::to_owned).collect()),
+        _ => list(words, what, |text| find(text).map(str::to_owned)),
+    }
+}
+
 pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
     if text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#')) {
         let what = "it is empty, and needs at least name, paths, message_sizes and threads";
@@ -93,7 +109,12 @@ pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
         (None, None) => one_second(),
     };
     let mut grid = Grid {
-        paths: list(&raw.paths, "path", |text| Ok(path::find(text)?.name.to_owned()))?,
+        paths: names(
+            &raw.paths,
+            "path",
+            || path::REGISTRY.iter().map(|entry| entry.name),
+            |text| Ok(path::find(text)?.name),
+        )?,
         message_sizes: list(&raw.message_sizes, "message size", parse_message_size)?,
         threads: list(&raw.threads, "number of threads", parse_threads)?,
         xray: raw.xray.unwrap_or(false),
@@ -148,8 +169,8 @@ fn dimensions(grid: &mut Grid, raw: &RawGrid) -> Result<(), GridError> {
         grid.workloads = one_or_many(words, "workload", find)?;
     }
     if let Some(words) = &raw.receive_paths {
-        let find = |text: &str| Ok(receive::find(text)?.name.to_owned());
-        grid.receive_paths = list(words, "receive path", find)?;
+        let every = || receive::REGISTRY.iter().map(|entry| entry.name);
+        grid.receive_paths = names(words, "receive path", every, |text| Ok(receive::find(text)?.name))?;
     }
     if let Some(words) = &raw.payload {
         grid.payloads = list(words, "payload", str::parse)?;

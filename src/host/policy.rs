@@ -140,8 +140,9 @@ mod tests {
             let (before, was_nice) = (policy(), nice());
             let attention = Attention::pay();
             if (policy(), nice()) == (before, was_nice) {
-                println!(
-                    "SKIP attention_is_for_a_while_and_for_one_thread: SCHED_FIFO and nice -20 are refused"
+                crate::skip::skip(
+                    "attention_is_for_a_while_and_for_one_thread",
+                    "SCHED_FIFO and nice -20 are refused",
                 );
             }
             let child = std::thread::spawn(move || (policy(), nice())).join().unwrap();
@@ -168,7 +169,10 @@ mod tests {
             step_back(2);
             assert_eq!(policy(), before, "the usual policy has no ranks");
             if let Err(error) = in_order() {
-                println!("SKIP a_thread_steps_back_under_fifo_alone: SCHED_FIFO is refused: {error}");
+                crate::skip::skip(
+                    "a_thread_steps_back_under_fifo_alone",
+                    format!("SCHED_FIFO is refused: {error}"),
+                );
                 return;
             }
             assert!(rest().is_some());

@@ -62,7 +62,7 @@ mod tests {
             Some(text)
         };
         let Some(config) = config() else {
-            println!("SKIP the_answer_is_what_the_kernel_was_built_with: no /proc/config.gz");
+            crate::skip::skip("the_answer_is_what_the_kernel_was_built_with", "no /proc/config.gz");
             return;
         };
         let accounted = config.lines().any(|line| line == "CONFIG_IRQ_TIME_ACCOUNTING=y");

@@ -138,13 +138,13 @@ fn ask(child: &mut Child, command: &str) -> String {
 /// Two ends in namespaces of their own, or `None` after saying what the machine lacks.
 fn two_ends(test: &str, rootless: bool) -> Option<(Child, Child)> {
     if rootless && !Uid::effective().is_root() {
-        println!("SKIP {test}: not root, so the other test covers the way without root");
+        crate::skip::skip(test, "not root, so the other test covers the way without root");
         return None;
     }
     let mut sender = end(rootless, None);
     let said = read_line(&mut sender);
     if said.starts_with("refused") {
-        println!("SKIP {test}: {said}");
+        crate::skip::skip(test, said);
         return None;
     }
     let mut receiver = end(rootless, Some(sender.id()));
@@ -291,7 +291,7 @@ fn taps_and_xdp_programs_are_seen() {
     for mode in ["driver", "generic"] {
         let seen = ask(&mut receiver, &format!("xdp copycost0 {mode}"));
         if seen.starts_with("refused") {
-            println!("SKIP {TEST}: {seen}");
+            crate::skip::skip(TEST, seen);
             return;
         }
         assert_eq!(seen, mode);

@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn the_instructions_come_to_their_end() {
         let Ok(qemu) = Qemu::find() else {
-            return println!("SKIP the_instructions_come_to_their_end: no QEMU");
+            return crate::skip::skip("the_instructions_come_to_their_end", "no QEMU");
         };
         // Whatever KVM is here, the translator runs them all.
         let patience = Duration::from_secs(60);

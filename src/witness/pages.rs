@@ -189,7 +189,7 @@ mod tests {
         let pages = match Pages::watch() {
             Ok(pages) => pages,
             Err(why) => {
-                println!("SKIP buffers_and_memfds_are_found: {why}");
+                crate::skip::skip("buffers_and_memfds_are_found", why);
                 return;
             }
         };

@@ -264,14 +264,14 @@ mod tests {
         let tracefs = match Tracefs::open() {
             Ok(tracefs) => tracefs,
             Err(why) => {
-                println!("SKIP kernels_before_6_3_have_the_results_of_system_calls: {why}");
+                crate::skip::skip("kernels_before_6_3_have_the_results_of_system_calls", why);
                 return;
             }
         };
         let probe = match Probe::system_calls(true, &tracefs) {
             Ok(probe) => probe,
             Err(why) => {
-                println!("SKIP kernels_before_6_3_have_the_results_of_system_calls: {why}");
+                crate::skip::skip("kernels_before_6_3_have_the_results_of_system_calls", why);
                 return;
             }
         };
@@ -282,7 +282,7 @@ mod tests {
         let mut ring = match ring {
             Ok(ring) => ring,
             Err(why) => {
-                println!("SKIP kernels_before_6_3_have_the_results_of_system_calls: {why}");
+                crate::skip::skip("kernels_before_6_3_have_the_results_of_system_calls", why);
                 return;
             }
         };

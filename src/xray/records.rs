@@ -280,7 +280,7 @@ mod tests {
         let mut recorder = match Recorder::open(sending, &[thread], 1000) {
             Ok(recorder) => recorder,
             Err(why) => {
-                println!("SKIP {test}: {why}");
+                crate::skip::skip(test, why);
                 return None;
             }
         };
@@ -289,7 +289,7 @@ mod tests {
         recorder.disable().unwrap();
         let counted = recorder.collect();
         if let Err(why) = &counted.copies[0].counted {
-            println!("SKIP {test}: {why}");
+            crate::skip::skip(test, why);
             return None;
         }
         Some(counted)

@@ -295,12 +295,12 @@ mod tests {
             Ok(_) => match open_all(Scope::Threads, (clock, pace), &[], &[thread], RING_BYTES) {
                 Ok(rings) => Sampler { rings, pace, clock, scope: Scope::Threads, limits: vec![] },
                 Err(error) => {
-                    println!("SKIP a_busy_thread_is_sampled_for_the_time_it_ran: {}", reason(&error));
+                    crate::skip::skip("a_busy_thread_is_sampled_for_the_time_it_ran", reason(&error));
                     return;
                 }
             },
             Err(why) => {
-                println!("SKIP a_busy_thread_is_sampled_for_the_time_it_ran: {why}");
+                crate::skip::skip("a_busy_thread_is_sampled_for_the_time_it_ran", why);
                 return;
             }
         };

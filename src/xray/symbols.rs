@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn kernel_addresses_have_names() {
         if let Err(why) = kernel_names() {
-            println!("SKIP kernel_addresses_have_names: {why}");
+            crate::skip::skip("kernel_addresses_have_names", why);
             return;
         }
         let kallsyms = std::fs::read_to_string(KALLSYMS).unwrap();

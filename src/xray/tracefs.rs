@@ -157,13 +157,13 @@ mod tests {
         let tracefs = match Tracefs::open() {
             Ok(tracefs) => tracefs,
             Err(why) => {
-                println!("SKIP the_kernels_own_tracepoint_is_found: {why}");
+                crate::skip::skip("the_kernels_own_tracepoint_is_found", why);
                 return;
             }
         };
         match tracefs.tracepoint("skb", "skb_copy_datagram_iovec") {
             Ok(tracepoint) => assert!(tracepoint.id > 0 && tracepoint.field("len").is_ok()),
-            Err(why) => println!("SKIP the_kernels_own_tracepoint_is_found: {why}"),
+            Err(why) => crate::skip::skip("the_kernels_own_tracepoint_is_found", why),
         }
         assert!(
             tracefs

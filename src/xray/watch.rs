@@ -393,7 +393,7 @@ mod tests {
         let sampled = match watcher.report(&mut Symbols::new(), &End::default()) {
             Seen::Samples(sampled) => sampled,
             other => {
-                println!("SKIP this_thread_is_seen_at_work: {other:?}");
+                crate::skip::skip("this_thread_is_seen_at_work", format!("{other:?}"));
                 return;
             }
         };
