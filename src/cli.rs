@@ -7,11 +7,12 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cell::{Payload, Wire};
-use crate::compare::{CompareArgs, Measure};
+use crate::compare::CompareArgs;
 use crate::doctor::DoctorArgs;
 use crate::grid::{self, LabKind};
 use crate::link::LinkArgs;
 use crate::report::ReportArgs;
+use crate::tables::Metric;
 use crate::units;
 use crate::validate::ValidateArgs;
 use crate::vm::VmArgs;
@@ -121,8 +122,8 @@ pub struct SweepArgs {
     #[arg(long, value_name = "PERCENT", requires = "against", value_parser = units::parse_percent)]
     pub max_regression: Option<f64>,
     /// With --against: figure to judge by, as `compare` has it [default: throughput_gbps]
-    #[arg(long, value_name = "COLUMN", requires = "against", value_parser = Measure::named)]
-    pub measure: Option<Measure>,
+    #[arg(long, value_name = "COLUMN", requires = "against", value_parser = Metric::judged)]
+    pub measure: Option<&'static Metric>,
     /// Seed of the order of trials, instead of the grid's
     #[arg(long, conflicts_with = "resume")]
     pub seed: Option<u64>,

@@ -6,7 +6,9 @@ use clap::{CommandFactory, Parser};
 use copycost::agent::handshake::Token;
 use copycost::agent::serve;
 use copycost::cli::{AgentArgs, Cli, Command};
-use copycost::command::{Exit, Interrupted, UsageError, health, measure, paths, print, sweep, vm, xray};
+use copycost::command::{
+    Exit, Interrupted, UsageError, health, measure, paths, print, sweep, vm, xray,
+};
 use copycost::output::{Out, say};
 use copycost::vm::guest;
 use copycost::{link, report};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::surroundings::{self, Places};
 use crate::agent::protocol::{Report, StreamReport};
-use crate::cell::Cell;
+use crate::cell::{Cell, Side};
 use crate::failure::Failure;
 use crate::grid::{Bound, TrialOptions};
 use crate::host::Load;
@@ -192,33 +192,71 @@ impl Measured {
         }
     }
 
+    /// What one end's streams did together.
+    #[must_use]
+    pub fn end(&self, side: Side) -> End {
+        let end = |stream: &Stream| match side {
+            Side::Sender => stream.sender.clone(),
+            Side::Receiver => stream.receiver.clone(),
+        };
+        End::sum(&self.streams.iter().map(end).collect::<Vec<_>>())
+    }
+
+    /// Zero-copy calls and completions of all streams.
+    #[must_use]
+    pub fn zero_copy(&self) -> ZeroCopy {
+        ZeroCopy::sum(&self.streams.iter().map(|stream| stream.zc.clone()).collect::<Vec<_>>())
+    }
+
+    /// What all streams moved in the time that they have in common, and no more than the interface brought.
+    #[must_use]
+    pub fn throughput_gbps(&self) -> f64 {
+        let moved = self.bounding().map_or(self.bytes, |came| came.bound(self.bytes));
+        units::gbps(moved, self.window_s)
+    }
+
+    /// What came by the interface, where that bounds what can have been received.
+    fn bounding(&self) -> Option<Received> {
+        self.came.filter(|_| self.is_bounded)
+    }
+
+    /// Bytes of all streams from connection to EOF.
+    #[must_use]
+    pub fn total_bytes(&self) -> Option<u64> {
+        self.streams.iter().map(|stream| stream.total_bytes).sum()
+    }
+
+    /// Segments that were sent again.
+    #[must_use]
+    pub fn retransmits(&self) -> Option<u64> {
+        self.streams.iter().map(|stream| stream.retransmits).sum()
+    }
+
     /// Fills the trial's row, and makes its streams' rows.
     #[must_use]
     pub fn fill(self, row: &mut Trial) -> Vec<Stream> {
-        let ends =
-            |of: fn(&Stream) -> &End| -> Vec<End> { self.streams.iter().map(|s| of(s).clone()).collect() };
-        row.sender = End::sum(&ends(|stream| &stream.sender));
-        row.receiver = End::sum(&ends(|stream| &stream.receiver));
-        row.zc = ZeroCopy::sum(&self.streams.iter().map(|stream| stream.zc.clone()).collect::<Vec<_>>());
+        row.sender = self.end(Side::Sender);
+        row.receiver = self.end(Side::Receiver);
+        row.sender_run_delay_s = row.sender.run_delay_s.take();
+        row.receiver_run_delay_s = row.receiver.run_delay_s.take();
+        row.zc = self.zero_copy();
         row.window_s = Some(self.window_s);
         row.bytes = Some(self.bytes);
         row.wire_bytes = self.came.map(|came| came.bytes);
         row.wire_packets = self.came.map(|came| came.packets);
         row.messages = Some(self.bytes / self.message_bytes.max(1));
-        let bounding = self.came.filter(|_| self.is_bounded);
-        let moved = bounding.map_or(self.bytes, |came| came.bound(self.bytes));
-        row.throughput_gbps = Some(units::gbps(moved, self.window_s));
+        row.throughput_gbps = Some(self.throughput_gbps());
         let streams_time = self.window_s * self.streams.len() as f64;
         row.mean_recv_us = Some(streams_time * 1e6 * self.message_bytes as f64 / self.bytes as f64);
-        row.retransmits = self.streams.iter().map(|stream| stream.retransmits).sum();
-        row.total_bytes = self.streams.iter().map(|stream| stream.total_bytes).sum();
+        row.retransmits = self.retransmits();
+        row.total_bytes = self.total_bytes();
         row.host_busy_s = self.sender_load.busy_s;
         row.host_softirq_s = self.sender_load.softirq_s;
         row.host_steal_s = self.sender_load.steal_s;
         row.receiver_host_busy_s = self.receiver_load.busy_s;
         row.receiver_host_softirq_s = self.receiver_load.softirq_s;
         row.disturbed = Disturbances::of(self.window_s, [&self.sender_host, &self.receiver_host]);
-        if bounding.is_some_and(|came| !came.is_near(self.bytes)) {
+        if self.bounding().is_some_and(|came| !came.is_near(self.bytes)) {
             row.disturbed.0.push(Disturbance::Unsettled);
         }
         row.sender_host = self.sender_host;

@@ -8,7 +8,6 @@ use super::passes::RECORDED;
 use crate::cell::{Cell, Wire};
 use crate::grid::TrialOptions;
 use crate::lab::{Lab, Trouble};
-use crate::record::Trial;
 use crate::witness::{Frames, Witness};
 use crate::xray::findings::Told;
 use crate::xray::watch::{Pass, Seen};
@@ -52,11 +51,9 @@ impl Card {
             Err(Trouble::Trial(failure)) => return Ok(Some(Err(reason(&failure)))),
             Err(lost) => return Err(lost),
         };
-        let mut row = Trial::new("x-ray", cell, 1, 1, 1, String::new());
-        drop(measured.fill(&mut row));
         let told = frames.and(told).and_then(|testimony| {
-            let sent = row.total_bytes.filter(|&bytes| bytes > 0).ok_or("nothing was sent")?;
-            Ok(Told { testimony, sent, retransmits: row.retransmits })
+            let sent = measured.total_bytes().filter(|&bytes| bytes > 0).ok_or("nothing was sent")?;
+            Ok(Told { testimony, sent, retransmits: measured.retransmits() })
         });
         Ok(Some(told))
     }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Side};
 use crate::failure::Failure;
 use crate::grid::{Bound, TrialOptions};
 use crate::lab::{Examined, Lab, Trouble};
-use crate::record::Trial;
 use crate::record::stream::ZeroCopy;
 use crate::stats;
 use crate::xray::watch::{Pass, Seen};
@@ -24,14 +23,13 @@ pub(super) struct Passed {
 }
 
 impl Passed {
-    fn new(cell: &Cell, examined: Examined) -> Self {
+    fn new(examined: Examined) -> Self {
         let nothing = || Seen::Nothing("the agent did not watch; it may be an older copycost".to_owned());
-        let mut row = Trial::new("x-ray", cell, 1, 1, 1, String::new());
-        drop(examined.measured.fill(&mut row));
+        let measured = examined.measured;
         Self {
-            throughputs_gbps: row.throughput_gbps.into_iter().collect(),
-            bytes: [row.sender.bytes, row.receiver.bytes],
-            zero_copy: row.zc,
+            throughputs_gbps: vec![measured.throughput_gbps()],
+            bytes: [Side::Sender, Side::Receiver].map(|side| measured.end(side).bytes),
+            zero_copy: measured.zero_copy(),
             seen: [examined.sender, examined.receiver].map(|seen| seen.unwrap_or_else(nothing)),
         }
     }
@@ -70,7 +68,7 @@ pub(super) fn pass(
         other => other,
     };
     match examined {
-        Ok(examined) => Ok(Ok(Passed::new(cell, examined))),
+        Ok(examined) => Ok(Ok(Passed::new(examined))),
         Err(Trouble::Trial(failure)) => Ok(Err(failure)),
         Err(lost) => Err(lost),
     }

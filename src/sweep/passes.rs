@@ -4,7 +4,6 @@
 //! where the card can be asked what it read. Before them, once: how fast the sender's host copies, and the floor that no copying path can reach.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,12 +15,11 @@ use super::pass::{Passed, pass, reason, windowed};
 use super::samples::{SAMPLED, Samples};
 use crate::cell::{Cell, Payload, Side};
 use crate::grid::TrialOptions;
-use crate::lab::{Lab, Trouble};
+use crate::lab::{Lab, Measured, Trouble};
 use crate::output::say;
-use crate::record::column::Column;
 use crate::record::csv_file::{self, Appender};
 use crate::record::roofline::Level;
-use crate::record::{Attribution, Copies, Roofline, Trial, attribution, copies, copies_below_tcp, roofline};
+use crate::record::{Attribution, Copies, Recorded, Roofline, copies_below_tcp};
 use crate::xray::costs::attributions;
 use crate::xray::findings::{self, Findings};
 use crate::xray::verdict;
@@ -55,12 +53,12 @@ impl Passes {
     /// # Errors
     /// When they cannot be written, or hold something else.
     pub fn open(directory: &Path) -> anyhow::Result<Self> {
-        let (copies, rows) = table(&directory.join("copies.csv"), copies::columns(), |_| true)?;
+        let (copies, rows) = table(directory, |_| true)?;
         let done: HashSet<String> = rows.iter().map(|row: &Copies| row.cell.clone()).collect();
         // A cell's rows in copies.csv are its last; what a killed pass left without them is made again.
         let keep = |row: &Attribution| done.contains(&row.cell);
-        let (attributions, costs) = table(&directory.join("xray.csv"), attribution::columns(), keep)?;
-        let (roofline, bounds) = table(&directory.join("roofline.csv"), roofline::columns(), |_| true)?;
+        let (attributions, costs) = table(directory, keep)?;
+        let (roofline, bounds) = table(directory, |_| true)?;
         Ok(Self { attributions, copies, roofline, card: Card::of_this_machine(), rows, costs, bounds })
     }
 
@@ -127,7 +125,7 @@ impl Passes {
             .collect();
         for cell in floors.values() {
             match lab.run(cell, &windowed(options, FLOOR)) {
-                Ok(measured) => bounds.extend(floor(cell, measured)),
+                Ok(measured) => bounds.push(floor(cell, &measured)),
                 // A host without splice has no floor to show, and its other figures stand.
                 Err(Trouble::Trial(_)) => {}
                 Err(lost) => return Err(lost.into()),
@@ -233,48 +231,36 @@ fn floor_of(cell: &Cell) -> Cell {
     }
 }
 
-fn floor(cell: &Cell, measured: crate::lab::Measured) -> Option<Roofline> {
-    let mut row = Trial::new("x-ray", cell, 1, 1, 1, String::new());
-    drop(measured.fill(&mut row));
-    let cpu = |end: &crate::record::End| {
-        let used = end.cpu_s()?;
-        Some(used * 1e9 * 1024.0 / end.bytes.filter(|&bytes| bytes > 0)? as f64)
+fn floor(cell: &Cell, measured: &Measured) -> Roofline {
+    let cpu = |side| {
+        let end = measured.end(side);
+        Some(end.cpu_s()? * 1e9 * 1024.0 / end.bytes.filter(|&bytes| bytes > 0)? as f64)
     };
-    Some(Roofline {
+    Roofline {
         level: Level::Floor,
         wire: Some(cell.wire),
         message_bytes: Some(cell.message_bytes),
         threads: Some(cell.threads),
-        throughput_gbps: row.throughput_gbps?,
-        ns_per_kib: cpu(&row.sender).zip(cpu(&row.receiver)).map(|(sender, receiver)| sender + receiver),
+        throughput_gbps: measured.throughput_gbps(),
+        ns_per_kib: cpu(Side::Sender).zip(cpu(Side::Receiver)).map(|(sender, receiver)| sender + receiver),
         ..Roofline::default()
-    })
+    }
 }
 
 /// Opens a table to append to, with its rows so far; rows that are not to be kept are taken away.
-fn table<R: Default + Clone>(
-    path: &Path,
-    columns: Vec<Column<R>>,
-    keep: impl Fn(&R) -> bool,
-) -> anyhow::Result<(Appender<R>, Vec<R>)> {
+fn table<R: Recorded>(dir: &Path, keep: impl Fn(&R) -> bool) -> anyhow::Result<(Appender<R>, Vec<R>)> {
+    let path = dir.join(R::FILE);
     let place = || path.display().to_string();
     if !path.exists() {
-        return Ok((Appender::create(path, columns).with_context(place)?, Vec::new()));
+        return Ok((Appender::create(dir).with_context(place)?, Vec::new()));
     }
-    let mut rows = csv_file::read(path, &columns)?.rows;
+    let mut rows = csv_file::read(dir)?.rows;
     let all = rows.len();
-    rows.retain(|row| keep(row));
-    let appender =
-        if rows.len() < all { rewritten(path, columns, &rows) } else { Appender::resume(path, columns) };
-    Ok((appender.with_context(place)?, rows))
-}
-
-fn rewritten<R: Clone>(path: &Path, columns: Vec<Column<R>>, rows: &[R]) -> io::Result<Appender<R>> {
-    let beside = path.with_extension("csv.new");
-    let _ = std::fs::remove_file(&beside);
-    Appender::create(&beside, columns.clone())?.append(rows)?;
-    std::fs::rename(&beside, path)?;
-    Appender::resume(path, columns)
+    rows.retain(keep);
+    if rows.len() < all {
+        csv_file::replace(dir, &rows).with_context(place)?;
+    }
+    Ok((Appender::resume(dir).with_context(place)?, rows))
 }
 
 #[cfg(test)]
