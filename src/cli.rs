@@ -48,6 +48,8 @@ pub enum Command {
     Xray(XrayArgs),
     /// List the send and receive paths, with what each copies
     Paths,
+    /// Tell what every column of a run's files holds, as Markdown
+    Schema,
     /// Hold one end: serve coordinators that connect
     Agent(AgentArgs),
     /// Ask an agent whether it is well: a container's health check

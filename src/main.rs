@@ -7,7 +7,7 @@ use copycost::agent::handshake::Token;
 use copycost::agent::serve;
 use copycost::cli::{AgentArgs, Cli, Command};
 use copycost::command::{
-    Exit, Interrupted, UsageError, health, measure, paths, print, sweep, vm, xray,
+    Exit, Interrupted, UsageError, health, measure, paths, print, schema, sweep, vm, xray,
 };
 use copycost::output::{Out, say};
 use copycost::vm::guest;
@@ -41,6 +41,7 @@ fn dispatch(command: &Command) -> anyhow::Result<u8> {
         }
         Command::Xray(arguments) => xray::run(arguments),
         Command::Paths => paths::run(),
+        Command::Schema => schema::run(),
         Command::Agent(arguments) => agent(arguments),
         Command::Health(arguments) => health::run(arguments),
         Command::Doctor(arguments) => Ok(if arguments.run(&mut Out)? { Exit::Success } else { Exit::Unable }),

@@ -4,6 +4,7 @@ mod against;
 pub mod health;
 pub mod measure;
 pub mod paths;
+pub mod schema;
 mod source;
 mod stop;
 pub mod sweep;

@@ -25,13 +25,13 @@ row! {
         share: f64,
         /// CPU time that they stand for per KiB of payload; the sum of the next four.
         ns_per_kib: Option<f64> in "ns/KiB",
-        /// Of it: the worker threads in user space.
+        /// Of that: the worker threads in user space.
         user_ns_per_kib: Option<f64> in "ns/KiB",
-        /// Of it: the worker threads in system calls.
+        /// Of that: the worker threads in system calls.
         system_ns_per_kib: Option<f64> in "ns/KiB",
-        /// Of it: softirqs and interrupts, wherever they ran.
+        /// Of that: softirqs and interrupts, wherever they ran.
         softirq_ns_per_kib: Option<f64> in "ns/KiB",
-        /// Of it: CPUs that waited, which costs nothing.
+        /// Of that: CPUs that waited, which costs nothing.
         idle_ns_per_kib: Option<f64> in "ns/KiB",
         /// What the time between samples was measured by.
         clock: Clock,

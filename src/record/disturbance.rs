@@ -93,7 +93,7 @@ impl fmt::Display for Disturbances {
 
 impl Field for Disturbances {
     fn kind() -> String {
-        format!("any of {}, a space between", list(Disturbance::WORDS))
+        format!("any of {}, separated by spaces", list(Disturbance::WORDS))
     }
 
     fn print(&self) -> String {

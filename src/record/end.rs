@@ -13,7 +13,7 @@ row! {
         window_s: Option<f64> in "s",
         /// Payload bytes sent or received inside this end's window.
         bytes: Option<u64> in "B",
-        /// Whole messages among them.
+        /// Whole messages inside this end's window.
         messages: Option<u64>,
         /// System calls that moved payload.
         calls: Option<u64>,

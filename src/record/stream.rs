@@ -68,7 +68,7 @@ row! {
         stream: u32,
         /// Throughput of the stream: `bytes` over `window_s`.
         throughput_gbps: Option<f64> in "Gb/s",
-        /// Mean time per message: window over messages. It is no delay.
+        /// Mean time per message: window over messages. It is not a delay.
         mean_recv_us: Option<f64> in "us",
         /// The sender's end.
         sender: End as "sender_",
@@ -86,7 +86,7 @@ row! {
         receiver_cpu: Option<u64>,
         /// The time that all streams of the trial have in common; the receiver's own window where messages bound it.
         window_s: Option<f64> in "s" since "1.2.0",
-        /// Bytes that the stream received in it.
+        /// Bytes that the stream received in that time.
         bytes: Option<u64> in "B" since "1.2.0",
     }
 }

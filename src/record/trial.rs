@@ -55,17 +55,17 @@ row! {
         message_bytes: u64 in "B",
         /// Number of streams.
         threads: u32,
-        /// The time that all of the receiver's streams have in common: from the last one's begin to the first one's
-        /// end; from the first one's begin to the last one's end where messages bound it.
+        /// The time that all of the receiver's streams have in common: from when the last one began to when the first one
+        /// ended; where messages bound it, from when the first one began to when the last one ended.
         window_s: Option<f64> in "s",
-        /// Bytes that the receiver got in it.
+        /// Bytes that the receiver got in that time.
         bytes: Option<u64> in "B",
         /// Whole messages among them.
         messages: Option<u64>,
         /// What all streams moved in the time that they have in common: `bytes` over `window_s`, and no more than came
-        /// by the interface, where that counts at once.
+        /// by the interface where that counts without delay.
         throughput_gbps: Option<f64> in "Gb/s",
-        /// Mean time that a message takes a stream: the window of all streams divided by their messages. It is no delay.
+        /// Mean time per message of a stream: the windows of all streams divided by their messages. It is not a delay.
         mean_recv_us: Option<f64> in "us",
         /// The sender's end.
         sender: End as "sender_",
@@ -77,13 +77,13 @@ row! {
         retransmits: Option<u64>,
         /// Busy time of all CPUs of the sender's host inside the window (/proc/stat).
         host_busy_s: Option<f64> in "s",
-        /// Softirq time among it.
+        /// Softirq time within it.
         host_softirq_s: Option<f64> in "s",
         /// Time that the hypervisor took away from the sender's host.
         host_steal_s: Option<f64> in "s",
         /// What was verified: `bytes` (every byte compared) or `count` (the totals alone).
         verified: Option<String>,
-        /// Bytes of distinct message buffers that a stream cycles through; empty: hot.
+        /// Bytes of distinct message buffers that a stream cycles through; empty for `hot`.
         working_set_bytes: Option<u64> in "B",
         /// Bytes from connection to EOF, warm-up and drain included; equal at both ends.
         total_bytes: Option<u64> in "B",
@@ -105,14 +105,14 @@ row! {
         receiver_run_delay_s: Option<f64> in "s" since "1.2.0",
         /// Busy time of all CPUs of the receiver's host; that of the sender's, where both are one (/proc/stat).
         receiver_host_busy_s: Option<f64> in "s" since "1.2.0",
-        /// Softirq time among it.
+        /// Softirq time within it.
         receiver_host_softirq_s: Option<f64> in "s" since "1.2.0",
-        /// What the interface of the receiver's streams received in the window, with headers, whoever sent it. Empty
-        /// where messages bound the window, or the interface does not count.
+        /// Bytes that the interface of the receiver's streams received in the window, with headers, whoever sent them.
+        /// Empty where messages bound the window, or the interface does not count.
         wire_bytes: Option<u64> in "B" since "1.2.0",
-        /// Packets among it, as the interface counts them.
+        /// The packets that these bytes came in, as the interface counts them.
         wire_packets: Option<u64> since "1.2.0",
-        /// What kept the trial from having its CPUs to itself; empty: nothing that could be seen.
+        /// What kept the trial from having its CPUs to itself; empty where nothing was seen.
         disturbed: Disturbances since "1.2.0",
     }
 }

@@ -40,15 +40,15 @@ row! {
         pass_over_trials: f64,
         /// Time per KiB that is saved in the timed trials.
         saved_ns_per_kib: Estimate in "ns/KiB",
-        /// Of it, by the x-ray of the sender's CPUs: copies.
+        /// Of the time saved, by the x-ray of the sender's CPUs: copies.
         copies_ns_per_kib: f64 in "ns/KiB",
         /// Two standard errors of that, by the number of samples.
         copies_error_ns_per_kib: f64 in "ns/KiB",
-        /// Of it, by the x-ray: other work of the sender's CPUs.
+        /// Of the time saved, by the x-ray: other work of the sender's CPUs.
         other_ns_per_kib: f64 in "ns/KiB",
-        /// Of it, by the x-ray: waiting.
+        /// Of the time saved, by the x-ray: waiting.
         waiting_ns_per_kib: f64 in "ns/KiB",
-        /// Of it: what the x-ray does not show.
+        /// Of the time saved: what the x-ray does not show.
         unexplained_ns_per_kib: f64 in "ns/KiB",
         /// How far a cell differs from itself: the noise floor of the comparison times the longer of the two times of a
         /// KiB. Empty without a control.
@@ -67,7 +67,7 @@ pub struct Work(pub Vec<(Category, f64)>);
 
 impl Field for Work {
     fn kind() -> String {
-        "categories, each with its time in ns/KiB, `; ` between".to_owned()
+        "categories, each with its time in ns/KiB, separated by `; `".to_owned()
     }
 
     fn print(&self) -> String {

@@ -38,15 +38,15 @@ row! {
         throughput_high: Option<f64> in "Gb/s",
         /// Width of the middle half of the trials over their median; empty with one trial.
         spread: Option<f64>,
-        /// What a reader must know.
+        /// What to know before believing the figures.
         flags: Flags,
-        /// Bytes of distinct message buffers that a stream cycles through; empty: hot.
+        /// Bytes of distinct message buffers that a stream cycles through; empty for `hot`.
         working_set_bytes: Option<u64> in "B",
         /// Trials that broke.
         failed: u64,
         /// Trials that the machine could not run.
         unsupported: u64,
-        /// Why the first trial that did not go well did not; empty where all did.
+        /// Why the first trial that did not go well broke or could not run; empty where all went well.
         reason: String,
         /// Throughput of the slowest trial.
         throughput_min: Option<f64> in "Gb/s",

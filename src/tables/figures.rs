@@ -227,7 +227,7 @@ figures! {
     trial {
         /// Messages received per second, by all streams.
         messages_per_s in "1/s" Higher, |trial| over(number(trial.messages), trial.window_s);
-        /// Window over messages of a stream: the mean time that a message takes. It is no delay.
+        /// Window over messages of a stream: the mean time per message. It is not a delay.
         mean_recv_us in "us" Lower, |trial| trial.mean_recv_us;
         /// Share of the completed MSG_ZEROCOPY calls that the kernel copied after all.
         zc_copied_share in "1" Lower, |trial| trial.zc.copied_share();

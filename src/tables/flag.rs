@@ -142,7 +142,7 @@ impl fmt::Display for Flags {
 
 impl Field for Flags {
     fn kind() -> String {
-        format!("any of {}, a space between", list(Flag::WORDS))
+        format!("any of {}, separated by spaces", list(Flag::WORDS))
     }
 
     fn print(&self) -> String {

@@ -15,7 +15,7 @@ row! {
         payload: Payload,
         /// Number of streams.
         threads: u32,
-        /// Bytes of distinct message buffers that a stream cycles through; empty: hot.
+        /// Bytes of distinct message buffers that a stream cycles through; empty for `hot`.
         working_set_bytes: Option<u64> in "B",
     }
 }
