@@ -1,16 +1,18 @@
 //! A cell: one point of the grid, and its stable key.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{units, workload};
 
 /// What joins the two agents, as recorded in each row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Wire {
     /// 127.0.0.1 of one host.
+    #[default]
     Loopback,
     /// A veth pair between two network namespaces, nothing in between.
     Veth,
@@ -31,20 +33,22 @@ impl Wire {
 }
 
 /// Whether the bytes of a message change between two sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Payload {
     /// The same bytes again and again.
+    #[default]
     Static,
     /// Rewritten before each send; a buffer in flight is never touched.
     Fresh,
 }
 
 /// Which end of a stream, and which agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
     /// The end that sends.
+    #[default]
     Sender,
     /// The end that receives.
     Receiver,
@@ -97,6 +101,38 @@ impl fmt::Display for Cell {
         )?;
         self.working_set.map_or(Ok(()), |bytes| write!(out, "/ws{bytes}B"))?;
         if self.workload == workload::DEFAULT { Ok(()) } else { write!(out, "/{}", self.workload) }
+    }
+}
+
+/// The cell of a key.
+impl FromStr for Cell {
+    type Err = String;
+
+    fn from_str(key: &str) -> Result<Self, String> {
+        let parse = || -> Option<Self> {
+            let mut parts = key.split('/');
+            let mut part = || parts.next();
+            let bytes = |text: &str| text.strip_suffix('B')?.parse().ok();
+            let mut cell = Self {
+                workload: workload::DEFAULT.to_owned(),
+                wire: part()?.parse().ok()?,
+                send_path: part()?.to_owned(),
+                receive_path: part()?.to_owned(),
+                payload: part()?.parse().ok()?,
+                message_bytes: bytes(part()?)?,
+                threads: part()?.strip_prefix('t')?.parse().ok()?,
+                working_set: None,
+            };
+            for more in parts {
+                match more.strip_prefix("ws") {
+                    Some(set) => cell.working_set = Some(bytes(set)?),
+                    None => more.clone_into(&mut cell.workload),
+                }
+            }
+            Some(cell)
+        };
+        // Whatever a key does not print is no part of one.
+        parse().filter(|cell| cell.key() == key).ok_or_else(|| format!("`{key}` is no key of a cell"))
     }
 }
 
@@ -165,6 +201,18 @@ mod tests {
         assert_eq!(cell.key(), "veth/two-copy/recv/static/1024B/t4");
         let cold = Cell { working_set: Some(64 << 20), ..cell };
         assert_eq!(cold.key(), "veth/two-copy/recv/static/1024B/t4/ws67108864B");
+    }
+
+    #[test]
+    fn a_key_reads_back_and_anything_else_is_none() {
+        for key in ["veth/two-copy/recv/static/1024B/t4", "loopback/splice/trunc/fresh/64B/t1/ws65536B/other"] {
+            assert_eq!(key.parse::<Cell>().unwrap().key(), key);
+        }
+        for bad in
+            ["", "veth", "veth/a/b/static/1024/t4", "veth/a/b/static/1024B/4", "veth/a/b/static/01B/t1"]
+        {
+            assert_eq!(bad.parse::<Cell>(), Err(format!("`{bad}` is no key of a cell")));
+        }
     }
 
     #[test]

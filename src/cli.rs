@@ -8,7 +8,7 @@ use crate::command::health::HealthArgs;
 use crate::command::measure::MeasureArgs;
 use crate::command::sweep::SweepArgs;
 use crate::command::xray::XrayArgs;
-use crate::command::{agent, completions, health, man, measure, paths, sweep, vm, xray};
+use crate::command::{agent, completions, health, man, measure, paths, schema, sweep, vm, xray};
 use crate::compare::CompareArgs;
 use crate::doctor::DoctorArgs;
 use crate::exit::Exit;
@@ -49,6 +49,8 @@ pub enum Command {
     Xray(XrayArgs),
     /// List the send and receive paths, with what each copies
     Paths,
+    /// Tell what every column of a run's files holds, as Markdown
+    Schema,
     /// Hold one end: serve coordinators that connect
     Agent(AgentArgs),
     /// Ask an agent whether it is well: a container's health check
@@ -80,6 +82,7 @@ impl Command {
             Self::Validate(arguments) => arguments.run(&mut Out).map(found),
             Self::Xray(arguments) => xray::run(arguments),
             Self::Paths => paths::run(),
+            Self::Schema => schema::run(),
             Self::Agent(arguments) => agent::run(arguments),
             Self::Health(arguments) => health::run(arguments),
             Self::Doctor(arguments) => {

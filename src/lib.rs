@@ -15,7 +15,7 @@
 //! - [`tables`], [`compare`], [`validate`], [`stats`]: what a run's files say, whether two runs differ, whether a
 //!   run is whole; they know no socket. [`simulate`] draws runs to try them on.
 //! - [`link`], [`host`], [`doctor`]: network namespaces and their veth pair; what the machine is, and can do.
-//! - [`message`], [`pattern`], [`socket`], [`cell`], [`options`], [`setup`], [`units`], [`failure`], [`exit`], [`output`]: the nouns.
+//! - [`message`], [`pattern`], [`socket`], [`cell`], [`options`], [`setup`], [`units`], [`failure`], [`file`], [`exit`], [`output`]: the nouns.
 
 pub mod against;
 pub mod agent;
@@ -28,6 +28,7 @@ pub mod counters;
 pub mod doctor;
 pub mod exit;
 pub mod failure;
+pub mod file;
 pub mod grid;
 pub mod host;
 pub mod lab;

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use copycost::compare::{CompareArgs, Comparison, Format, Gate, Group, Judgement, Measure};
+use copycost::compare::{CompareArgs, Comparison, Format, Gate, Group, Judgement};
 use copycost::record::manifest::Vm;
 use copycost::record::{Disturbance, Disturbances, Status};
 use copycost::simulate::{Noise, Simulation};
-use copycost::tables::Run;
+use copycost::tables::{Metric, Run, THROUGHPUT};
 
 fn seeded(seed: u64) -> Simulation {
     Simulation { repetitions: 10, seed, ..Simulation::default() }
@@ -23,7 +23,7 @@ fn slowed(simulation: Simulation, path: &str, factor: f64) -> Simulation {
 }
 
 fn compare(base: &Simulation, new: &Simulation, limit: Option<f64>) -> Comparison {
-    Comparison::of(&base.run(), &new.run(), Measure::THROUGHPUT, limit)
+    Comparison::of(&base.run(), &new.run(), &THROUGHPUT, limit)
 }
 
 const PAIRS_OF_RUNS: u64 = 40;
@@ -94,7 +94,7 @@ fn a_single_cell_slowed_by_five_per_cent_is_found_as_often_as_its_noise_allows()
 
 /// Runs the command on directories: whether all is well.
 fn is_well(base: PathBuf, new: PathBuf, max_regression: Option<f64>) -> bool {
-    let args = CompareArgs { base, new, max_regression, measure: Measure::THROUGHPUT, format: Format::Json };
+    let args = CompareArgs { base, new, max_regression, measure: &THROUGHPUT, format: Format::Json };
     args.run(&mut Vec::new()).unwrap()
 }
 
@@ -119,7 +119,7 @@ fn all_is_not_well_only_when_an_interval_lies_beyond_the_limit() {
         base,
         new: once,
         max_regression: Some(0.05),
-        measure: Measure::THROUGHPUT,
+        measure: &THROUGHPUT,
         format: Format::Json,
     };
     let error = args.run(&mut Vec::new()).unwrap_err().to_string();
@@ -136,7 +136,7 @@ fn a_figure_that_should_fall_regresses_upwards() {
         base: written("base", seeded(1)),
         new: written("slow", slowed(seeded(3), "two-copy", 1.25)),
         max_regression: Some(0.05),
-        measure: Measure::named("mean_recv_us").unwrap(),
+        measure: Metric::judged("mean_recv_us").unwrap(),
         format: Format::Bencher,
     };
     assert!(!args.run(&mut Vec::new()).unwrap());
@@ -152,7 +152,7 @@ fn cells_that_one_run_lacks_are_told_and_the_others_are_compared() {
         trial.status = Status::Failed;
         trial.reason = "the link went down".into();
     }
-    let found = Comparison::of(&base.run(), &new, Measure::THROUGHPUT, Some(0.05));
+    let found = Comparison::of(&base.run(), &new, &THROUGHPUT, Some(0.05));
     let judgement = |cell: &str| found.cells.iter().find(|one| one.cell == cell).unwrap().judgement;
     assert_eq!(judgement("veth/two-copy/recv/static/1024B/t1"), Judgement::Indistinct);
     assert_eq!(judgement("veth/two-copy/recv/static/64B/t1"), Judgement::OnlyBase);
@@ -176,7 +176,7 @@ fn runs_without_a_common_cell_are_refused() {
         base: one,
         new: other.write(parent.path()).unwrap(),
         max_regression: None,
-        measure: Measure::THROUGHPUT,
+        measure: &THROUGHPUT,
         format: Format::Table,
     };
     assert!(args.run(&mut Vec::new()).unwrap_err().to_string().contains("no cell in common"));
@@ -205,9 +205,8 @@ fn counted(kernel: &str, factor: f64) -> Run {
 
 #[test]
 fn counted_instructions_differ_beyond_a_thousandth_and_are_alike_within_it() {
-    let compare = |factor| {
-        Comparison::of(&counted("6.12", 1.0), &counted("6.12", factor), Measure::THROUGHPUT, Some(0.001))
-    };
+    let compare =
+        |factor| Comparison::of(&counted("6.12", 1.0), &counted("6.12", factor), &THROUGHPUT, Some(0.001));
     let alike = compare(1.000_5);
     assert_eq!(alike.count(Judgement::Indistinct), alike.cells.len());
     assert_eq!((alike.regressions(), &alike.unlike), (Vec::new(), &Vec::new()));
@@ -224,7 +223,7 @@ fn one_counted_trial_is_enough_and_another_kernel_is_named() {
         run.trials.retain(|trial| trial.rep == 1);
         run
     };
-    let found = Comparison::of(&one("6.1"), &one("6.12"), Measure::THROUGHPUT, None);
+    let found = Comparison::of(&one("6.1"), &one("6.12"), &THROUGHPUT, None);
     assert_eq!(found.count(Judgement::Indistinct), found.cells.len());
     assert!(found.unlike[0].contains("kernels differ (6.1 and 6.12)"), "{:?}", found.unlike);
 }
@@ -239,7 +238,7 @@ fn instructions_and_time_are_not_held_against_each_other() {
         base: time.clone(),
         new: counts.clone(),
         max_regression,
-        measure: Measure::THROUGHPUT,
+        measure: &THROUGHPUT,
         format: Format::Table,
     };
     let refused = args(Some(0.05)).run(&mut Vec::new()).unwrap_err().to_string();
@@ -259,7 +258,7 @@ fn a_busy_neighbour_is_no_regression() {
         for trial in run.trials.iter_mut().filter(|trial| trial.rep as usize <= disturbed) {
             trial.disturbed = Disturbances(vec![Disturbance::ForeignLoad]);
         }
-        Comparison::of(&base, &run, Measure::THROUGHPUT, Some(0.05))
+        Comparison::of(&base, &run, &THROUGHPUT, Some(0.05))
     };
     let quiet = slow(0);
     assert!(!quiet.regressions().is_empty());
@@ -289,7 +288,7 @@ fn a_gate_that_could_judge_nothing_is_an_error() {
         base: base.clone(),
         new: new.clone(),
         max_regression,
-        measure: Measure::THROUGHPUT,
+        measure: &THROUGHPUT,
         format: Format::Table,
     };
     let mut out = Vec::new();

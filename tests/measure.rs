@@ -3,7 +3,8 @@
 mod support;
 
 use copycost::cell::Payload;
-use copycost::record::{Status, Trial, column, csv_file, trial};
+use copycost::record::row::{header, to_json};
+use copycost::record::{Status, Trial, csv_file};
 use copycost::{path, receive};
 use nix::sys::resource::{Resource, getrlimit};
 use serde_json::Value;
@@ -41,7 +42,7 @@ fn json_has_the_columns_of_trials_csv_and_null_for_what_is_absent() {
     let value: Value = serde_json::from_str(well(&ended)).expect("one JSON value");
     let object = value.as_object().expect("an object");
     let names: Vec<&str> = object.keys().map(String::as_str).collect();
-    assert_eq!(names, trial::columns().iter().map(|column| column.name).collect::<Vec<_>>());
+    assert_eq!(names, header::<Trial>());
 
     for absent in ["zc_sends", "zc_copied", "zc_drain_s", "working_set_bytes", "send_buffer_bytes"] {
         assert!(object[absent].is_null(), "{absent}: {}", object[absent]);
@@ -74,11 +75,11 @@ fn json_has_the_columns_of_trials_csv_and_null_for_what_is_absent() {
 fn csv_is_the_header_and_one_row_of_trials_csv() {
     let ended = measure("10", &["--format", "csv", "--path", "A3"]);
     let text = well(&ended);
-    let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
-    assert_eq!(header, trial::columns().iter().map(|column| column.name).collect::<Vec<_>>());
+    let names: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+    assert_eq!(names, header::<Trial>());
     let mut core = CORE.split_whitespace();
     let mut next = core.next();
-    for name in &header {
+    for name in &names {
         if next == Some(name) {
             next = core.next();
         }
@@ -86,12 +87,12 @@ fn csv_is_the_header_and_one_row_of_trials_csv() {
     assert_eq!(next, None, "a core column is missing or out of order");
 
     let scratch = Scratch::new();
-    let file = scratch.file("trials.csv", text);
-    let read = csv_file::read::<Trial>(file.as_ref(), &trial::columns()).unwrap();
+    scratch.file("trials.csv", text);
+    let read = csv_file::read::<Trial>(&scratch.path("")).unwrap();
     assert_eq!((read.rows.len(), read.truncated), (1, None));
     let row = &read.rows[0];
     assert_eq!((row.cell.as_str(), row.messages), ("loopback/zero-copy/recv/static/16384B/t1", Some(10)));
-    assert_eq!(column::to_json(&trial::columns(), row)["zc_sends"].as_u64(), row.zc.sends);
+    assert_eq!(to_json(row)["zc_sends"].as_u64(), row.zc.sends);
 }
 
 /// The values of one summary line, and the decimals of each.

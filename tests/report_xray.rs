@@ -7,13 +7,13 @@ use copycost::record::category::Category;
 use copycost::record::copies::{Evidence, Place, Verdict};
 use copycost::record::csv_file::Appender;
 use copycost::record::roofline::Level;
-use copycost::record::{Attribution, Column, Copies, Roofline, attribution, copies, roofline};
+use copycost::record::{Attribution, Copies, Recorded, Roofline};
 use copycost::report::{self, Part, ReportArgs};
 use copycost::simulate::{Noise, PathCost, Simulation};
 use copycost::tables::Run;
 
-fn append<R: 'static>(dir: &Path, file: &str, columns: Vec<Column<R>>, rows: &[R]) {
-    Appender::create(&dir.join(file), columns).unwrap().append(rows).unwrap();
+fn append<R: Recorded>(dir: &Path, rows: &[R]) {
+    Appender::create(dir).unwrap().append(rows).unwrap();
 }
 
 /// Two senders of 64 KiB: two-copy gathers and copies, zero-copy has a deferred copy and pins.
@@ -34,7 +34,7 @@ fn examine(dir: &Path) {
         found("zero-copy", Place::Kernel, Evidence::NotMeasurable, Verdict::NotMeasurable, None),
         found("zero-copy", Place::Deferred, Evidence::Flagged, Verdict::Refuted, Some(1.0)),
     ];
-    append(dir, "copies.csv", copies::columns(), &rows);
+    append(dir, &rows);
     let spent = |path, category, user, system, softirq, idle| Attribution {
         cell: cell(path),
         rep: 1,
@@ -56,7 +56,7 @@ fn examine(dir: &Path) {
         spent("zero-copy", Category::DeferredCopy, 0.0, 10.0, 80.0, 0.0),
         spent("zero-copy", Category::PagePinning, 0.0, 25.0, 0.0, 0.0),
     ];
-    append(dir, "xray.csv", attribution::columns(), &rows);
+    append(dir, &rows);
     let rows = [
         Roofline {
             level: Level::Memory,
@@ -66,7 +66,7 @@ fn examine(dir: &Path) {
         },
         Roofline { level: Level::L2, throughput_gbps: 9999.0, ns_per_kib: Some(0.8), ..Roofline::default() },
     ];
-    append(dir, "roofline.csv", roofline::columns(), &rows);
+    append(dir, &rows);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn account(dir: &Path) {
         cost("one-copy", Category::KernelCopy, 40, 4.0, 0.0, 8192.0 / 155.0),
         cost("one-copy", Category::TcpIp, 1510, 0.0, 151.0, 8192.0 / 155.0),
     ];
-    append(dir, "xray.csv", attribution::columns(), &rows);
+    append(dir, &rows);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Two sides that ran in the same blocks, on a machine that is slow for blocks on end: what is said of them, and what
 //! is said of the same trials as two runs apart.
 
-use copycost::compare::{Comparison, Footing, Group, Judgement, Measure};
+use copycost::compare::{Comparison, Footing, Group, Judgement};
 use copycost::record::manifest::{Sided, Together};
 use copycost::simulate::{Noise, Simulation};
 use copycost::stats::unpaired_ratio;
-use copycost::tables::Run;
+use copycost::tables::{Run, THROUGHPUT};
 
 /// Two sides of one thing; the machine's speed in each block is that of the last one, and half again some noise.
 fn sides(seed: u64, apart: bool) -> [Run; 2] {
@@ -69,7 +69,7 @@ fn alarms(rounds: u64, apart: bool) -> (usize, usize, usize) {
     let (mut called, mut cells, mut fired) = (0, 0, 0);
     for seed in 0..rounds {
         let [base, new] = sides(seed, apart);
-        let found = Comparison::of(&base, &new, Measure::THROUGHPUT, Some(0.05));
+        let found = Comparison::of(&base, &new, &THROUGHPUT, Some(0.05));
         assert_eq!(found.footing, if apart { Footing::Time } else { Footing::Blocks });
         called += found.count(Judgement::Better) + found.count(Judgement::Worse);
         cells += found.cells.len();
@@ -97,7 +97,7 @@ fn a_path_that_became_five_per_cent_slower_is_found_and_no_other() {
     for seed in 0..20 {
         let [base, mut new] = sides(seed, false);
         slow(&mut new, "one-copy", 1.0 / 0.95);
-        let comparison = Comparison::of(&base, &new, Measure::THROUGHPUT, None);
+        let comparison = Comparison::of(&base, &new, &THROUGHPUT, None);
         let judgement = |path: &str| {
             let group = Group::Path(path.to_owned());
             comparison.groups.iter().find(|one| one.group == group).expect("a group").judgement
@@ -113,7 +113,7 @@ fn a_path_that_became_five_per_cent_slower_is_found_and_no_other() {
 fn a_gate_fires_on_what_lies_beyond_it_and_says_which() {
     let [base, mut new] = sides(3, false);
     slow(&mut new, "zero-copy", 1.25);
-    let found = Comparison::of(&base, &new, Measure::THROUGHPUT, Some(0.05));
+    let found = Comparison::of(&base, &new, &THROUGHPUT, Some(0.05));
     let regressions = found.regressions();
     assert!(regressions.contains(&"zero-copy".to_owned()), "{regressions:?}");
     assert!(
@@ -125,5 +125,5 @@ fn a_gate_fires_on_what_lies_beyond_it_and_says_which() {
 #[test]
 fn sides_of_different_comparisons_are_two_runs_apart() {
     let ([base, _], [_, new]) = (sides(1, false), sides(2, false));
-    assert_eq!(Comparison::of(&base, &new, Measure::THROUGHPUT, None).footing, Footing::Time);
+    assert_eq!(Comparison::of(&base, &new, &THROUGHPUT, None).footing, Footing::Time);
 }

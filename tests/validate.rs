@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use copycost::record::{SCHEMA_VERSION, csv_file, trial};
+use copycost::record::{SCHEMA_VERSION, Trial, csv_file};
 use copycost::report::{self, Part, ReportArgs};
 use copycost::simulate::Simulation;
 use copycost::tables::{Run, Tables};
@@ -174,7 +174,7 @@ fn each_fault_is_one_sentence_with_its_place() {
 fn a_count_of_messages_is_timed_over_all_streams() {
     let (_parent, dir) = written(&Simulation { threads: vec![2], ..Simulation::default() });
     // The two streams took turns: together twice as long.
-    let trials = csv_file::read(&dir.join("trials.csv"), &trial::columns()).unwrap().rows;
+    let trials = csv_file::read::<Trial>(&dir).unwrap().rows;
     let gbps = trials[0].bytes.unwrap() as f64 * 8.0 / 2.0 / 1e9;
     set(&dir, "trials.csv", 2, "window_s", "2");
     let of_streams = sentences(&dir);

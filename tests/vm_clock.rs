@@ -2,9 +2,9 @@
 
 mod support;
 
-use copycost::compare::{Comparison, Judgement, Measure, SAME};
+use copycost::compare::{Comparison, Judgement, SAME};
 use copycost::record::Status;
-use copycost::tables::{Instructions, Run, samples};
+use copycost::tables::{Instructions, Metric, Run, THROUGHPUT, samples};
 use support::machine::Machine;
 use support::{Scratch, process};
 
@@ -42,7 +42,7 @@ fn two_machines_count_the_same_instructions() {
                 socket: {congestion: cubic, nodelay: true, send_buffer: 512KiB, receive_buffer: 512KiB}\n";
     let (one, other) = (sweep(&machine, grid), sweep(&machine, grid));
     assert_eq!(one.manifest.seed, other.manifest.seed, "the order of trials is held still too");
-    for measure in [Measure::THROUGHPUT, Measure::named("mean_recv_us").unwrap()] {
+    for measure in [&THROUGHPUT, Metric::judged("mean_recv_us").unwrap()] {
         let found = Comparison::of(&one, &other, measure, Some(SAME));
         let told: Vec<_> = found.cells.iter().map(|cell| (&cell.cell, cell.ratio.value)).collect();
         assert_eq!(found.count(Judgement::Indistinct), 8, "{}: {told:?}", measure.name);

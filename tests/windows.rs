@@ -154,6 +154,6 @@ fn a_busy_neighbour_stands_in_the_row() {
         }
         assert!(row.sender_host.kept_off_cpu.is_some_and(|share| share > 0.1), "{:?}", row.sender_host);
         assert!(row.disturbed.0.contains(&Disturbance::KeptOffCpu), "{}", row.disturbed);
-        assert!(row.sender.run_delay_s > Some(0.0));
+        assert!(row.sender_run_delay_s > Some(0.0));
     }
 }

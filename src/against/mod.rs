@@ -20,7 +20,6 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-use crate::agent::handshake::hex;
 use crate::cell::Cell;
 use crate::grid::Grid;
 use crate::record::manifest::{Manifest, Sided, Together};
@@ -143,7 +142,7 @@ impl Against<'_> {
             outcome: None,
             resumed: 0,
             grid: self.grid.text.clone(),
-            grid_sha256: hex(&Sha256::digest(self.grid.text.as_bytes())),
+            grid_sha256: hex::encode(Sha256::digest(&self.grid.text)),
             measurement: (!self.grid.measurement).then_some(false),
             cells: cells.iter().map(Cell::key).collect(),
             seed: self.seed,

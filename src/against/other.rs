@@ -11,7 +11,6 @@ use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 
 use super::revision::{self, Built};
-use crate::agent::handshake::hex;
 use crate::exit::{Interrupted, UsageError};
 use crate::host;
 use crate::output::{harmless, say};
@@ -142,7 +141,7 @@ fn candidates() -> Vec<PathBuf> {
 }
 
 fn sha256(path: &Path) -> Option<String> {
-    std::fs::read(path).ok().map(|bytes| hex(&Sha256::digest(bytes)))
+    std::fs::read(path).ok().map(|bytes| hex::encode(Sha256::digest(bytes)))
 }
 
 /// How long a program may take to say its version.

@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::grid::Grid;
 use crate::options::Bound;
 use crate::output::last_line;
-use crate::record::{Manifest, Stream, Trial, csv_file, stream, trial};
+use crate::record::{Manifest, Stream, Trial, csv_file};
 
 /// Time that a trial may take beyond its warm-up and window before it counts as lost.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -143,7 +143,7 @@ fn collect(results: &Path) -> anyhow::Result<Option<Produced>> {
         entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir() && !path.is_symlink());
     let Some(run) = runs.next() else { return Ok(None) };
     let manifest = Manifest::read(&run.join("manifest.json")).map_err(anyhow::Error::msg)?;
-    let rows = csv_file::read(&run.join("trials.csv"), &trial::columns())?.rows;
-    let streams = csv_file::read(&run.join("streams.csv"), &stream::columns())?.rows;
+    let rows = csv_file::read::<Trial>(&run)?.rows;
+    let streams = csv_file::read::<Stream>(&run)?.rows;
     Ok(rows.into_iter().next().map(|row| Produced::Row(Box::new(row), streams, Box::new(manifest))))
 }

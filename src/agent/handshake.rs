@@ -71,29 +71,18 @@ impl Token {
     }
 
     fn prove(&self, who: &str, coordinator: &str, agent: &str) -> String {
-        hex(&self.mac(who, coordinator, agent).finalize().into_bytes())
+        hex::encode(self.mac(who, coordinator, agent).finalize().into_bytes())
     }
 
     fn verify(&self, proof: &str, who: &str, coordinator: &str, agent: &str) -> bool {
-        unhex(proof).is_some_and(|proof| self.mac(who, coordinator, agent).verify_slice(&proof).is_ok())
+        hex::decode(proof).is_ok_and(|proof| self.mac(who, coordinator, agent).verify_slice(&proof).is_ok())
     }
-}
-
-/// Lower-case hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    pairs.iter().map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 fn nonce() -> Result<String, FrameError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| FrameError::Malformed(error.to_string()))?;
-    Ok(hex(&bytes))
+    Ok(hex::encode(bytes))
 }
 
 /// Reads with one deadline for everything that is read: a peer that drips bytes gains no time.

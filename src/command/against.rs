@@ -4,7 +4,7 @@ use super::source::{grid_of, read_grid};
 use super::sweep::{SweepArgs, dry_run, expected_wire, seed};
 use super::{Exit, UsageError, print, stop_flag};
 use crate::against::{Against, BASE, Other, Pair, grid_of_run};
-use crate::compare::{CompareArgs, Format, Measure, NO_MEASUREMENT};
+use crate::compare::{CompareArgs, Format, NO_MEASUREMENT};
 use crate::grid::Grid;
 use crate::output::{Out, say};
 use crate::record::{Status, Trial};
@@ -12,7 +12,7 @@ use crate::report;
 use crate::sweep::Ended;
 use crate::sweep::progress::Progress;
 use crate::sweep::run_dir::RunDir;
-use crate::tables::Run;
+use crate::tables::{Run, THROUGHPUT};
 
 /// Runs both sides and compares them.
 ///
@@ -86,7 +86,7 @@ fn conclude(ended: &Ended, pair: &Pair, rows: &[Trial], arguments: &SweepArgs) -
             base: path.join(BASE),
             new: path.to_owned(),
             max_regression: arguments.max_regression,
-            measure: arguments.measure.unwrap_or(Measure::THROUGHPUT),
+            measure: arguments.measure.unwrap_or(&THROUGHPUT),
             format,
         };
         if !arguments.no_report {

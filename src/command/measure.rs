@@ -15,7 +15,8 @@ use crate::grid;
 use crate::lab::Trouble;
 use crate::options::{self, Bound, LinkOptions, TrialOptions};
 use crate::record::manifest::Vm;
-use crate::record::{End, Stream, Trial, column, trial};
+use crate::record::row::to_json;
+use crate::record::{End, Stream, Trial, csv_file};
 use crate::report::basis;
 use crate::socket::SocketOptions;
 use crate::tables::{LEAST_TICKS, USUAL_TICK_HZ};
@@ -123,8 +124,8 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
             let caveat = basis::caveat(Vm::of_this_process().map(|vm| vm.basis()).unwrap_or_default());
             caveat.map(|caveat| format!("{caveat}\n\n")).unwrap_or_default() + &table(&row)
         }
-        Format::Csv => csv(&row)?,
-        Format::Json => format!("{:#}\n", column::to_json(&trial::columns(), &row)),
+        Format::Csv => String::from_utf8(csv_file::text(&[row]))?,
+        Format::Json => format!("{:#}\n", to_json(&row)),
         Format::Summary => streams.iter().map(|stream| summary(stream, row.message_bytes)).collect(),
     })?;
     Ok(match stop {
@@ -166,14 +167,6 @@ fn summary(stream: &Stream, message_bytes: u64) -> String {
         messages.unwrap_or_default(),
         stream.mean_recv_us.unwrap_or_default()
     )
-}
-
-fn csv(row: &Trial) -> anyhow::Result<String> {
-    let columns = trial::columns();
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(columns.iter().map(|column| column.name))?;
-    writer.write_record(columns.iter().map(|column| (column.print)(row)))?;
-    Ok(String::from_utf8(writer.into_inner()?)?)
 }
 
 /// One end's figure as text; none when it was not measured.

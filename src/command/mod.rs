@@ -8,6 +8,7 @@ mod lab;
 pub mod man;
 pub mod measure;
 pub mod paths;
+pub mod schema;
 mod source;
 mod stop;
 pub mod sweep;

@@ -11,7 +11,6 @@ use super::source::{grid_of, read_grid, read_manifest};
 use super::xray::conclude as conclude_xray;
 use super::{Exit, against, print, stop_flag};
 use crate::cell::{Cell, Wire};
-use crate::compare::Measure;
 use crate::grid::Grid;
 use crate::lab::{Lab, kind};
 use crate::output::say;
@@ -24,7 +23,7 @@ use crate::sweep::progress::Progress;
 use crate::sweep::run_dir::RunDir;
 use crate::sweep::samples::{Sampled, Samples};
 use crate::sweep::{Ended, manifest, run as sweep, table};
-use crate::tables::Run;
+use crate::tables::{Metric, Run};
 use crate::units;
 
 /// Flags of `copycost sweep`.
@@ -54,8 +53,8 @@ pub struct SweepArgs {
     #[arg(long, value_name = "PERCENT", requires = "against", value_parser = units::parse_percent)]
     pub max_regression: Option<f64>,
     /// With --against: figure to judge by, as `compare` has it [default: throughput_gbps]
-    #[arg(long, value_name = "COLUMN", requires = "against", value_parser = Measure::named)]
-    pub measure: Option<Measure>,
+    #[arg(long, value_name = "COLUMN", requires = "against", value_parser = Metric::judged)]
+    pub measure: Option<&'static Metric>,
     /// Seed of the order of trials, instead of the grid's
     #[arg(long, conflicts_with = "resume")]
     pub seed: Option<u64>,

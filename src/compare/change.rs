@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::footing::{Footing, SAME};
-use super::measure::Measure;
 use crate::cell::words;
 use crate::stats::{self, Interval};
-use crate::tables::{Better, CellRow, ENOUGH_TRIALS, Estimate, Sample};
+use crate::tables::{Better, CellRow, ENOUGH_TRIALS, Estimate, Metric, Sample};
 
 /// What can be said of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -161,7 +160,7 @@ impl CellChange {
         base: Option<&Sample>,
         new: Option<&Sample>,
         footing: Footing,
-        measure: Measure,
+        measure: &'static Metric,
         limit: Option<f64>,
     ) -> Self {
         let values =
@@ -270,7 +269,7 @@ impl GroupChange {
         group: Group,
         cells: &[(&Sample, &Sample)],
         footing: Footing,
-        measure: Measure,
+        measure: &'static Metric,
         limit: Option<f64>,
     ) -> Option<Self> {
         // Each cell's figures as shares of its own median in the base run, so that cells can stand for each other.

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use super::change::{CellChange, Gate, Group, GroupChange, Judgement};
 use super::environment::{self, Difference};
 use super::footing::{self, Footing};
-use super::measure::Measure;
 use super::together;
-use crate::tables::{Drift, Run, Sample, samples};
+use crate::tables::{Drift, Metric, Run, Sample, samples};
 
 /// Two runs, held against each other.
 #[derive(Clone, Debug)]
@@ -19,7 +18,7 @@ pub struct Comparison {
     /// What the comparison stands on.
     pub footing: Footing,
     /// The figure compared.
-    pub measure: Measure,
+    pub measure: &'static Metric,
     /// The regression allowed, a share.
     pub limit: Option<f64>,
     /// Every cell that one of the runs knows, in the order of the new run's grid.
@@ -39,7 +38,7 @@ pub struct Comparison {
 impl Comparison {
     /// Compares a run with a base run.
     #[must_use]
-    pub fn of(base: &Run, new: &Run, measure: Measure, limit: Option<f64>) -> Self {
+    pub fn of(base: &Run, new: &Run, measure: &'static Metric, limit: Option<f64>) -> Self {
         let footing = Footing::of(&base.manifest, &new.manifest);
         let (base_samples, new_samples) = (samples(base), samples(new));
         let by_key = |samples: &[Sample]| -> HashMap<String, usize> {
@@ -133,7 +132,7 @@ impl Comparison {
 fn groups(
     pairs: &[(&Sample, &Sample)],
     footing: Footing,
-    measure: Measure,
+    measure: &'static Metric,
     limit: Option<f64>,
 ) -> Vec<GroupChange> {
     let mut paths: Vec<&str> = Vec::new();

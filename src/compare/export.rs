@@ -78,8 +78,8 @@ fn flags(row: &CellRow) -> Vec<&'static str> {
     row.flags.0.iter().map(|flag| flag.word()).collect()
 }
 
-/// The figures that histories are kept of, besides throughput.
-const KEPT: [&str; 3] = ["mean_recv_us", "cpu_ns_per_kib", "receiver_cpu_ns_per_kib"];
+/// The figures that histories are kept of.
+const KEPT: [&str; 4] = ["throughput_gbps", "mean_recv_us", "cpu_ns_per_kib", "receiver_cpu_ns_per_kib"];
 
 fn kept() -> impl Iterator<Item = &'static Metric> {
     METRICS.iter().filter(|metric| KEPT.contains(&metric.name))
@@ -100,10 +100,8 @@ pub(super) fn bencher(run: &Run) -> String {
     let mut benchmarks = Map::new();
     for sample in samples(run) {
         let mut measures = Map::new();
-        let throughput = sample.estimate(|trial| trial.throughput_gbps);
-        measures.extend(metric(&throughput).map(|value| ("throughput_gbps".to_owned(), value)));
         for kept in kept() {
-            let value = metric(&sample.estimate(kept.of));
+            let value = metric(&kept.estimate(&sample));
             measures.extend(value.map(|value| (kept.name.to_owned(), value)));
         }
         if !measures.is_empty() {
@@ -132,11 +130,10 @@ pub(super) fn github_action(run: &Run, better: Better) -> String {
             }
             entries.push(entry);
         };
-        if better == Better::Higher {
-            entry("throughput", "Gb/s", sample.estimate(|trial| trial.throughput_gbps));
-        }
         for metric in kept().filter(|metric| metric.better == better) {
-            entry(metric.name, metric.unit, sample.estimate(metric.of));
+            // The unit has an entry of its own.
+            let what = metric.name.strip_suffix("_gbps").unwrap_or(metric.name);
+            entry(what, metric.unit, metric.estimate(&sample));
         }
     }
     pretty(&Value::Array(entries))

@@ -10,7 +10,6 @@ mod comparison;
 mod environment;
 mod export;
 mod footing;
-mod measure;
 mod text;
 mod together;
 
@@ -24,9 +23,8 @@ pub use change::{CellChange, Gate, Group, GroupChange, Judgement};
 pub use comparison::Comparison;
 pub use environment::{Difference, differences};
 pub use footing::{Footing, SAME};
-pub use measure::Measure;
 
-use crate::tables::{Better, Run};
+use crate::tables::{Better, Metric, Run};
 use crate::units;
 
 /// Why a run, or a grid, cannot be gated whose grid has `measurement: false`.
@@ -44,8 +42,8 @@ pub struct CompareArgs {
     #[arg(long, value_name = "PERCENT", value_parser = units::parse_percent)]
     pub max_regression: Option<f64>,
     /// Figure to judge by: throughput_gbps, or a column of derived.csv that has a better side
-    #[arg(long, value_name = "COLUMN", default_value = "throughput_gbps", value_parser = Measure::named)]
-    pub measure: Measure,
+    #[arg(long, value_name = "COLUMN", default_value = "throughput_gbps", value_parser = Metric::judged)]
+    pub measure: &'static Metric,
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

@@ -7,9 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::change::{CellChange, Gate, GroupChange, Judgement};
-use super::measure::Measure;
 use crate::stats;
-use crate::tables::{Estimate, Paired, Sample};
+use crate::tables::{Estimate, Metric, Paired, Sample};
 
 /// Probability, corrected for their number, up to which a difference is called one.
 const CALLED: f64 = 0.05;
@@ -20,7 +19,7 @@ pub(super) fn cell(
     change: &mut CellChange,
     base: &Sample,
     new: &Sample,
-    measure: Measure,
+    measure: &'static Metric,
     limit: Option<f64>,
 ) {
     let found = Paired::of(new, base, measure.of);
@@ -33,7 +32,7 @@ pub(super) fn cell(
 pub(super) fn group(
     change: &mut GroupChange,
     cells: &[(&Sample, &Sample)],
-    measure: Measure,
+    measure: &'static Metric,
     limit: Option<f64>,
 ) {
     let (ratio, p, blocks) = group_ratio(cells, measure);
@@ -42,13 +41,13 @@ pub(super) fn group(
     change.gate = gate(&ratio, measure, limit);
 }
 
-fn gate(ratio: &Estimate, measure: Measure, limit: Option<f64>) -> Gate {
+fn gate(ratio: &Estimate, measure: &'static Metric, limit: Option<f64>) -> Gate {
     limit.map_or(Gate::None, |limit| Gate::by(limit, ratio, measure.better))
 }
 
 /// Its ratio, how likely one so large is by chance, and how many blocks it rests on: those in which at least half of
 /// the cells have one.
-fn group_ratio(cells: &[(&Sample, &Sample)], measure: Measure) -> (Estimate, Option<f64>, usize) {
+fn group_ratio(cells: &[(&Sample, &Sample)], measure: &'static Metric) -> (Estimate, Option<f64>, usize) {
     let mut blocks: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for (base, new) in cells {
         let base = measure.by_block(base);

@@ -1,6 +1,5 @@
 //! Which program this is.
 
-use std::fmt::Write;
 use std::fs::File;
 use std::io::Read;
 
@@ -18,11 +17,7 @@ pub fn binary_sha256() -> Option<String> {
             read => hash.update(&buffer[..read]),
         }
     }
-    Some(hash.finalize().iter().fold(String::new(), |mut text, byte| {
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
+    Some(hex::encode(hash.finalize()))
 }
 
 #[cfg(test)]

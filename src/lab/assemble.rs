@@ -173,6 +173,8 @@ impl Measured {
             row.disturbed.0.push(Disturbance::Unsettled);
         }
         [row.sender, row.receiver] = self.ends;
+        row.sender_run_delay_s = row.sender.run_delay_s.take();
+        row.receiver_run_delay_s = row.receiver.run_delay_s.take();
         [row.sender_host, row.receiver_host] = self.surroundings;
         row.verified = Some(self.verified.to_owned());
         row.congestion = self.sender.congestion;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::cell::words;
 
 /// What a sampled CPU was doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Category {
     /// The program gathers the fields into a staging buffer.
@@ -41,6 +41,7 @@ pub enum Category {
     /// Known, and none of the above: the program's own loop, timers, page faults.
     Other,
     /// No rule knows any frame of the chain.
+    #[default]
     Unattributed,
 }
 
@@ -119,22 +120,24 @@ pub enum Owner {
 words!(Owner: User = "user", System = "system", Softirq = "softirq", Idle = "idle");
 
 /// What the time between samples is measured by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Clock {
     /// Hardware cycles: sees inside interrupts-off regions, counts nothing while the CPU is halted.
     Cycles,
     /// The kernel's timer: needs no PMU; a sample due with interrupts off is taken when they are on again.
+    #[default]
     CpuClock,
 }
 
 words!(Clock: Cycles = "cycles", CpuClock = "cpu-clock");
 
 /// What is sampled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// Every task, interrupt and the idle time on the CPUs in use.
+    #[default]
     Cpus,
     /// The worker threads, in user space and in the kernel.
     Threads,

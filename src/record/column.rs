@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 /// A type that a CSV field can hold. An absent value is an empty field and JSON's null, never zero.
-pub trait Field: Sized {
+pub trait Field: Sized + 'static {
+    /// What such a field holds, in Markdown.
+    fn kind() -> String;
     /// The CSV field.
     fn print(&self) -> String;
     /// The value in JSON.
@@ -16,54 +18,92 @@ pub trait Field: Sized {
 }
 
 /// One column of a table of rows `R`.
-#[derive(Clone, Copy)]
 pub struct Column<R> {
     /// The header.
-    pub name: &'static str,
-    /// One sentence: what it holds, its unit and its source.
+    pub name: String,
+    /// What it holds.
     pub about: &'static str,
+    /// Its unit; empty where it has none.
+    pub unit: &'static str,
     /// The version of the files that brought it, where that is not the first: an older file lacks it, and its rows
     /// have no such figure.
     pub since: Option<&'static str>,
+    /// What its fields hold, see [`Field::kind`].
+    pub kind: String,
     /// The row's value as a CSV field.
-    pub print: fn(&R) -> String,
+    pub print: Get<R, String>,
     /// The row's value as JSON.
-    pub json: fn(&R) -> Value,
+    pub json: Get<R, Value>,
     /// Sets the row's value from a CSV field.
-    pub set: fn(&mut R, &str) -> Result<(), String>,
+    pub set: Set<R>,
 }
 
-/// One row as a JSON object with the columns as keys, in their order.
-#[must_use]
-pub fn to_json<R>(columns: &[Column<R>], row: &R) -> Value {
-    Value::Object(columns.iter().map(|column| (column.name.to_owned(), (column.json)(row))).collect())
-}
+type Get<R, T> = Box<dyn Fn(&R) -> T + Send + Sync>;
+type Set<R> = Box<dyn Fn(&mut R, &str) -> Result<(), String> + Send + Sync>;
 
-/// `column!("name", place.in.row, "about")`; a column that a later version brought says so behind that: `since "1.2.0"`.
-macro_rules! column {
-    ($name:expr, $($place:ident).+, $about:expr) => {
-        $crate::record::column::column!(@ $name, $($place).+, $about, None)
-    };
-    ($name:expr, $($place:ident).+, $about:expr, since $since:literal) => {
-        $crate::record::column::column!(@ $name, $($place).+, $about, Some($since))
-    };
-    (@ $name:expr, $($place:ident).+, $about:expr, $since:expr) => {
-        $crate::record::column::Column {
-            name: $name,
-            about: $about,
-            since: $since,
-            print: |row| $crate::record::column::Field::print(&row.$($place).+),
-            json: |row| $crate::record::column::Field::json(&row.$($place).+),
-            set: |row, text| {
-                row.$($place).+ = $crate::record::column::Field::parse(text)?;
-                Ok(())
-            },
+impl<P: 'static> Column<P> {
+    /// The column of a row that holds a `P` somewhere, with something before its name.
+    #[must_use]
+    pub fn within<R: 'static>(
+        self,
+        prefix: &str,
+        part: fn(&R) -> &P,
+        part_mut: fn(&mut R) -> &mut P,
+    ) -> Column<R> {
+        let Self { name, about, unit, since, kind, print, json, set } = self;
+        Column {
+            name: format!("{prefix}{name}"),
+            about,
+            unit,
+            since,
+            kind,
+            print: Box::new(move |row| print(part(row))),
+            json: Box::new(move |row| json(part(row))),
+            set: Box::new(move |row, text| set(part_mut(row), text)),
         }
-    };
+    }
 }
-pub(crate) use column;
+
+/// The columns that a field of a row makes: one where it is a [`Field`], several where its type says so.
+pub trait Columns: Sized + 'static {
+    /// The columns of a field of this name, meaning, unit and version.
+    fn of_field(
+        name: &str,
+        about: &'static str,
+        unit: &'static str,
+        since: Option<&'static str>,
+    ) -> Vec<Column<Self>>;
+}
+
+impl<T: Field> Columns for T {
+    fn of_field(
+        name: &str,
+        about: &'static str,
+        unit: &'static str,
+        since: Option<&'static str>,
+    ) -> Vec<Column<Self>> {
+        let set = |value: &mut Self, text: &str| {
+            *value = T::parse(text)?;
+            Ok(())
+        };
+        vec![Column {
+            name: name.to_owned(),
+            about,
+            unit,
+            since,
+            kind: T::kind(),
+            print: Box::new(T::print),
+            json: Box::new(T::json),
+            set: Box::new(set),
+        }]
+    }
+}
 
 impl Field for String {
+    fn kind() -> String {
+        "text".to_owned()
+    }
+
     fn print(&self) -> String {
         self.clone()
     }
@@ -78,6 +118,10 @@ impl Field for String {
 }
 
 impl Field for u64 {
+    fn kind() -> String {
+        "whole number".to_owned()
+    }
+
     fn print(&self) -> String {
         self.to_string()
     }
@@ -92,6 +136,10 @@ impl Field for u64 {
 }
 
 impl Field for u32 {
+    fn kind() -> String {
+        "whole number".to_owned()
+    }
+
     fn print(&self) -> String {
         self.to_string()
     }
@@ -106,6 +154,10 @@ impl Field for u32 {
 }
 
 impl Field for bool {
+    fn kind() -> String {
+        "true or false".to_owned()
+    }
+
     fn print(&self) -> String {
         self.to_string()
     }
@@ -120,6 +172,10 @@ impl Field for bool {
 }
 
 impl Field for f64 {
+    fn kind() -> String {
+        "number".to_owned()
+    }
+
     fn print(&self) -> String {
         // Nine significant digits are more than any clock here has; the shortest form keeps files small.
         let rounded: f64 = format!("{self:.8e}").parse().unwrap_or(*self);
@@ -139,6 +195,10 @@ impl Field for f64 {
 }
 
 impl<T: Field> Field for Option<T> {
+    fn kind() -> String {
+        format!("{}, or empty", T::kind())
+    }
+
     fn print(&self) -> String {
         self.as_ref().map(Field::print).unwrap_or_default()
     }
@@ -152,10 +212,19 @@ impl<T: Field> Field for Option<T> {
     }
 }
 
+/// Words in Markdown, as code.
+pub(crate) fn list(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
 /// [`Field`] for a plain enum that has `Display` and `FromStr`.
 macro_rules! word_field {
     ($($type:ty),+) => {$(
         impl $crate::record::column::Field for $type {
+            fn kind() -> String {
+                format!("one of {}", $crate::record::column::list(Self::WORDS))
+            }
+
             fn print(&self) -> String {
                 self.to_string()
             }

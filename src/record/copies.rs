@@ -2,14 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::column::{Column, column, word_field};
+use super::column::word_field;
+use super::row::row;
 use crate::cell::{Side, words};
 
 /// Where a payload byte is copied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Place {
     /// By the program, in user space.
+    #[default]
     User,
     /// Into the kernel, inside the send call.
     Kernel,
@@ -42,7 +44,7 @@ impl Place {
 }
 
 /// How a figure is known, the strongest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Evidence {
     /// The card itself told which bytes it read, and where.
     Witnessed,
@@ -56,6 +58,7 @@ pub enum Evidence {
     /// Samples show the copy, or show that there is none.
     Sampled,
     /// It cannot be known here; the row says why.
+    #[default]
     NotMeasurable,
 }
 
@@ -69,7 +72,7 @@ words!(Evidence:
 );
 
 /// What the evidence says of a path's label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// Two kinds of evidence disagree: one of them is wrong, and nothing may be built on either.
     Contradicted,
@@ -78,6 +81,7 @@ pub enum Verdict {
     /// It holds.
     Confirmed,
     /// There is no evidence either way.
+    #[default]
     NotMeasurable,
 }
 
@@ -89,97 +93,36 @@ words!(Verdict:
 );
 word_field!(Evidence, Verdict, Place);
 
-/// One place of copying of one cell.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Copies {
-    /// The cell's key.
-    pub cell: String,
-    /// Which end.
-    pub side: Side,
-    /// Where the bytes are copied.
-    pub place: Place,
-    /// Bytes copied there per payload byte; absent when only the copy's presence is known, or nothing.
-    pub copied_per_byte: Option<f64>,
-    /// How that is known.
-    pub evidence: Evidence,
-    /// What it says of the label.
-    pub verdict: Verdict,
-    /// What the path's name promises here, bytes per payload byte.
-    pub promised: Option<f64>,
-    /// Bytes copied in the calls that were recorded.
-    pub copied_bytes: Option<u64>,
-    /// Bytes that the same calls moved.
-    pub call_bytes: Option<u64>,
-    /// Those calls.
-    pub calls: Option<u64>,
-    /// Records lost; the calls around them are in neither sum.
-    pub lost: Option<u64>,
-    /// Share of the samples, without idle ones, that fell into this copy: of this end's, or of both ends'.
-    pub share: Option<f64>,
-    /// One sentence: what was found, or which right or feature is missing.
-    pub note: String,
-}
-
-impl Default for Copies {
-    fn default() -> Self {
-        Self {
-            cell: String::new(),
-            side: Side::Sender,
-            place: Place::User,
-            copied_per_byte: None,
-            evidence: Evidence::NotMeasurable,
-            verdict: Verdict::NotMeasurable,
-            promised: None,
-            copied_bytes: None,
-            call_bytes: None,
-            calls: None,
-            lost: None,
-            share: None,
-            note: String::new(),
-        }
+row! {
+    /// One place of copying of one cell: how often each payload byte was copied there, and how that is known.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Copies in "copies.csv" {
+        /// Key of the cell.
+        cell: String,
+        /// The end whose promise it is; deferred, below-tcp and unknown copies are looked for at both ends.
+        side: Side,
+        /// Where the bytes are copied.
+        place: Place,
+        /// Bytes copied there per payload byte; empty where only the copy's presence is known, or nothing.
+        copied_per_byte: Option<f64>,
+        /// How that is known.
+        evidence: Evidence,
+        /// What it says of the path's label.
+        verdict: Verdict,
+        /// What the path's name promises here, bytes per payload byte.
+        promised: Option<f64>,
+        /// Bytes copied in the calls that were recorded.
+        copied_bytes: Option<u64> in "B",
+        /// Bytes that the same calls moved.
+        call_bytes: Option<u64> in "B",
+        /// Those calls.
+        calls: Option<u64>,
+        /// Records lost; the calls around them are in neither sum.
+        lost: Option<u64>,
+        /// Share of the samples, without idle ones, that fell into this copy: of this end's, or of both ends' where both
+        /// are looked at.
+        share: Option<f64>,
+        /// What was found, or which right or feature is missing.
+        note: String,
     }
-}
-
-/// The columns of `copies.csv`, in order.
-#[must_use]
-pub fn columns() -> Vec<Column<Copies>> {
-    vec![
-        column!("cell", cell, "key of the cell"),
-        column!(
-            "side",
-            side,
-            "sender or receiver: whose promise it is; deferred, below-tcp and unknown copies are looked for at both ends"
-        ),
-        column!(
-            "place",
-            place,
-            "user, kernel, deferred, below-tcp, receive, unknown or card: where the bytes are copied"
-        ),
-        column!(
-            "copied_per_byte",
-            copied_per_byte,
-            "bytes copied there per payload byte; empty: only presence is known, or nothing"
-        ),
-        column!(
-            "evidence",
-            evidence,
-            "witnessed, exact, flagged, construction, sampled, or not measurable here: how it is known"
-        ),
-        column!(
-            "verdict",
-            verdict,
-            "confirmed, refuted, contradicted or not measurable: what it says of the label"
-        ),
-        column!("promised", promised, "what the path's name promises, bytes per payload byte"),
-        column!("copied_bytes", copied_bytes, "bytes copied in the calls that were recorded"),
-        column!("call_bytes", call_bytes, "bytes that the same calls moved"),
-        column!("calls", calls, "those calls"),
-        column!("lost", lost, "records lost; the calls around them are in neither sum"),
-        column!(
-            "share",
-            share,
-            "share of the samples, without idle ones, that fell into this copy: of both ends' where both are looked at"
-        ),
-        column!("note", note, "what was found, or which right or feature is missing"),
-    ]
 }

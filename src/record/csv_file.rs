@@ -1,39 +1,15 @@
-//! Reading and appending CSV files of rows; an error names the file, the line and the column.
+//! The files of rows in a run's directory: read, appended to row by row, and replaced as a whole.
 
-use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use csv::{ErrorKind, Position, ReaderBuilder, StringRecord};
+
 use super::column::Column;
-
-/// Why a file of rows could not be read.
-#[derive(Debug)]
-pub struct ReadError {
-    /// The file.
-    pub file: PathBuf,
-    /// Line in it, from 1; 0 when it could not be opened.
-    pub line: u64,
-    /// The column, where one is to blame.
-    pub column: Option<String>,
-    /// What is wrong, as a clause.
-    pub what: String,
-}
-
-impl fmt::Display for ReadError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}", self.file.display())?;
-        if self.line > 0 {
-            write!(out, ", line {}", self.line)?;
-        }
-        if let Some(column) = &self.column {
-            write!(out, ", column {column}")?;
-        }
-        write!(out, ": {}", self.what)
-    }
-}
-
-impl std::error::Error for ReadError {}
+use super::fault::Fault;
+use super::row::{Recorded, Row};
+use crate::file;
 
 /// What a file of rows held.
 #[derive(Debug)]
@@ -44,93 +20,189 @@ pub struct Rows<R> {
     pub truncated: Option<u64>,
 }
 
-impl<R> Rows<R> {
+impl<R: Recorded> Rows<R> {
     /// What to say of a last row that was cut off.
     #[must_use]
-    pub fn cut_off(&self, file: &Path) -> Option<String> {
-        let line = self.truncated?;
+    pub fn cut_off(&self, dir: &Path) -> Option<String> {
+        let (file, line) = (dir.join(R::FILE), self.truncated?);
         Some(format!("{}, line {line}: the row is cut off in the middle and left out", file.display()))
     }
 }
 
-/// Reads every whole row of a file. A last line without its newline was cut off in the middle: it is
+/// Reads every whole row of a run's file. A last line without its newline was cut off in the middle: it is
 /// left out and reported in [`Rows::truncated`].
 ///
 /// # Errors
-/// A file that cannot be read, a header that lacks a column of the first version, or a field that is not what its column holds.
-pub fn read<R: Default>(path: &Path, columns: &[Column<R>]) -> Result<Rows<R>, ReadError> {
-    let fail = |line, column: Option<&str>, what: String| ReadError {
-        file: path.to_owned(),
-        line,
-        column: column.map(str::to_owned),
-        what,
-    };
-    let bytes = std::fs::read(path).map_err(|error| fail(0, None, error.to_string()))?;
-    let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-    let truncated =
-        (whole < bytes.len()).then(|| 1 + bytes[..whole].iter().filter(|&&b| b == b'\n').count() as u64);
+/// The first fault: a file that cannot be read, a header that lacks a column of the first version, or a field that is
+/// not what its column holds.
+pub fn read<R: Recorded>(dir: &Path) -> Result<Rows<R>, Fault> {
+    let path = dir.join(R::FILE);
+    let file = path.display().to_string();
+    let bytes = std::fs::read(&path).map_err(|error| {
+        let what = error.to_string();
+        Fault { file: file.clone(), line: 0, column: None, what }
+    })?;
+    let scan = scan(&file, &bytes, |column| column.since.is_none());
+    match scan.faults.into_iter().next() {
+        Some(fault) => Err(fault),
+        None => Ok(Rows {
+            rows: scan.rows.into_iter().map(|found| found.row).collect(),
+            truncated: scan.truncated,
+        }),
+    }
+}
 
-    let mut reader = csv::ReaderBuilder::new().from_reader(&bytes[..whole]);
-    let header = reader.headers().map_err(|error| fail(1, None, error.to_string()))?.clone();
-    let mut places = Vec::with_capacity(columns.len());
-    for column in columns {
-        match header.iter().position(|name| name == column.name) {
-            Some(place) => places.push(Some(place)),
-            None if column.since.is_some() => places.push(None),
-            None => return Err(fail(1, Some(column.name), "the column is missing".to_owned())),
+/// A row and the line that it is in.
+pub struct Numbered<R> {
+    /// The line, from 1.
+    pub line: u64,
+    /// The row.
+    pub row: R,
+}
+
+/// A file of rows with everything that is wrong with it.
+pub struct Scan<R> {
+    /// The names in its first line.
+    pub header: StringRecord,
+    /// The rows that are whole and of which every field is what its column holds; none where a column is missing.
+    pub rows: Vec<Numbered<R>>,
+    /// Every fault, in the order of the file.
+    pub faults: Vec<Fault>,
+    /// As in [`Rows`].
+    pub truncated: Option<u64>,
+    file: String,
+}
+
+/// Reads a file's bytes. `must_have` says which columns must not be missing.
+pub fn scan<R: Row>(file: &str, bytes: &[u8], must_have: impl Fn(&Column<R>) -> bool) -> Scan<R> {
+    let whole = whole_lines(bytes);
+    let count = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
+    let mut scan = Scan {
+        header: StringRecord::new(),
+        rows: Vec::new(),
+        faults: Vec::new(),
+        truncated: (whole < bytes.len()).then(|| 1 + count(&bytes[..whole])),
+        file: file.to_owned(),
+    };
+    let mut reader = ReaderBuilder::new().flexible(true).from_reader(&bytes[..whole]);
+    match reader.headers() {
+        Ok(header) => scan.header = header.clone(),
+        Err(error) => {
+            scan.fault(1, None, sentence(&error));
+            return scan;
         }
     }
-
-    let mut rows = Vec::new();
-    let mut record = csv::StringRecord::new();
+    let columns = R::columns();
+    let places: Vec<Option<usize>> =
+        columns.iter().map(|column| scan.header.iter().position(|name| name == column.name)).collect();
+    for (column, _) in
+        columns.iter().zip(&places).filter(|(column, place)| place.is_none() && must_have(column))
+    {
+        scan.fault(1, Some(&column.name), "the column is missing".to_owned());
+    }
+    let is_complete = scan.faults.is_empty();
+    let mut record = StringRecord::new();
     loop {
         match reader.read_record(&mut record) {
-            Ok(false) => return Ok(Rows { rows, truncated }),
-            Ok(true) => {}
-            Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
-                return Err(fail(line, None, sentence(&error)));
+            Ok(false) => return scan,
+            Ok(true) => scan.row(&columns, &places, &record, is_complete),
+            Err(error) => scan.fault(error.position().map_or(0, Position::line), None, sentence(&error)),
+        }
+    }
+}
+
+impl<R: Row> Scan<R> {
+    fn row(
+        &mut self,
+        columns: &[Column<R>],
+        places: &[Option<usize>],
+        record: &StringRecord,
+        is_complete: bool,
+    ) {
+        let line = record.position().map_or(0, Position::line);
+        if record.len() != self.header.len() {
+            let (found, expected) = (record.len(), self.header.len());
+            return self.fault(line, None, format!("{found} fields where the header has {expected}"));
+        }
+        let (mut row, mut is_whole) = (R::default(), is_complete);
+        for (column, place) in columns.iter().zip(places) {
+            let Some(place) = *place else { continue };
+            if let Err(what) = (column.set)(&mut row, &record[place]) {
+                self.fault(line, Some(&column.name), what);
+                is_whole = false;
             }
         }
-        let mut row = R::default();
-        for (column, place) in columns.iter().zip(&places) {
-            let Some(place) = *place else { continue };
-            let field = record.get(place).unwrap_or_default();
-            (column.set)(&mut row, field).map_err(|what| {
-                let line = record.position().map_or(0, csv::Position::line);
-                fail(line, Some(column.name), what)
-            })?;
+        if is_whole {
+            self.rows.push(Numbered { line, row });
         }
-        rows.push(row);
     }
+
+    fn fault(&mut self, line: u64, column: Option<&str>, what: String) {
+        self.faults.push(Fault { file: self.file.clone(), line, column: column.map(str::to_owned), what });
+    }
+}
+
+/// The length of what ends in a newline.
+fn whole_lines(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1)
 }
 
 fn sentence(error: &csv::Error) -> String {
     match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{len} fields where the header has {expected_len}")
-        }
-        csv::ErrorKind::Utf8 { err, .. } => format!("not UTF-8 ({err})"),
+        ErrorKind::Utf8 { err, .. } => format!("not UTF-8 ({err})"),
         _ => error.to_string(),
     }
 }
 
+/// Rows as the text of a file: with their header.
+#[must_use]
+pub fn text<R: Row>(rows: &[R]) -> Vec<u8> {
+    let columns = R::columns();
+    [header(&columns), lines(&columns, rows)].concat()
+}
+
+/// Puts rows in the place of whatever a run's file holds, so that a reader sees the old ones or the new ones.
+///
+/// # Errors
+/// When the directory cannot be written; the file is as it was then.
+pub fn replace<R: Recorded>(dir: &Path, rows: &[R]) -> io::Result<PathBuf> {
+    let path = dir.join(R::FILE);
+    file::replace(&path, &text(rows)).map(|()| path)
+}
+
+fn header<R>(columns: &[Column<R>]) -> Vec<u8> {
+    csv_text(|writer| writer.write_record(columns.iter().map(|column| &column.name)))
+}
+
+fn lines<R>(columns: &[Column<R>], rows: &[R]) -> Vec<u8> {
+    csv_text(|writer| {
+        rows.iter().try_for_each(|row| writer.write_record(columns.iter().map(|column| (column.print)(row))))
+    })
+}
+
+fn csv_text(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    write(&mut writer).expect("a Vec takes every byte");
+    writer.into_inner().expect("a Vec takes every byte")
+}
+
 /// A file of rows that is appended to, each row whole and flushed to the kernel before the next.
-pub struct Appender<R: 'static> {
+pub struct Appender<R> {
     file: File,
     path: PathBuf,
     columns: Vec<Column<R>>,
 }
 
-impl<R> Appender<R> {
-    /// Makes a new file with its header.
+impl<R: Recorded> Appender<R> {
+    /// Makes a run's file with its header.
     ///
     /// # Errors
     /// When the file exists or cannot be written.
-    pub fn create(path: &Path, columns: Vec<Column<R>>) -> io::Result<Self> {
-        let file = File::options().append(true).create_new(true).open(path)?;
+    pub fn create(dir: &Path) -> io::Result<Self> {
+        let path = dir.join(R::FILE);
+        let file = File::options().append(true).create_new(true).open(&path)?;
         lock(&file)?;
-        Self { file, path: path.to_owned(), columns }.begin()
+        Self { file, path, columns: R::columns() }.begin()
     }
 
     /// Opens a file to go on with, and cuts off a half row that a killed run left at its end; one that it did
@@ -138,14 +210,15 @@ impl<R> Appender<R> {
     ///
     /// # Errors
     /// When the file cannot be opened for writing, has other columns, or another process appends to it.
-    pub fn resume(path: &Path, columns: Vec<Column<R>>) -> io::Result<Self> {
-        let mut file = File::options().read(true).append(true).create(true).open(path)?;
+    pub fn resume(dir: &Path) -> io::Result<Self> {
+        let path = dir.join(R::FILE);
+        let mut file = File::options().read(true).append(true).create(true).open(&path)?;
         lock(&file)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-        let appender = Self { file, path: path.to_owned(), columns };
-        if whole > 0 && !bytes.starts_with(&appender.header()) {
+        let whole = whole_lines(&bytes);
+        let appender = Self { file, path, columns: R::columns() };
+        if whole > 0 && !bytes.starts_with(&header(&appender.columns)) {
             return Err(io::Error::other(
                 "its columns are those of another version of copycost; go on with that version, or begin a new run",
             ));
@@ -156,13 +229,8 @@ impl<R> Appender<R> {
 
     /// Writes the header.
     fn begin(mut self) -> io::Result<Self> {
-        let header = self.header();
-        self.file.write_all(&header)?;
+        self.file.write_all(&header(&self.columns))?;
         Ok(self)
-    }
-
-    fn header(&self) -> Vec<u8> {
-        line(&self.columns.iter().map(|column| column.name.to_owned()).collect::<Vec<_>>())
     }
 
     /// Appends rows in one write. When it fails, the file is cut back to what it was: never half a row.
@@ -170,13 +238,8 @@ impl<R> Appender<R> {
     /// # Errors
     /// When the kernel does not take the row (a full disk).
     pub fn append(&mut self, rows: &[R]) -> io::Result<()> {
-        let mut text = Vec::new();
-        for row in rows {
-            let fields: Vec<_> = self.columns.iter().map(|column| (column.print)(row)).collect();
-            text.extend(line(&fields));
-        }
         let before = self.file.metadata()?.len();
-        self.file.write_all(&text).inspect_err(|_| {
+        self.file.write_all(&lines(&self.columns, rows)).inspect_err(|_| {
             // The first error is the one to report; a file that cannot be cut is repaired on resume.
             let _ = self.file.set_len(before);
         })
@@ -196,10 +259,4 @@ fn lock(file: &File) -> io::Result<()> {
         // Not every file system has locks.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
-}
-
-fn line(fields: &[String]) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(fields).expect("a Vec takes every byte");
-    writer.into_inner().expect("a Vec takes every byte")
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Surroundings;
-use super::column::Field;
+use super::column::{Field, list};
 use crate::cell::words;
 
 /// CPUs' worth of load by others from which a trial is disturbed.
@@ -92,6 +92,10 @@ impl fmt::Display for Disturbances {
 }
 
 impl Field for Disturbances {
+    fn kind() -> String {
+        format!("any of {}, separated by spaces", list(Disturbance::WORDS))
+    }
+
     fn print(&self) -> String {
         self.to_string()
     }

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA_VERSION;
+use crate::file;
 
 /// The manifest of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -312,7 +313,7 @@ impl Manifest {
         }
     }
 
-    /// Writes the manifest beside the old one and puts it in its place, so that a reader sees one or the other.
+    /// Puts the manifest in the place of the old one, so that a reader sees one or the other.
     ///
     /// # Errors
     /// When the directory cannot be written.
@@ -320,9 +321,7 @@ impl Manifest {
         let mut text =
             serde_json::to_vec_pretty(self).expect("a manifest has no map with keys that are no text");
         text.push(b'\n');
-        let beside = path.with_extension("json.new");
-        std::fs::write(&beside, text)?;
-        std::fs::rename(beside, path)
+        file::replace(path, &text)
     }
 }
 

@@ -1,8 +1,7 @@
-//! The rows of a run and their schema: one table of columns is the CSV header, the JSON keys, the
+//! The rows of a run and their schema: one declaration of a row is the struct, the CSV header, the JSON keys, the
 //! reader's checks and the documentation.
 //!
-//! [`trial::columns`] describes `trials.csv` and [`stream::columns`] `streams.csv`. A reader accepts
-//! columns that it does not know (a later minor version) and refuses a file that lacks one it needs.
+//! A reader accepts columns that it does not know (a later minor version) and refuses a file that lacks one it needs.
 
 pub mod attribution;
 pub mod below_tcp;
@@ -12,9 +11,11 @@ pub mod copies;
 pub mod csv_file;
 pub mod disturbance;
 pub mod end;
+pub mod fault;
 pub mod manifest;
 pub mod received;
 pub mod roofline;
+pub mod row;
 pub mod stream;
 pub mod surroundings;
 pub mod trial;
@@ -23,12 +24,13 @@ pub use attribution::Attribution;
 pub use below_tcp::copies_below_tcp;
 pub use column::Column;
 pub use copies::Copies;
-pub use csv_file::{ReadError, read};
 pub use disturbance::{Disturbance, Disturbances};
 pub use end::End;
+pub use fault::Fault;
 pub use manifest::Manifest;
 pub use received::Received;
 pub use roofline::Roofline;
+pub use row::{Recorded, Row};
 pub use stream::Stream;
 pub use surroundings::Surroundings;
 pub use trial::{Status, Trial};

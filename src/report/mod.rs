@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
+use crate::file;
 use crate::tables::{Run, Tables};
 use block::{Block, Document};
 use figures::{Figure, Outcome, pdf, sheet};
@@ -102,11 +103,10 @@ fn write_parts(run: &Run, wanted: impl Fn(Part) -> bool) -> Result<Written> {
     let tables = Tables::of(run);
     let mut written = Written::default();
     if wanted(Part::Tables) {
-        tables
+        let files = tables
             .write(&run.dir)
             .with_context(|| format!("cannot write the tables into {}", run.dir.display()))?;
-        let names = ["cells", "derived", "ratios", "cost_model", "crossovers", "noise", "account"];
-        written.files.extend(names.map(|name| run.dir.join(name).with_extension("csv")));
+        written.files.extend(files);
     }
     let subject = Subject::new(run, &tables);
     let mut outcomes = Vec::new();
@@ -217,12 +217,8 @@ fn plot(dir: &Path, figure: &Figure) -> Result<[PathBuf; 3]> {
     ])
 }
 
-/// Writes a file beside the old one and puts it in its place, so that a reader sees one or the other.
+/// Puts a file in the place of the old one, so that a reader sees one or the other.
 fn put(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
-    let mut name = path.file_name().context("a file has a name")?.to_owned();
-    name.push(".new");
-    let beside = path.with_file_name(name);
-    let put = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
-    put.with_context(|| format!("cannot write {}", path.display()))?;
+    file::replace(path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path.to_owned())
 }

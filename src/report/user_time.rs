@@ -38,8 +38,8 @@ impl UserTime {
         }
         let metric = metric("user_ns_per_kib").expect("a column of derived.csv");
         let figure = |row: &DerivedRow| {
-            let figure = (metric.at)(&row.figures);
-            Field::number(words::estimate(figure), figure.value)
+            let figure = (metric.at)(row);
+            Field::number(words::estimate(&figure), figure.value)
         };
         let ratio = subject.paired_metric(&own.cell, &other.cell, metric);
         Self {

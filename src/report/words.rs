@@ -4,8 +4,9 @@ mod names;
 
 pub use names::{bound, category, held_back};
 
+use crate::cell::Cell;
 use crate::stats::Interval;
-use crate::tables::{Difference, Estimate, Paired, RatioRow, TOO_FEW_TRIALS, parse_key};
+use crate::tables::{Difference, Estimate, Paired, RatioRow, TOO_FEW_TRIALS};
 use crate::units;
 
 /// A number with three significant digits, whole from a hundred on, thousands apart: `0.0512`, `30.2`, `4,682`.
@@ -152,7 +153,7 @@ pub fn judged(row: &RatioRow, other: &str) -> String {
 #[must_use]
 pub fn floor(row: &RatioRow) -> Option<String> {
     let floor = percent(row.floor?);
-    let cell = parse_key(&row.floor_cell)?;
+    let cell = row.floor_cell.parse::<Cell>().ok()?;
     let own = cell.message_bytes == row.message_bytes
         && cell.threads == row.setting.threads
         && [&row.path, &row.over].contains(&&cell.send_path);

@@ -11,7 +11,7 @@ use crate::cell::{Cell, Side, Wire};
 use crate::record::Attribution;
 use crate::record::category::Category;
 use crate::record::copies::{Evidence, Place, Verdict};
-use crate::tables::{Setting, parse_key};
+use crate::tables::Setting;
 use crate::xray::verdict::{figure, heading, headline, noun, out_of_sight};
 
 /// Evidence that disagrees, and labels that the evidence refutes: what a reader must see before any figure.
@@ -36,7 +36,7 @@ fn verdicts(subject: &Subject) -> Vec<(Verdict, String, String)> {
     let mut said: Vec<(Verdict, String, Vec<Cell>)> = Vec::new();
     let mut examined: HashMap<(Wire, String), usize> = HashMap::new();
     for rows in subject.run.examined.cells() {
-        let Some(cell) = parse_key(&rows[0].cell) else { continue };
+        let Ok(cell) = rows[0].cell.parse::<Cell>() else { continue };
         *examined.entry((cell.wire, cell.send_path.clone())).or_default() += 1;
         let (verdict, sentence) = headline(rows);
         match said.iter_mut().find(|(one, other, _)| (*one, other.as_str()) == (verdict, sentence.as_str())) {
@@ -109,7 +109,7 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
 
 /// The fields that say which cell a row is of; absent for a key that is none.
 fn cell_fields(key: &str) -> Option<Vec<Field>> {
-    let cell = parse_key(key)?;
+    let cell: Cell = key.parse().ok()?;
     let mut fields = tabular::surroundings(&Setting::of(&cell));
     fields.push(cell.send_path.into());
     fields.extend([tabular::size(cell.message_bytes), tabular::threads(cell.threads)]);
@@ -153,7 +153,7 @@ fn copies(subject: &Subject) -> Table {
 fn not_measurable(subject: &Subject) -> Vec<Text> {
     let mut reasons: Vec<(Place, &str, Vec<String>)> = Vec::new();
     for row in subject.run.examined.copies.iter().filter(|row| row.evidence == Evidence::NotMeasurable) {
-        let path = parse_key(&row.cell).map_or_else(|| row.cell.clone(), |cell| cell.send_path);
+        let path = row.cell.parse::<Cell>().map_or_else(|_| row.cell.clone(), |cell| cell.send_path);
         let known = reasons.iter_mut().find(|(place, note, _)| (*place, *note) == (row.place, &*row.note));
         match known {
             Some((.., paths)) if paths.contains(&path) => {}

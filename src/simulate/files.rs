@@ -10,7 +10,7 @@ use super::Simulation;
 use crate::counters::events::Event;
 use crate::record::csv_file::Appender;
 use crate::record::manifest::{Agent, Host, Interface, Link, Manifest, Tool};
-use crate::record::{SCHEMA_VERSION, Stream, stream, trial};
+use crate::record::{SCHEMA_VERSION, Stream};
 use crate::tables::{Examined, Run, StreamRate};
 
 impl Simulation {
@@ -24,8 +24,8 @@ impl Simulation {
         std::fs::create_dir(&dir)?;
         self.manifest().write(&dir.join("manifest.json"))?;
         let rows = self.rows();
-        Appender::create(&dir.join("trials.csv"), trial::columns())?.append(&rows.trials)?;
-        Appender::create(&dir.join("streams.csv"), stream::columns())?.append(&rows.streams)?;
+        Appender::create(&dir)?.append(&rows.trials)?;
+        Appender::create(&dir)?.append(&rows.streams)?;
         Ok(dir)
     }
 
@@ -59,7 +59,6 @@ impl Simulation {
             pinned: Vec::new(),
         };
         let grid = format!("# simulated, not measured\nname: {}\n", self.name);
-        let digest = Sha256::digest(grid.as_bytes());
         Manifest {
             schema_version: SCHEMA_VERSION.to_owned(),
             run_id: self.name.clone(),
@@ -69,7 +68,7 @@ impl Simulation {
             finished_at: Some("2026-01-01T01:00:00Z".to_owned()),
             outcome: Some("complete".to_owned()),
             grid_name: self.name.clone(),
-            grid_sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            grid_sha256: hex::encode(Sha256::digest(&grid)),
             grid,
             cells: self.cells().iter().map(crate::cell::Cell::key).collect(),
             seed: self.seed,

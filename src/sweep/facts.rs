@@ -2,7 +2,6 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::agent::handshake::hex;
 use crate::grid::Grid;
 use crate::host;
 use crate::lab::{Lab, Side};
@@ -40,7 +39,7 @@ pub fn manifest(grid: &Grid, options: &TrialOptions, seed: u64, lab: &Lab) -> Ma
         resumed: 0,
         grid_name: grid.name.clone(),
         grid: grid.text.clone(),
-        grid_sha256: hex(&Sha256::digest(grid.text.as_bytes())),
+        grid_sha256: hex::encode(Sha256::digest(&grid.text)),
         measurement: (!grid.measurement).then_some(false),
         cells: lab
             .wires()

@@ -4,7 +4,6 @@
 //! where the card can be asked what it read. Before them, once: how fast the sender's host copies, and the floor that no copying path can reach.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,10 +17,9 @@ use crate::cell::{Cell, Payload, Side};
 use crate::lab::{Lab, Measured, Trouble};
 use crate::options::TrialOptions;
 use crate::output::say;
-use crate::record::column::Column;
 use crate::record::csv_file::{self, Appender};
 use crate::record::roofline::Level;
-use crate::record::{Attribution, Copies, Roofline, attribution, copies, copies_below_tcp, roofline};
+use crate::record::{Attribution, Copies, End, Recorded, Roofline, copies_below_tcp};
 use crate::xray::costs::attributions;
 use crate::xray::findings::{self, Findings};
 use crate::xray::verdict;
@@ -56,12 +54,12 @@ impl Passes {
     /// # Errors
     /// When they cannot be written, or hold something else.
     pub fn open(directory: &Path) -> anyhow::Result<Self> {
-        let (copies, rows) = table(&directory.join("copies.csv"), copies::columns(), |_| true)?;
+        let (copies, rows) = table(directory, |_| true)?;
         let done: HashSet<String> = rows.iter().map(|row: &Copies| row.cell.clone()).collect();
         // A cell's rows in copies.csv are its last; what a killed pass left without them is made again.
         let keep = |row: &Attribution| done.contains(&row.cell);
-        let (attributions, costs) = table(&directory.join("xray.csv"), attribution::columns(), keep)?;
-        let (roofline, bounds) = table(&directory.join("roofline.csv"), roofline::columns(), |_| true)?;
+        let (attributions, costs) = table(directory, keep)?;
+        let (roofline, bounds) = table(directory, |_| true)?;
         Ok(Self { attributions, copies, roofline, card: Card::of_this_machine(), rows, costs, bounds })
     }
 
@@ -128,7 +126,7 @@ impl Passes {
             .collect();
         for cell in floors.values() {
             match lab.run(cell, &windowed(options, FLOOR)) {
-                Ok(measured) => bounds.extend(floor(cell, &measured)),
+                Ok(measured) => bounds.push(floor(cell, &measured)),
                 // A host without splice has no floor to show, and its other figures stand.
                 Err(Trouble::Trial(_)) => {}
                 Err(lost) => return Err(lost.into()),
@@ -234,13 +232,12 @@ fn floor_of(cell: &Cell) -> Cell {
     }
 }
 
-fn floor(cell: &Cell, measured: &Measured) -> Option<Roofline> {
+fn floor(cell: &Cell, measured: &Measured) -> Roofline {
     let [sender, receiver] = measured.ends();
-    let cpu = |end: &crate::record::End| {
-        let used = end.cpu_s()?;
-        Some(used * 1e9 * 1024.0 / end.bytes.filter(|&bytes| bytes > 0)? as f64)
+    let cpu = |end: &End| {
+        Some(end.cpu_s()? * 1e9 * 1024.0 / end.bytes.filter(|&bytes| bytes > 0)? as f64)
     };
-    Some(Roofline {
+    Roofline {
         level: Level::Floor,
         wire: Some(cell.wire),
         message_bytes: Some(cell.message_bytes),
@@ -248,33 +245,23 @@ fn floor(cell: &Cell, measured: &Measured) -> Option<Roofline> {
         throughput_gbps: measured.figures().throughput_gbps,
         ns_per_kib: cpu(sender).zip(cpu(receiver)).map(|(sender, receiver)| sender + receiver),
         ..Roofline::default()
-    })
+    }
 }
 
 /// Opens a table to append to, with its rows so far; rows that are not to be kept are taken away.
-fn table<R: Default + Clone>(
-    path: &Path,
-    columns: Vec<Column<R>>,
-    keep: impl Fn(&R) -> bool,
-) -> anyhow::Result<(Appender<R>, Vec<R>)> {
+fn table<R: Recorded>(dir: &Path, keep: impl Fn(&R) -> bool) -> anyhow::Result<(Appender<R>, Vec<R>)> {
+    let path = dir.join(R::FILE);
     let place = || path.display().to_string();
     if !path.exists() {
-        return Ok((Appender::create(path, columns).with_context(place)?, Vec::new()));
+        return Ok((Appender::create(dir).with_context(place)?, Vec::new()));
     }
-    let mut rows = csv_file::read(path, &columns)?.rows;
+    let mut rows = csv_file::read(dir)?.rows;
     let all = rows.len();
-    rows.retain(|row| keep(row));
-    let appender =
-        if rows.len() < all { rewritten(path, columns, &rows) } else { Appender::resume(path, columns) };
-    Ok((appender.with_context(place)?, rows))
-}
-
-fn rewritten<R: Clone>(path: &Path, columns: Vec<Column<R>>, rows: &[R]) -> io::Result<Appender<R>> {
-    let beside = path.with_extension("csv.new");
-    let _ = std::fs::remove_file(&beside);
-    Appender::create(&beside, columns.clone())?.append(rows)?;
-    std::fs::rename(&beside, path)?;
-    Appender::resume(path, columns)
+    rows.retain(keep);
+    if rows.len() < all {
+        csv_file::replace(dir, &rows).with_context(place)?;
+    }
+    Ok((Appender::resume(dir).with_context(place)?, rows))
 }
 
 #[cfg(test)]

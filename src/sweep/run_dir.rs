@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
+use crate::file;
 use crate::record::csv_file::{self, Appender};
-use crate::record::{Manifest, Stream, Trial, stream, trial};
+use crate::record::{Manifest, Recorded, Stream, Trial};
 
 /// Roughly what a trial's row and one stream's row take, bytes.
 const ROW_BYTES: u64 = 1 << 10;
@@ -66,8 +67,8 @@ impl RunDir {
     fn fill(path: &Path, manifest: Manifest) -> std::io::Result<Self> {
         manifest.write(&path.join("manifest.json"))?;
         Ok(Self {
-            trials: Appender::create(&path.join("trials.csv"), trial::columns())?,
-            streams: Appender::create(&path.join("streams.csv"), stream::columns())?,
+            trials: Appender::create(path)?,
+            streams: Appender::create(path)?,
             path: path.to_owned(),
             manifest,
         })
@@ -86,31 +87,24 @@ impl RunDir {
         );
         let mut manifest = Manifest::read(&path.join("manifest.json")).map_err(anyhow::Error::msg)?;
         manifest.resumed += 1;
-        let (trials_csv, streams_csv) = (path.join("trials.csv"), path.join("streams.csv"));
-        let trials = Appender::resume(&trials_csv, trial::columns())
-            .with_context(|| trials_csv.display().to_string())?;
-        let streams = Appender::resume(&streams_csv, stream::columns())
-            .with_context(|| streams_csv.display().to_string())?;
-        let rows = csv_file::read(&trials_csv, &trial::columns())?.rows;
+        let place = |file: &str| path.join(file).display().to_string();
+        let trials = Appender::resume(path).with_context(|| place(Trial::FILE))?;
+        let streams = Appender::resume(path).with_context(|| place(Stream::FILE))?;
+        let rows = csv_file::read::<Trial>(path)?.rows;
         let known: HashSet<(&str, u32)> = rows.iter().map(|row| (row.cell.as_str(), row.rep)).collect();
-        let all = csv_file::read(&streams_csv, &stream::columns())?.rows;
-        let kept: Vec<Stream> =
-            all.iter().filter(|row| known.contains(&(row.cell.as_str(), row.rep))).cloned().collect();
+        let mut kept = csv_file::read::<Stream>(path)?.rows;
+        let all = kept.len();
+        kept.retain(|row| known.contains(&(row.cell.as_str(), row.rep)));
         let mut run = Self { path: path.to_owned(), manifest, trials, streams };
-        if kept.len() < all.len() {
-            run.rewrite_streams(&kept).with_context(|| streams_csv.display().to_string())?;
+        if kept.len() < all {
+            run.rewrite_streams(&kept).with_context(|| place(Stream::FILE))?;
         }
         Ok((run, rows))
     }
 
     fn rewrite_streams(&mut self, kept: &[Stream]) -> std::io::Result<()> {
-        let beside = self.path.join("streams.csv.new");
-        let _ = std::fs::remove_file(&beside);
-        let mut fresh = Appender::create(&beside, stream::columns())?;
-        fresh.append(kept)?;
-        drop(fresh);
-        std::fs::rename(&beside, self.path.join("streams.csv"))?;
-        self.streams = Appender::resume(&self.path.join("streams.csv"), stream::columns())?;
+        csv_file::replace(&self.path, kept)?;
+        self.streams = Appender::resume(&self.path)?;
         Ok(())
     }
 
@@ -165,13 +159,7 @@ fn room_for(directory: &Path, bytes: u64) -> anyhow::Result<()> {
 
 /// Points `latest` to the newest run. A file system without symbolic links has none; that is no failure.
 fn point_latest(results: &Path, run_id: &str) {
-    let beside = results.join(format!(".latest-{}", std::process::id()));
-    let _ = std::fs::remove_file(&beside);
-    if std::os::unix::fs::symlink(run_id, &beside).is_ok()
-        && std::fs::rename(&beside, results.join("latest")).is_err()
-    {
-        let _ = std::fs::remove_file(&beside);
-    }
+    let _ = file::replace_by_link(&results.join("latest"), Path::new(run_id));
 }
 
 #[cfg(test)]
@@ -223,7 +211,7 @@ mod tests {
         assert_eq!(rows_so_far.len(), 1);
         let (trial, streams) = rows(2);
         run.append(&trial, &streams).unwrap();
-        let streams = csv_file::read(&path.join("streams.csv"), &stream::columns()).unwrap();
+        let streams = csv_file::read::<Stream>(&path).unwrap();
         assert_eq!((streams.rows.len(), streams.truncated), (4, None));
         assert_eq!(std::fs::read(path.join("trials.csv")).unwrap(), trials);
         assert_eq!(run.manifest.resumed, 1);

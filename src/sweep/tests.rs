@@ -6,8 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::cell::Wire;
 use crate::grid::Grid;
-use crate::record::csv_file::read;
-use crate::record::{Manifest, trial};
+use crate::record::{Manifest, csv_file};
 
 /// Answers from a script; when that is over, every trial fails with the same words.
 struct Script {
@@ -57,7 +56,7 @@ fn run_dir(results: &std::path::Path) -> RunDir {
 }
 
 fn on_disk(run: &RunDir) -> Vec<Trial> {
-    read(&run.path().join("trials.csv"), &trial::columns()).unwrap().rows
+    csv_file::read::<Trial>(run.path()).unwrap().rows
 }
 
 #[test]

@@ -8,53 +8,56 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::estimate::{Estimate, estimate_columns};
+use super::estimate::Estimate;
 use super::examined::Examined;
 use super::ratio_row::RatioRow;
 use super::sample::Sample;
-use super::setting::{Setting, setting_columns};
+use super::setting::Setting;
 use crate::cell::Side;
 use crate::record::category::{Category, Clock, Scope};
-use crate::record::column::{Field, column};
-use crate::record::{Attribution, Column, Trial};
+use crate::record::column::Field;
+use crate::record::row::row;
+use crate::record::{Attribution, Trial};
 use crate::stats;
 
-/// The account of one path over another in one setting, at one message size. What is saved is positive.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct AccountRow {
-    /// What the two cells have in common.
-    pub setting: Setting,
-    /// Size of one message, bytes.
-    pub message_bytes: u64,
-    /// The path that saves.
-    pub path: String,
-    /// The path that it is held against.
-    pub over: String,
-    /// Blocks that hold both.
-    pub blocks: u64,
-    /// Time per KiB of the other path, ns: mean over its blocks.
-    pub over_ns_per_kib: f64,
-    /// How many times as long a KiB of both took in the x-ray's passes; all that the x-ray finds is divided by it.
-    pub pass_over_trials: f64,
-    /// Time per KiB that is saved in the timed trials, ns, and its 95 % interval.
-    pub saved_ns_per_kib: Estimate,
-    /// Of it, by the x-ray: copies.
-    pub copies_ns_per_kib: f64,
-    /// Two standard errors of that, by the number of samples.
-    pub copies_error_ns_per_kib: f64,
-    /// Of it, by the x-ray: other work of the sender's CPUs.
-    pub other_ns_per_kib: f64,
-    /// Of it, by the x-ray: waiting.
-    pub waiting_ns_per_kib: f64,
-    /// Of it: what the x-ray does not show.
-    pub unexplained_ns_per_kib: f64,
-    /// How far a cell differs from itself, ns: the noise floor of the comparison times the longer of the two times of a
-    /// KiB. Absent without a control.
-    pub floor_ns_per_kib: Option<f64>,
-    /// Whether the rest lies within the floor; absent without a control.
-    pub closes: Option<bool>,
-    /// The other work by category, the largest first.
-    pub other_work: Work,
+row! {
+    /// The account of one path over another in one setting, at one message size. What is saved is positive.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct AccountRow in "account.csv" {
+        /// What the two cells have in common.
+        setting: Setting as "",
+        /// Size of one message.
+        message_bytes: u64 in "B",
+        /// The path that saves.
+        path: String,
+        /// The path that it is held against.
+        over: String,
+        /// Blocks that hold both.
+        blocks: u64,
+        /// Time per KiB of the other path, of all streams together: mean over its blocks.
+        over_ns_per_kib: f64 in "ns/KiB",
+        /// How many times as long a KiB of both took in the x-ray's passes; all that the x-ray finds is divided by it.
+        pass_over_trials: f64,
+        /// Time per KiB that is saved in the timed trials.
+        saved_ns_per_kib: Estimate in "ns/KiB",
+        /// Of the time saved, by the x-ray of the sender's CPUs: copies.
+        copies_ns_per_kib: f64 in "ns/KiB",
+        /// Two standard errors of that, by the number of samples.
+        copies_error_ns_per_kib: f64 in "ns/KiB",
+        /// Of the time saved, by the x-ray: other work of the sender's CPUs.
+        other_ns_per_kib: f64 in "ns/KiB",
+        /// Of the time saved, by the x-ray: waiting.
+        waiting_ns_per_kib: f64 in "ns/KiB",
+        /// Of the time saved: what the x-ray does not show.
+        unexplained_ns_per_kib: f64 in "ns/KiB",
+        /// How far a cell differs from itself: the noise floor of the comparison times the longer of the two times of a
+        /// KiB. Empty without a control.
+        floor_ns_per_kib: Option<f64> in "ns/KiB",
+        /// Whether the rest lies within the floor; empty without a control.
+        closes: Option<bool>,
+        /// The other work by category, the largest first.
+        other_work: Work,
+    }
 }
 
 /// Work by category and the time per KiB that it saves, ns, the largest first; in the file `page-pinning -15.3`, with
@@ -63,6 +66,10 @@ pub struct AccountRow {
 pub struct Work(pub Vec<(Category, f64)>);
 
 impl Field for Work {
+    fn kind() -> String {
+        "categories, each with its time in ns/KiB, separated by `; `".to_owned()
+    }
+
     fn print(&self) -> String {
         self.0.iter().map(|(category, time)| format!("{category} {time:.1}")).collect::<Vec<_>>().join("; ")
     }
@@ -222,38 +229,6 @@ fn named(work: &[Category], difference: impl Fn(Category) -> f64) -> Work {
     parts.retain(|(_, time)| time.abs() >= NAMED_FROM);
     parts.sort_by(|(_, one), (_, other)| other.abs().total_cmp(&one.abs()));
     Work(parts)
-}
-
-const SETTING: [Column<AccountRow>; 5] = setting_columns!();
-const HEAD: [Column<AccountRow>; 6] = [
-    column!("message_bytes", message_bytes, "size of a message, bytes"),
-    column!("path", path, "the path that saves"),
-    column!("over", over, "the path that it is held against"),
-    column!("blocks", blocks, "blocks that hold both"),
-    column!("over_ns_per_kib", over_ns_per_kib, "the other path's time per KiB, all streams together, ns"),
-    column!(
-        "pass_over_trials",
-        pass_over_trials,
-        "how many times as long a KiB of both took in the x-ray's passes"
-    ),
-];
-const SAVED: [Column<AccountRow>; 3] =
-    estimate_columns!("saved_ns_per_kib", saved_ns_per_kib, "time per KiB saved in the timed trials, ns");
-const PARTS: [Column<AccountRow>; 8] = [
-    column!("copies_ns_per_kib", copies_ns_per_kib, "of it by the x-ray of the sender's CPUs: copies"),
-    column!("copies_error_ns_per_kib", copies_error_ns_per_kib, "two standard errors of that, by samples"),
-    column!("other_ns_per_kib", other_ns_per_kib, "of it: other work"),
-    column!("waiting_ns_per_kib", waiting_ns_per_kib, "of it: waiting"),
-    column!("unexplained_ns_per_kib", unexplained_ns_per_kib, "of it: what the x-ray does not show"),
-    column!("floor_ns_per_kib", floor_ns_per_kib, "how far a cell differs from itself; empty: no control"),
-    column!("closes", closes, "whether the rest lies within the floor; empty: no control"),
-    column!("other_work", other_work, "the other work by category, the largest first"),
-];
-
-/// The columns of `account.csv`, in order.
-#[must_use]
-pub fn columns() -> Vec<Column<AccountRow>> {
-    [&SETTING[..], &HEAD, &SAVED, &PARTS].concat()
 }
 
 #[cfg(test)]

@@ -1,39 +1,40 @@
 //! The cost model of a path: one line of `cost_model.csv`.
 
 use super::cost_model::CostModel;
-use super::estimate::{Estimate, estimate_columns};
+use super::estimate::Estimate;
 use super::sample::Group;
-use super::setting::{Setting, setting_columns};
-use crate::record::Column;
-use crate::record::column::column;
+use super::setting::Setting;
+use crate::record::row::row;
 
-/// Time of a message in one stream as a straight line of its size: fixed + per KiB × size.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct CostRow {
-    /// What the path ran in.
-    pub setting: Setting,
-    /// The send path.
-    pub path: String,
-    /// Message sizes that the line is drawn through.
-    pub sizes: u64,
-    /// Blocks that hold all of them: what the intervals rest on.
-    pub blocks: u64,
-    /// The smallest size, bytes; below it the line is a guess.
-    pub smallest_bytes: u64,
-    /// The largest size, bytes; above it the line is a guess.
-    pub largest_bytes: u64,
-    /// What a message costs whatever its size, ns.
-    pub fixed_ns: Estimate,
-    /// What each KiB adds, ns.
-    pub per_kib_ns: Estimate,
-    /// Largest distance of a size's median time from the line, as a share of the line: where it is not small,
-    /// the cost is no straight line of the size, and the model does not hold. Absent with two sizes.
-    pub largest_error: Option<f64>,
-    /// The size at which that is, bytes.
-    pub largest_error_bytes: Option<u64>,
-    /// The size whose median time the line misses furthest of those at which it lies outside the interval of the
-    /// median, bytes: the model predicts no crossover then. Absent where it meets all.
-    pub misses_bytes: Option<u64>,
+row! {
+    /// Time of a message in one stream as a straight line of its size: fixed + per KiB × size.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct CostRow in "cost_model.csv" {
+        /// What the path ran in.
+        setting: Setting as "",
+        /// The send path.
+        path: String,
+        /// Message sizes that the line is drawn through.
+        sizes: u64,
+        /// Blocks that hold all of them: what the intervals rest on.
+        blocks: u64,
+        /// The smallest size; below it the line is a guess.
+        smallest_bytes: u64 in "B",
+        /// The largest size; above it the line is a guess.
+        largest_bytes: u64 in "B",
+        /// What a message costs whatever its size.
+        fixed_ns: Estimate in "ns",
+        /// What each KiB adds.
+        per_kib_ns: Estimate in "ns/KiB",
+        /// Largest distance of a size's median time from the line, as a share of the line: where it is not small,
+        /// the cost is no straight line of the size, and the model does not hold. Empty with two sizes.
+        largest_error: Option<f64>,
+        /// The size at which that is.
+        largest_error_bytes: Option<u64> in "B",
+        /// The size whose median time the line misses furthest of those at which it lies outside the interval of the
+        /// median: the model predicts no crossover then. Empty where it meets all.
+        misses_bytes: Option<u64> in "B" since "1.2.0",
+    }
 }
 
 /// The row of every path in every setting that has a model. `models` are those of the groups' series.
@@ -60,33 +61,4 @@ pub(super) fn cost_rows(groups: &[Group], models: &[Vec<Option<CostModel>>]) -> 
         }
     }
     rows
-}
-
-const SETTING: [Column<CostRow>; 5] = setting_columns!();
-const HEAD: [Column<CostRow>; 5] = [
-    column!("path", path, "the send path"),
-    column!("sizes", sizes, "message sizes that the line is drawn through"),
-    column!("blocks", blocks, "blocks that hold all of them"),
-    column!("smallest_bytes", smallest_bytes, "the smallest size, bytes"),
-    column!("largest_bytes", largest_bytes, "the largest size, bytes"),
-];
-const FIXED: [Column<CostRow>; 3] =
-    estimate_columns!("fixed_ns", fixed_ns, "time of a message whatever its size, ns");
-const PER_KIB: [Column<CostRow>; 3] =
-    estimate_columns!("per_kib_ns", per_kib_ns, "time that each KiB adds, ns");
-const TAIL: [Column<CostRow>; 3] = [
-    column!("largest_error", largest_error, "largest distance of a size's median from the line, as a share"),
-    column!("largest_error_bytes", largest_error_bytes, "the size at which that is, bytes"),
-    column!(
-        "misses_bytes",
-        misses_bytes,
-        "size that the line misses furthest beyond its noise, so that no crossover is predicted; empty: none",
-        since "1.2.0"
-    ),
-];
-
-/// The columns of `cost_model.csv`, in order.
-#[must_use]
-pub fn columns() -> Vec<Column<CostRow>> {
-    [&SETTING[..], &HEAD, &FIXED, &PER_KIB, &TAIL].concat()
 }

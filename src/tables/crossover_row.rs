@@ -3,10 +3,10 @@
 use super::cost_model::{CostModel, crossing};
 use super::ratio_row::{Difference, RatioRow};
 use super::sample::{Group, Series};
-use super::setting::{Setting, setting_columns};
+use super::setting::Setting;
 use crate::cell::words;
-use crate::record::Column;
-use crate::record::column::{column, word_field};
+use crate::record::column::word_field;
+use crate::record::row::row;
 use crate::stats;
 
 /// What the tested sizes say together.
@@ -33,43 +33,45 @@ words!(Verdict:
 );
 word_field!(Verdict);
 
-/// One path against another in the same setting, over all message sizes that both were tested at.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct CrossoverRow {
-    /// What the cells have in common.
-    pub setting: Setting,
-    /// The path that may win.
-    pub path: String,
-    /// The path that it is held against.
-    pub over: String,
-    /// The naive reading: the smallest tested size at which the median throughput is the higher one.
-    pub first_win_bytes: Option<u64>,
-    /// The supported reading: the smallest tested size from which, at this and all larger ones, the path is
-    /// [`super::Difference::Faster`].
-    pub supported_win_bytes: Option<u64>,
-    /// What the tested sizes say.
-    pub verdict: Verdict,
-    /// The path's cost model: what a message costs whatever its size, ns.
-    pub fixed_ns: Option<f64>,
-    /// The path's cost model: what each KiB adds, ns.
-    pub per_kib_ns: Option<f64>,
-    /// The other path's cost model: what a message costs whatever its size, ns.
-    pub over_fixed_ns: Option<f64>,
-    /// The other path's cost model: what each KiB adds, ns.
-    pub over_per_kib_ns: Option<f64>,
-    /// Size from which the cost model predicts that the path wins; absent where the lines do not cross at a
-    /// positive size, the path loses beyond it, or a line misses its own points by more than their noise.
-    pub predicted_bytes: Option<f64>,
-    /// Lower end of its 95 % interval; absent where every smaller size is as likely.
-    pub predicted_low: Option<f64>,
-    /// Upper end of its 95 % interval; absent where every larger size is as likely.
-    pub predicted_high: Option<f64>,
-    /// Number of tested sizes.
-    pub sizes: u64,
-    /// The smallest of them, bytes.
-    pub smallest_bytes: Option<u64>,
-    /// The largest of them, bytes.
-    pub largest_bytes: Option<u64>,
+row! {
+    /// One path against another in the same setting, over all message sizes that both were tested at.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct CrossoverRow in "crossovers.csv" moves "working_set_bytes" {
+        /// What the cells have in common.
+        setting: Setting as "",
+        /// The path that may win.
+        path: String,
+        /// The path that it is held against.
+        over: String,
+        /// The naive reading: the smallest tested size at which the median throughput is the higher one.
+        first_win_bytes: Option<u64> in "B",
+        /// The supported reading: the smallest tested size from which, at this and all larger ones, the path is
+        /// faster, as `ratios.csv` has it.
+        supported_win_bytes: Option<u64> in "B",
+        /// What the tested sizes say.
+        verdict: Verdict,
+        /// The path's cost model: what a message costs whatever its size.
+        fixed_ns: Option<f64> in "ns",
+        /// The path's cost model: what each KiB adds.
+        per_kib_ns: Option<f64> in "ns/KiB",
+        /// The other path's cost model: what a message costs whatever its size.
+        over_fixed_ns: Option<f64> in "ns",
+        /// The other path's cost model: what each KiB adds.
+        over_per_kib_ns: Option<f64> in "ns/KiB",
+        /// Size from which the cost model predicts that the path wins; empty where the lines do not cross at a
+        /// positive size, the path loses beyond it, or a line misses its own points by more than their noise.
+        predicted_bytes: Option<f64> in "B",
+        /// Lower end of its 95 % interval; empty where every smaller size is as likely.
+        predicted_low: Option<f64> in "B",
+        /// Upper end of its 95 % interval; empty where every larger size is as likely.
+        predicted_high: Option<f64> in "B",
+        /// Number of sizes that both were tested at.
+        sizes: u64,
+        /// The smallest of them.
+        smallest_bytes: Option<u64> in "B",
+        /// The largest of them.
+        largest_bytes: Option<u64> in "B",
+    }
 }
 
 /// Every ordered pair of paths in every setting. `models` are those of the groups' series, `ratios` those of the
@@ -150,37 +152,6 @@ impl CrossoverRow {
             self.predicted_high = found.high;
         }
     }
-}
-
-const SETTING: [Column<CrossoverRow>; 5] = setting_columns!();
-const BODY: [Column<CrossoverRow>; 15] = [
-    column!("path", path, "the path that may win"),
-    column!("over", over, "the path that it is held against"),
-    column!("first_win_bytes", first_win_bytes, "smallest tested size with the higher median (naive), bytes"),
-    column!(
-        "supported_win_bytes",
-        supported_win_bytes,
-        "smallest tested size from which it is faster at this and all larger ones, bytes"
-    ),
-    column!("verdict", verdict, "what the tested sizes say"),
-    column!("fixed_ns", fixed_ns, "cost model: time of a message whatever its size, ns"),
-    column!("per_kib_ns", per_kib_ns, "cost model: time that each KiB adds, ns"),
-    column!("over_fixed_ns", over_fixed_ns, "the other path's, ns"),
-    column!("over_per_kib_ns", over_per_kib_ns, "the other path's, ns"),
-    column!("predicted_bytes", predicted_bytes, "size from which the cost model has it win, bytes"),
-    column!("predicted_low", predicted_low, "lower end of its 95 % interval; empty: open"),
-    column!("predicted_high", predicted_high, "upper end of its 95 % interval; empty: open"),
-    column!("sizes", sizes, "number of sizes that both were tested at"),
-    column!("smallest_bytes", smallest_bytes, "the smallest of them, bytes"),
-    column!("largest_bytes", largest_bytes, "the largest of them, bytes"),
-];
-
-/// The columns of `crossovers.csv`, in order.
-#[must_use]
-pub fn columns() -> Vec<Column<CrossoverRow>> {
-    // The setting's columns stand as the row's others do: wire to threads first, the working set last.
-    let (words, working_set) = SETTING.split_at(4);
-    [words, &BODY, working_set].concat()
 }
 
 #[cfg(test)]

@@ -1,18 +1,20 @@
 //! A cell's derived figures: one line of `derived.csv`.
 
-use super::cell_row::{CellRow, cell_columns, limit_column};
-use super::figures::{self, Figures};
+use super::cell_row::CellRow;
+use super::figures::Figures;
 use super::sample::Sample;
-use crate::record::Column;
-use crate::record::column::column;
+use crate::record::row::row;
 
-/// One cell's figures a byte, a message and a second.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DerivedRow {
-    /// The cell, as in `cells.csv`.
-    pub cell: CellRow,
-    /// Its figures.
-    pub figures: Figures,
+row! {
+    /// One cell's figures per byte, per message and per second: the median over its trials, and the 95 % interval of
+    /// that median.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct DerivedRow in "derived.csv" moves "limit" {
+        /// The cell, as in `cells.csv`.
+        cell: CellRow as "",
+        /// Its figures.
+        figures: Figures as "",
+    }
 }
 
 impl DerivedRow {
@@ -21,12 +23,4 @@ impl DerivedRow {
     pub fn of(sample: &Sample) -> Self {
         Self { cell: CellRow::of(sample), figures: Figures::of(sample) }
     }
-}
-
-const CELL: [Column<DerivedRow>; 19] = cell_columns!(cell.);
-
-/// The columns of `derived.csv`, in order.
-#[must_use]
-pub fn columns() -> Vec<Column<DerivedRow>> {
-    [CELL.to_vec(), figures::columns(), vec![limit_column!(cell.)]].concat()
 }

@@ -1,5 +1,7 @@
 //! A figure of a cell with what is known of its error.
 
+use crate::record::Column;
+use crate::record::column::Columns;
 use crate::stats::{Interval, median_and_interval};
 
 /// Ratio of the ends of an interval beyond which it says nothing of a ratio.
@@ -59,18 +61,24 @@ impl Estimate {
     }
 }
 
-/// The three columns of an estimate: `name`, `name_low`, `name_high`.
-macro_rules! estimate_columns {
-    ($name:expr, $($place:ident).+, $about:expr) => {
-        [
-            $crate::record::column::column!($name, $($place).+.value, $about),
-            $crate::record::column::column!(
-                concat!($name, "_low"), $($place).+.low, "lower end of its 95 % interval"
-            ),
-            $crate::record::column::column!(
-                concat!($name, "_high"), $($place).+.high, "upper end of its 95 % interval"
-            ),
-        ]
-    };
+/// Three columns: `name`, `name_low` and `name_high`.
+impl Columns for Estimate {
+    fn of_field(
+        name: &str,
+        about: &'static str,
+        unit: &'static str,
+        since: Option<&'static str>,
+    ) -> Vec<Column<Self>> {
+        let column = |suffix: &str,
+                      about,
+                      part: fn(&Self) -> &Option<f64>,
+                      part_mut: fn(&mut Self) -> &mut Option<f64>| {
+            let columns = Option::of_field(&format!("{name}{suffix}"), about, unit, since);
+            columns.into_iter().map(move |column| column.within("", part, part_mut))
+        };
+        column("", about, |all| &all.value, |all| &mut all.value)
+            .chain(column("_low", "Lower end of its 95 % interval.", |all| &all.low, |all| &mut all.low))
+            .chain(column("_high", "Upper end of its 95 % interval.", |all| &all.high, |all| &mut all.high))
+            .collect()
+    }
 }
-pub(crate) use estimate_columns;

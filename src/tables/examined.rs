@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use crate::cell::Side;
-use crate::record::{
-    Attribution, Column, Copies, Roofline, attribution, category::Category, copies, csv_file, roofline,
-};
+use crate::record::{Attribution, Copies, Recorded, Roofline, category::Category, csv_file};
 
 /// The x-ray's files of a run; empty where the run had none.
 #[derive(Clone, Debug, Default)]
@@ -22,11 +20,7 @@ impl Examined {
     /// Reads the files that are there. What cannot be read, and a last row that was cut off, is left out and
     /// said so in `left_out`.
     pub(super) fn load(dir: &Path, left_out: &mut Vec<String>) -> Self {
-        Self {
-            costs: rows(&dir.join("xray.csv"), &attribution::columns(), left_out),
-            copies: rows(&dir.join("copies.csv"), &copies::columns(), left_out),
-            bounds: rows(&dir.join("roofline.csv"), &roofline::columns(), left_out),
-        }
+        Self { costs: rows(dir, left_out), copies: rows(dir, left_out), bounds: rows(dir, left_out) }
     }
 
     /// Whether the run had no x-ray, or none that came to a result.
@@ -61,13 +55,13 @@ impl Examined {
     }
 }
 
-fn rows<R: Default>(path: &Path, columns: &[Column<R>], left_out: &mut Vec<String>) -> Vec<R> {
-    if !path.exists() {
+fn rows<R: Recorded>(dir: &Path, left_out: &mut Vec<String>) -> Vec<R> {
+    if !dir.join(R::FILE).exists() {
         return Vec::new();
     }
-    match csv_file::read(path, columns) {
+    match csv_file::read(dir) {
         Ok(rows) => {
-            left_out.extend(rows.cut_off(path));
+            left_out.extend(rows.cut_off(dir));
             rows.rows
         }
         Err(error) => {

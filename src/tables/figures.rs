@@ -1,14 +1,18 @@
-//! The figures that `derived.csv` holds of each cell: one table says their names, units and formulas.
+//! The figures that `derived.csv` holds of each cell: one table says their names, meanings, units and formulas.
 //!
 //! Each figure is computed for each trial that went well, and its median over the trials is the cell's.
 //! A median of ratios is not the ratio of medians, and it is the trial that is the sample. A sender's counts
 //! are divided by the sender's own bytes and window, a receiver's by the receiver's.
 
-use super::estimate::{Estimate, estimate_columns};
+use std::collections::BTreeMap;
+
+use super::derived_row::DerivedRow;
+use super::estimate::Estimate;
 use super::sample::Sample;
 use super::ticks::{TickClock, Ticked};
 use crate::cell::Side;
-use crate::record::{Column, End, Trial};
+use crate::record::row::row;
+use crate::record::{End, Trial};
 
 /// Which way a figure improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +25,11 @@ pub enum Better {
     Neither,
 }
 
-/// One figure: its column in `derived.csv`, and where its value comes from and goes to.
-#[derive(Clone, Copy)]
+/// One figure: its column, and where its value comes from and goes to.
+#[derive(Clone, Copy, Debug)]
 pub struct Metric {
-    /// The column; those of its interval end in `_low` and `_high`.
+    /// The column of `derived.csv`.
     pub name: &'static str,
-    /// One clause: what it holds and its source.
-    pub about: &'static str,
     /// Its unit, `1` where it has none.
     pub unit: &'static str,
     /// Which way it improves.
@@ -35,11 +37,20 @@ pub struct Metric {
     /// The figure of one trial; absent where the trial lacks what it is made of.
     pub of: fn(&Trial) -> Option<f64>,
     /// The cell's figure.
-    pub at: fn(&Figures) -> &Estimate,
+    pub at: fn(&DerivedRow) -> Estimate,
     /// What it rests on where it is sampled by ticks; absent where its source is exact.
     pub ticked: Option<Ticked>,
-    pub(super) set: fn(&mut Figures, Estimate),
 }
+
+/// Throughput, which also stands in `cells.csv` and has all trials and flags beside it.
+pub const THROUGHPUT: Metric = Metric {
+    name: "throughput_gbps",
+    unit: "Gb/s",
+    better: Better::Higher,
+    of: |trial| trial.throughput_gbps,
+    at: |row| row.cell.throughput(),
+    ticked: None,
+};
 
 impl Metric {
     /// The figures of the trials of a cell that went well and have it; none where its clock cannot tell them.
@@ -48,10 +59,34 @@ impl Metric {
         if self.is_told(sample) { sample.values(self.of) } else { Vec::new() }
     }
 
+    /// The same by block.
+    #[must_use]
+    pub fn by_block(&self, sample: &Sample) -> BTreeMap<u32, f64> {
+        if self.is_told(sample) { sample.by_block(self.of) } else { BTreeMap::new() }
+    }
+
+    /// The cell's figure: the median over its trials, with an interval that allows for trials that follow one another.
+    #[must_use]
+    pub fn estimate(&self, sample: &Sample) -> Estimate {
+        Estimate::of(&self.values(sample)).widened(sample.widening)
+    }
+
     /// Whether the clock that the figure comes from is fine enough for the cell's windows.
     #[must_use]
     pub fn is_told(&self, sample: &Sample) -> bool {
         self.ticked.is_none_or(|ticked| ticked.is_told(sample))
+    }
+
+    /// The metric of a column that has a better side.
+    ///
+    /// # Errors
+    /// One sentence with the columns that there are.
+    pub fn judged(name: &str) -> Result<&'static Self, String> {
+        let judged = || METRICS.iter().filter(|metric| metric.better != Better::Neither);
+        judged().find(|metric| metric.name == name).ok_or_else(|| {
+            let names: Vec<&str> = judged().map(|metric| metric.name).collect();
+            format!("`{name}` is none of {}", names.join(", "))
+        })
     }
 }
 
@@ -117,130 +152,140 @@ macro_rules! ticked {
     };
 }
 
-/// A struct of estimates, and its table of metrics and columns. A figure that is sampled names the time in ticks
-/// that it rests on after its formula.
+/// Rows of estimates, and the table of metrics. A figure that is sampled names the time in ticks that it rests on after
+/// its formula.
 macro_rules! figures {
     (
-        trial { $($name:ident: $better:ident, $unit:literal, $about:literal, $of:expr $(, ticked $ticked:expr)?;)+ }
-        end { $($end_name:ident: $end_better:ident, $end_unit:literal, $end_about:literal, $end_of:expr $(, ticked $end_ticked:expr)?;)+ }
+        trial {$(
+            $(#[doc = $about:literal])+
+            $name:ident in $unit:literal $better:ident, $of:expr $(, ticked $ticked:expr)?;
+        )+}
+        end {$(
+            $(#[doc = $end_about:literal])+
+            $end_name:ident in $end_unit:literal $end_better:ident, $end_of:expr $(, ticked $end_ticked:expr)?;
+        )+}
     ) => {
-        /// The figures of one cell.
-        #[derive(Clone, Debug, Default, PartialEq)]
-        pub struct Figures {
-            $(#[doc = $about] pub $name: Estimate,)+
-            /// The sender's end.
-            pub sender: EndFigures,
-            /// The receiver's end.
-            pub receiver: EndFigures,
+        row! {
+            /// The figures of one cell.
+            #[derive(Clone, Debug, Default, PartialEq)]
+            pub struct Figures {
+                $($(#[doc = $about])+ $name: Estimate in $unit,)+
+                /// The sender's end.
+                sender: EndFigures as "",
+                /// The receiver's end.
+                receiver: EndFigures as "receiver_",
+            }
         }
 
-        /// The figures of one end of a cell.
-        #[derive(Clone, Debug, Default, PartialEq)]
-        pub struct EndFigures {
-            $(#[doc = $end_about] pub $end_name: Estimate,)+
+        row! {
+            /// The figures of one end of a cell.
+            #[derive(Clone, Debug, Default, PartialEq)]
+            pub struct EndFigures {
+                $($(#[doc = $end_about])+ $end_name: Estimate in $end_unit,)+
+            }
         }
 
-        /// Every figure: those of the whole trial, the sender's, and the receiver's with `receiver_` before.
+        /// Every figure: throughput, those of the whole trial, the sender's, and the receiver's with `receiver_` before.
         pub const METRICS: &[Metric] = &[
+            THROUGHPUT,
             $(Metric {
-                name: stringify!($name), about: $about, unit: $unit, better: Better::$better,
-                of: $of, at: |row| &row.$name, set: |row, estimate| row.$name = estimate,
+                name: stringify!($name), unit: $unit, better: Better::$better,
+                of: $of, at: |row| row.figures.$name,
                 ticked: ticked!(trial $(, $ticked)?),
             },)+
             $(Metric {
-                name: stringify!($end_name), about: $end_about, unit: $end_unit, better: Better::$end_better,
+                name: stringify!($end_name), unit: $end_unit, better: Better::$end_better,
                 of: |trial| { let of: fn(&End) -> Option<f64> = $end_of; of(&trial.sender) },
-                at: |row| &row.sender.$end_name, set: |row, estimate| row.sender.$end_name = estimate,
+                at: |row| row.figures.sender.$end_name,
                 ticked: ticked!(sender $(, $end_ticked)?),
             },)+
             $(Metric {
-                name: concat!("receiver_", stringify!($end_name)),
-                about: $end_about, unit: $end_unit, better: Better::$end_better,
+                name: concat!("receiver_", stringify!($end_name)), unit: $end_unit, better: Better::$end_better,
                 of: |trial| { let of: fn(&End) -> Option<f64> = $end_of; of(&trial.receiver) },
-                at: |row| &row.receiver.$end_name, set: |row, estimate| row.receiver.$end_name = estimate,
+                at: |row| row.figures.receiver.$end_name,
                 ticked: ticked!(receiver $(, $end_ticked)?),
             },)+
         ];
 
-        /// The columns of the figures: each followed by the ends of its interval.
-        pub(super) fn columns() -> Vec<Column<super::DerivedRow>> {
-            use super::DerivedRow;
-            const TRIAL: &[[Column<DerivedRow>; 3]] =
-                &[$(estimate_columns!(stringify!($name), figures.$name, $about)),+];
-            const SENDER: &[[Column<DerivedRow>; 3]] =
-                &[$(estimate_columns!(stringify!($end_name), figures.sender.$end_name, $end_about)),+];
-            const RECEIVER: &[[Column<DerivedRow>; 3]] = &[$(estimate_columns!(
-                concat!("receiver_", stringify!($end_name)), figures.receiver.$end_name, $end_about
-            )),+];
-            [TRIAL.concat(), SENDER.concat(), RECEIVER.concat()].concat()
+        impl Figures {
+            /// The figures of a cell from its trials that went well.
+            #[must_use]
+            pub fn of(sample: &Sample) -> Self {
+                let mut estimates = METRICS[1..].iter().map(|metric| metric.estimate(sample));
+                let mut next = || estimates.next().expect("a metric for each field, in their order");
+                Self {
+                    $($name: next(),)+
+                    sender: EndFigures { $($end_name: next(),)+ },
+                    receiver: EndFigures { $($end_name: next(),)+ },
+                }
+            }
         }
     };
 }
 
 figures! {
     trial {
-        messages_per_s: Higher, "1/s", "messages received a second, all streams",
-            |trial| over(number(trial.messages), trial.window_s);
-        mean_recv_us: Lower, "us", "window over messages of a stream: the mean time a message takes, no delay",
-            |trial| trial.mean_recv_us;
-        zc_copied_share: Lower, "1", "share of completed MSG_ZEROCOPY calls that the kernel copied after all",
-            |trial| trial.zc.copied_share();
-        zc_enobufs_per_gib: Lower, "1/GiB", "sends refused with ENOBUFS and made again",
-            |trial| a_gib(trial.zc.enobufs, &trial.sender);
-        retransmits_per_gib: Lower, "1/GiB", "TCP segments sent again, warm-up and drain included",
+        /// Messages received per second, by all streams.
+        messages_per_s in "1/s" Higher, |trial| over(number(trial.messages), trial.window_s);
+        /// Window over messages of a stream: the mean time per message. It is not a delay.
+        mean_recv_us in "us" Lower, |trial| trial.mean_recv_us;
+        /// Share of the completed MSG_ZEROCOPY calls that the kernel copied after all.
+        zc_copied_share in "1" Lower, |trial| trial.zc.copied_share();
+        /// Sends per GiB that were refused with ENOBUFS and made again.
+        zc_enobufs_per_gib in "1/GiB" Lower, |trial| a_gib(trial.zc.enobufs, &trial.sender);
+        /// TCP segments sent again per GiB, warm-up and drain included.
+        retransmits_per_gib in "1/GiB" Lower,
             |trial| over(number(trial.retransmits), number(trial.total_bytes)).map(|each| each * GIB);
-        host_busy_ns_per_kib: Lower, "ns/KiB", "busy time of all CPUs of the sender's host, whoever caused it",
+        /// Busy time of all CPUs of the sender's host per KiB, whoever caused it.
+        host_busy_ns_per_kib in "ns/KiB" Lower,
             |trial| ns_a_kib(trial.host_busy_s, trial.bytes), ticked |trial| trial.host_busy_s;
-        host_softirq_ns_per_kib: Lower, "ns/KiB",
-            "softirq time of all CPUs of the sender's host, whoever caused it; no thread is charged with it",
+        /// Softirq time of all CPUs of the sender's host per KiB, whoever caused it; no thread is charged with it.
+        host_softirq_ns_per_kib in "ns/KiB" Lower,
             |trial| ns_a_kib(trial.host_softirq_s, trial.bytes), ticked |trial| trial.host_softirq_s;
-        host_steal_cpus: Lower, "CPUs", "time the hypervisor took away over the window: CPUs' worth",
-            |trial| over(trial.host_steal_s, trial.window_s);
+        /// CPUs' worth of time that the hypervisor took away.
+        host_steal_cpus in "CPUs" Lower, |trial| over(trial.host_steal_s, trial.window_s);
     }
     end {
-        cpu_s: Lower, "s", "CPU time of the worker threads inside the window", cpu_s;
-        cpus: Neither, "CPUs", "CPU time of the worker threads over the window: how many they kept busy",
-            |end| over(cpu_s(end), end.window_s);
-        cpu_ns_per_kib: Lower, "ns/KiB", "CPU time of the worker threads per KiB, user and system",
-            |end| ns_a_kib(cpu_s(end), end.bytes);
-        user_ns_per_kib: Lower, "ns/KiB", "CPU time in user space per KiB, sampled by ticks; empty where they are too few",
-            |end| ns_a_kib(end.user_s, end.bytes), ticked |end| end.user_s;
-        system_ns_per_kib: Lower, "ns/KiB", "CPU time in the kernel per KiB, sampled by ticks; empty where they are too few",
-            |end| ns_a_kib(end.system_s, end.bytes), ticked |end| end.system_s;
-        cycles_per_byte: Lower, "1/B", "CPU cycles a byte, user and kernel",
-            |end| a_byte(end.cycles, end);
-        instructions_per_byte: Lower, "1/B", "instructions a byte, user and kernel",
-            |end| a_byte(end.instructions, end);
-        instructions_per_cycle: Neither, "1", "instructions a cycle",
-            |end| over(number(end.instructions), number(end.cycles));
-        cache_misses_per_gib: Lower, "1/GiB", "cache misses a GiB, as the CPU's architecture defines them",
-            |end| a_gib(end.cache_misses, end);
-        l1d_misses_per_gib: Lower, "1/GiB", "loads that missed the L1 data cache, a GiB",
-            |end| a_gib(end.l1d_load_misses, end);
-        llc_misses_per_gib: Lower, "1/GiB", "loads that missed the last-level cache, a GiB",
-            |end| a_gib(end.llc_load_misses, end);
-        cache_misses_per_million_messages: Lower, "1/10^6", "cache misses a million messages",
-            |end| a_million_messages(end.cache_misses, end);
-        l1d_misses_per_million_messages: Lower, "1/10^6",
-            "loads that missed the L1 data cache, a million messages",
-            |end| a_million_messages(end.l1d_load_misses, end);
-        llc_misses_per_million_messages: Lower, "1/10^6",
-            "loads that missed the last-level cache, a million messages",
-            |end| a_million_messages(end.llc_load_misses, end);
-        branch_misses_per_gib: Lower, "1/GiB",
-            "mispredicted branches a GiB; a proxy where no cache counter exists, no measure of caches",
-            |end| a_gib(end.branch_misses, end);
-        page_faults_per_gib: Lower, "1/GiB",
-            "page faults a GiB; a proxy where no cache counter exists, no measure of caches",
-            |end| a_gib(end.page_faults, end);
-        context_switches_per_s: Lower, "1/s", "context switches of the worker threads a second",
-            |end| over(number(end.context_switches), end.window_s);
-        context_switches_per_gib: Lower, "1/GiB", "context switches of the worker threads a GiB",
-            |end| a_gib(end.context_switches, end);
-        voluntary_switches_per_s: Lower, "1/s", "context switches a second in which a worker thread waited",
-            |end| over(number(end.voluntary_switches), end.window_s);
-        bytes_per_call: Neither, "B", "payload bytes a system call moved",
-            |end| over(number(end.bytes), number(end.calls));
+        /// CPU time of the worker threads inside the window.
+        cpu_s in "s" Lower, cpu_s;
+        /// CPU time of the worker threads over the window: how many CPUs they kept busy.
+        cpus in "CPUs" Neither, |end| over(cpu_s(end), end.window_s);
+        /// CPU time of the worker threads per KiB, user and system.
+        cpu_ns_per_kib in "ns/KiB" Lower, |end| ns_a_kib(cpu_s(end), end.bytes);
+        /// CPU time in user space per KiB, sampled by ticks; empty where they are too few.
+        user_ns_per_kib in "ns/KiB" Lower, |end| ns_a_kib(end.user_s, end.bytes), ticked |end| end.user_s;
+        /// CPU time in the kernel per KiB, sampled by ticks; empty where they are too few.
+        system_ns_per_kib in "ns/KiB" Lower, |end| ns_a_kib(end.system_s, end.bytes), ticked |end| end.system_s;
+        /// CPU cycles per byte, user and kernel.
+        cycles_per_byte in "1/B" Lower, |end| a_byte(end.cycles, end);
+        /// Instructions per byte, user and kernel.
+        instructions_per_byte in "1/B" Lower, |end| a_byte(end.instructions, end);
+        /// Instructions per cycle.
+        instructions_per_cycle in "1" Neither, |end| over(number(end.instructions), number(end.cycles));
+        /// Cache misses per GiB, as the CPU's architecture defines them.
+        cache_misses_per_gib in "1/GiB" Lower, |end| a_gib(end.cache_misses, end);
+        /// Loads per GiB that missed the first-level data cache.
+        l1d_misses_per_gib in "1/GiB" Lower, |end| a_gib(end.l1d_load_misses, end);
+        /// Loads per GiB that missed the last-level cache.
+        llc_misses_per_gib in "1/GiB" Lower, |end| a_gib(end.llc_load_misses, end);
+        /// Cache misses per million messages.
+        cache_misses_per_million_messages in "1/10^6" Lower, |end| a_million_messages(end.cache_misses, end);
+        /// Loads per million messages that missed the first-level data cache.
+        l1d_misses_per_million_messages in "1/10^6" Lower, |end| a_million_messages(end.l1d_load_misses, end);
+        /// Loads per million messages that missed the last-level cache.
+        llc_misses_per_million_messages in "1/10^6" Lower, |end| a_million_messages(end.llc_load_misses, end);
+        /// Mispredicted branches per GiB; a proxy where no cache counter exists, no measure of caches.
+        branch_misses_per_gib in "1/GiB" Lower, |end| a_gib(end.branch_misses, end);
+        /// Page faults per GiB; a proxy where no cache counter exists, no measure of caches.
+        page_faults_per_gib in "1/GiB" Lower, |end| a_gib(end.page_faults, end);
+        /// Context switches of the worker threads per second.
+        context_switches_per_s in "1/s" Lower, |end| over(number(end.context_switches), end.window_s);
+        /// Context switches of the worker threads per GiB.
+        context_switches_per_gib in "1/GiB" Lower, |end| a_gib(end.context_switches, end);
+        /// Context switches per second in which a worker thread waited.
+        voluntary_switches_per_s in "1/s" Lower, |end| over(number(end.voluntary_switches), end.window_s);
+        /// Payload bytes that a system call moved.
+        bytes_per_call in "B" Neither, |end| over(number(end.bytes), number(end.calls));
     }
 }
 
@@ -250,20 +295,15 @@ pub fn metric(name: &str) -> Option<&'static Metric> {
     METRICS.iter().find(|metric| metric.name == name)
 }
 
-impl Figures {
-    /// The figure of a column of `derived.csv`; absent where there is no such column.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Estimate> {
-        metric(name).map(|metric| (metric.at)(self))
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// The figures of a cell from its trials that went well.
-    #[must_use]
-    pub fn of(sample: &Sample) -> Self {
-        let mut figures = Self::default();
-        for metric in METRICS {
-            (metric.set)(&mut figures, Estimate::of(&metric.values(sample)).widened(sample.widening));
-        }
-        figures
+    #[test]
+    fn only_columns_with_a_better_side_judge() {
+        assert_eq!(Metric::judged("throughput_gbps").unwrap().better, Better::Higher);
+        assert_eq!(Metric::judged("receiver_cpu_ns_per_kib").unwrap().better, Better::Lower);
+        assert!(Metric::judged("cpus").is_err(), "busy CPUs are neither good nor bad");
+        assert!(Metric::judged("speed").unwrap_err().contains("none of throughput_gbps, messages_per_s"));
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use super::figures;
 use super::sample::Sample;
 use crate::cell::words;
-use crate::record::column::{Field, word_field};
+use crate::record::column::{Field, list, word_field};
 pub use crate::record::disturbance::STEAL_CPUS;
 use crate::record::{Status, Trial};
 use crate::stats;
@@ -141,6 +141,10 @@ impl fmt::Display for Flags {
 }
 
 impl Field for Flags {
+    fn kind() -> String {
+        format!("any of {}, separated by spaces", list(Flag::WORDS))
+    }
+
     fn print(&self) -> String {
         self.to_string()
     }

@@ -27,7 +27,7 @@ mod setting;
 mod ticks;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use account::{AccountRow, Work};
 pub use cell_row::CellRow;
@@ -37,7 +37,7 @@ pub use derived_row::DerivedRow;
 pub use drift::Drift;
 pub use estimate::{Estimate, TOO_FEW_TRIALS};
 pub use examined::Examined;
-pub use figures::{Better, EndFigures, Figures, METRICS, Metric, metric};
+pub use figures::{Better, EndFigures, Figures, METRICS, Metric, THROUGHPUT, metric};
 pub use flag::{ENOUGH_TRIALS, Flag, Flags, OUTLIER_DISTANCE, STEAL_CPUS, UNSTEADY_SPREAD, WHOLE_RUNNING};
 pub use hosts::{Hosts, USUAL_TICK_HZ};
 pub use instructions::Instructions;
@@ -46,24 +46,12 @@ pub use noise_row::NoiseRow;
 pub use paired::{MOST_ZEROS, Paired};
 pub use ratio_row::{Difference, RatioRow, SIGNIFICANCE};
 pub use run::{Run, RunError, StreamRate};
-pub(crate) use sample::parse_key;
 pub use sample::{Sample, samples};
 pub use setting::Setting;
 pub use ticks::{LEAST_TICKS, TickClock, Ticked};
 
-use crate::record::Column;
+use crate::record::csv_file;
 use cost_model::CostModel;
-
-/// Columns of each table, in the order of its file.
-pub mod columns {
-    pub use super::account::columns as account;
-    pub use super::cell_row::columns as cells;
-    pub use super::cost_row::columns as cost_model;
-    pub use super::crossover_row::columns as crossovers;
-    pub use super::derived_row::columns as derived;
-    pub use super::noise_row::columns as noise;
-    pub use super::ratio_row::columns as ratios;
-}
 
 /// What a run's trials say, as rows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -106,29 +94,19 @@ impl Tables {
         Self { cells, derived, ratios, cost_model, crossovers, noise, account }
     }
 
-    /// Writes each table beside its old file and puts it in its place, so that a reader sees one or the other.
+    /// Puts each table in the place of its old file, so that a reader sees one or the other, and gives the files.
     ///
     /// # Errors
     /// When the directory cannot be written.
-    pub fn write(&self, dir: &Path) -> io::Result<()> {
-        write(&dir.join("cells.csv"), &columns::cells(), &self.cells)?;
-        write(&dir.join("derived.csv"), &columns::derived(), &self.derived)?;
-        write(&dir.join("ratios.csv"), &columns::ratios(), &self.ratios)?;
-        write(&dir.join("cost_model.csv"), &columns::cost_model(), &self.cost_model)?;
-        write(&dir.join("crossovers.csv"), &columns::crossovers(), &self.crossovers)?;
-        write(&dir.join("noise.csv"), &columns::noise(), &self.noise)?;
-        write(&dir.join("account.csv"), &columns::account(), &self.account)
+    pub fn write(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        Ok(vec![
+            csv_file::replace(dir, &self.cells)?,
+            csv_file::replace(dir, &self.derived)?,
+            csv_file::replace(dir, &self.ratios)?,
+            csv_file::replace(dir, &self.cost_model)?,
+            csv_file::replace(dir, &self.crossovers)?,
+            csv_file::replace(dir, &self.noise)?,
+            csv_file::replace(dir, &self.account)?,
+        ])
     }
-}
-
-fn write<R>(path: &Path, columns: &[Column<R>], rows: &[R]) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(columns.iter().map(|column| column.name))?;
-    for row in rows {
-        writer.write_record(columns.iter().map(|column| (column.print)(row)))?;
-    }
-    let text = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
-    let beside = path.with_extension("csv.new");
-    std::fs::write(&beside, text)?;
-    std::fs::rename(beside, path)
 }

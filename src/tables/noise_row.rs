@@ -1,25 +1,26 @@
 //! The noise floor: one line of `noise.csv`, one cell that ran against itself.
 
-use super::estimate::{Estimate, estimate_columns};
-use super::sample::{Sample, parse_key};
+use super::estimate::Estimate;
+use super::sample::Sample;
 use crate::cell::Cell;
-use crate::record::Column;
-use crate::record::column::column;
+use crate::record::row::row;
 use crate::stats;
 
-/// A cell that ran twice in every block (A against A). Whatever differs between the two is noise, so a
-/// difference between two paths that is smaller than this says nothing.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct NoiseRow {
-    /// The cell's key.
-    pub cell: String,
-    /// Blocks in which it ran twice and went well both times.
-    pub blocks: u64,
-    /// Its second trial's throughput over its first's within the blocks, and the 95 % interval.
-    pub ratio: Estimate,
-    /// The larger distance from 1 that the interval reaches: the smallest difference that a pair of paths, tested
-    /// in as many blocks, must exceed. Absent with one block.
-    pub floor: Option<f64>,
+row! {
+    /// A cell that ran twice in every block (A against A). Whatever differs between the two is noise, so a
+    /// difference between two paths that is smaller than this says nothing.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct NoiseRow in "noise.csv" {
+        /// Key of the cell.
+        cell: String,
+        /// Blocks in which it ran twice and went well both times.
+        blocks: u64,
+        /// Its second trial's throughput over its first's within the blocks (Hodges and Lehmann).
+        ratio: Estimate,
+        /// The larger distance from 1 that the interval reaches: the smallest difference that a pair of paths, tested
+        /// in as many blocks, must exceed. Empty with one block.
+        floor: Option<f64>,
+    }
 }
 
 impl NoiseRow {
@@ -49,7 +50,7 @@ impl NoiseRow {
     /// wider where both did), else that of the nearest cell that did, by wire, size and number of streams. Absent
     /// without a control that has a floor.
     pub(super) fn nearest<'a>(rows: &'a [Self], cells: [&Cell; 2]) -> Option<&'a Self> {
-        let floors = rows.iter().filter_map(|row| Some((row, row.floor?, parse_key(&row.cell)?)));
+        let floors = rows.iter().filter_map(|row| Some((row, row.floor?, row.cell.parse().ok()?)));
         let distance =
             |cell: &Cell| cells.map(|own| distance(own, cell)).into_iter().fold(f64::INFINITY, f64::min);
         let ranked = floors.map(|(row, floor, cell)| (row, (distance(&cell), -floor)));
@@ -74,24 +75,6 @@ fn distance(one: &Cell, other: &Cell) -> f64 {
         + apart(one.send_path != other.send_path, 1e-3)
 }
 
-const HEAD: [Column<NoiseRow>; 2] = [
-    column!("cell", cell, "key of the cell that ran twice a block"),
-    column!("blocks", blocks, "blocks in which it ran twice"),
-];
-const RATIO: [Column<NoiseRow>; 3] = estimate_columns!(
-    "ratio",
-    ratio,
-    "its second trial's throughput over its first's within the blocks (Hodges and Lehmann)"
-);
-const FLOOR: [Column<NoiseRow>; 1] =
-    [column!("floor", floor, "larger distance of the interval from 1; smaller differences say nothing")];
-
-/// The columns of `noise.csv`, in order.
-#[must_use]
-pub fn columns() -> Vec<Column<NoiseRow>> {
-    [&HEAD[..], &RATIO, &FLOOR].concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,7 +91,7 @@ mod tests {
             row("veth/two-copy/recv/static/65536B/t4", 0.20),
         ];
         let nearest = |one: &str, other: &str| {
-            let (one, other) = (parse_key(one).unwrap(), parse_key(other).unwrap());
+            let (one, other) = (one.parse().unwrap(), other.parse().unwrap());
             NoiseRow::nearest(&rows, [&one, &other]).unwrap().floor
         };
         let own = nearest("veth/one-copy/recv/static/65536B/t1", "veth/two-copy/recv/static/65536B/t1");
@@ -117,7 +100,7 @@ mod tests {
         assert_eq!(size, Some(0.10), "two doublings away, not four");
         let threads = nearest("veth/one-copy/recv/static/65536B/t8", "veth/splice/recv/static/65536B/t8");
         assert_eq!(threads, Some(0.20));
-        let cell = parse_key("veth/one-copy/recv/static/64B/t1").unwrap();
+        let cell = "veth/one-copy/recv/static/64B/t1".parse().unwrap();
         assert_eq!(NoiseRow::nearest(&[], [&cell, &cell]), None);
     }
 }

@@ -1,13 +1,14 @@
 //! Two paths at one message size: one line of `ratios.csv`.
 
-use super::estimate::{Estimate, estimate_columns};
+use super::estimate::Estimate;
 use super::noise_row::NoiseRow;
 use super::paired::Paired;
 use super::sample::{Group, Sample};
-use super::setting::{Setting, setting_columns};
+use super::setting::Setting;
 use crate::cell::words;
-use crate::record::column::{column, word_field};
-use crate::record::{Column, Trial};
+use crate::record::Trial;
+use crate::record::column::word_field;
+use crate::record::row::row;
 use crate::stats::{self, Interval};
 
 /// What can be said of one path against another.
@@ -34,37 +35,40 @@ words!(Difference:
 );
 word_field!(Difference);
 
-/// The throughput of one path over another's in the same setting, at one message size.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RatioRow {
-    /// What the two cells have in common.
-    pub setting: Setting,
-    /// Size of one message, bytes.
-    pub message_bytes: u64,
-    /// The path above the line.
-    pub path: String,
-    /// The path below it.
-    pub over: String,
-    /// Blocks in which both cells went well.
-    pub blocks: u64,
-    /// Ratio of throughputs within the blocks, and its 95 % interval. Without a common block the ratio of the
-    /// cells' medians.
-    pub ratio: Estimate,
-    /// Probability of ratios at least this far from 1 if the paths were alike.
-    pub p: Option<f64>,
-    /// The same, corrected for the number of comparisons in the run (Benjamini and Hochberg).
-    pub p_adjusted: Option<f64>,
-    /// What can be said.
-    pub difference: Difference,
-    /// Blocks in which one of the cells ran: what `blocks` is a part of.
-    pub of_blocks: u64,
-    /// Comparisons of the run that were corrected for; absent where this is none of them.
-    pub comparisons: Option<u64>,
-    /// How far the ratio of a cell to itself reaches from 1: a smaller difference is not called one. Absent without
-    /// a control.
-    pub floor: Option<f64>,
-    /// The cell that it was found in: one of the two where that ran twice in each block, else the nearest that did.
-    pub floor_cell: String,
+row! {
+    /// The throughput of one path over another's in the same setting, at one message size.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct RatioRow in "ratios.csv" {
+        /// What the two cells have in common.
+        setting: Setting as "",
+        /// Size of one message.
+        message_bytes: u64 in "B",
+        /// The path above the line.
+        path: String,
+        /// The path below it.
+        over: String,
+        /// Blocks in which both cells went well.
+        blocks: u64,
+        /// Ratio of throughputs within the blocks (Hodges and Lehmann). Without a common block the ratio of the cells'
+        /// medians.
+        ratio: Estimate,
+        /// Probability of ratios at least this far from 1 if the paths were alike (signed ranks; t where there are too
+        /// few).
+        p: Option<f64>,
+        /// The same, corrected for the number of comparisons in the run (Benjamini and Hochberg).
+        p_adjusted: Option<f64>,
+        /// What can be said.
+        difference: Difference,
+        /// Blocks in which one of the cells ran: what `blocks` is a part of.
+        of_blocks: u64 since "1.2.0",
+        /// Comparisons of the run that were corrected for; empty where this is none of them.
+        comparisons: Option<u64> since "1.2.0",
+        /// How far the ratio of a cell to itself reaches from 1: a smaller difference is not called one. Empty without
+        /// a control.
+        floor: Option<f64> since "1.2.0",
+        /// The cell that it was found in: one of the two where that ran twice in each block, else the nearest that did.
+        floor_cell: String since "1.2.0",
+    }
 }
 
 /// Corrected probability up to which a difference is called one.
@@ -157,40 +161,4 @@ impl RatioRow {
             ..self.clone()
         }
     }
-}
-
-const SETTING: [Column<RatioRow>; 5] = setting_columns!();
-const PATHS: [Column<RatioRow>; 4] = [
-    column!("message_bytes", message_bytes, "size of a message, bytes"),
-    column!("path", path, "the path above the line"),
-    column!("over", over, "the path below it"),
-    column!("blocks", blocks, "blocks in which both cells went well"),
-];
-const RATIO: [Column<RatioRow>; 3] =
-    estimate_columns!("ratio", ratio, "ratio of throughputs within the blocks (Hodges and Lehmann)");
-const JUDGEMENT: [Column<RatioRow>; 3] = [
-    column!("p", p, "probability of such ratios if the paths were alike (signed ranks; t where too few)"),
-    column!("p_adjusted", p_adjusted, "the same, corrected for all comparisons of the run"),
-    column!(
-        "difference",
-        difference,
-        "faster, slower, not distinguishable, not after correction, within the noise floor or not judged"
-    ),
-];
-const RESTS_ON: [Column<RatioRow>; 4] = [
-    column!("of_blocks", of_blocks, "blocks in which one of the cells ran: what blocks is a part of", since "1.2.0"),
-    column!("comparisons", comparisons, "comparisons of the run that were corrected for", since "1.2.0"),
-    column!("floor", floor, "how far the ratio of a cell to itself reaches from 1; empty: no control", since "1.2.0"),
-    column!(
-        "floor_cell",
-        floor_cell,
-        "the cell that it was found in: one of the two, or the nearest control",
-        since "1.2.0"
-    ),
-];
-
-/// The columns of `ratios.csv`, in order.
-#[must_use]
-pub fn columns() -> Vec<Column<RatioRow>> {
-    [&SETTING[..], &PATHS, &RATIO, &JUDGEMENT, &RESTS_ON].concat()
 }

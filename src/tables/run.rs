@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::examined::Examined;
-use crate::record::column::column;
-use crate::record::{Column, Manifest, Trial, csv_file, trial};
+use crate::record::row::row;
+use crate::record::{Manifest, Recorded, Trial, csv_file};
 
 /// What is read of a run. Rows are there only where they are whole.
 #[derive(Debug)]
@@ -24,23 +24,19 @@ pub struct Run {
     pub left_out: Vec<String>,
 }
 
-/// What a report needs of a stream's row. The whole row is [`crate::record::Stream`]; of a long sweep a
-/// report would hold hundreds of megabytes of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct StreamRate {
-    /// Position of the trial in the sweep.
-    pub order: u64,
-    /// Number of the stream, from 0.
-    pub stream: u32,
-    /// Its throughput, 10^9 bits a second.
-    pub throughput_gbps: Option<f64>,
+row! {
+    /// What a report needs of a stream's row. The whole row is [`crate::record::Stream`]; of a long sweep a
+    /// report would hold hundreds of megabytes of them.
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
+    pub struct StreamRate in "streams.csv" {
+        /// Position of the trial in the sweep.
+        order: u64,
+        /// Number of the stream, from 0.
+        stream: u32,
+        /// Its throughput.
+        throughput_gbps: Option<f64> in "Gb/s",
+    }
 }
-
-const STREAM_RATE: [Column<StreamRate>; 3] = [
-    column!("order", order, "position of the trial in the sweep, from 1"),
-    column!("stream", stream, "number of the stream, from 0"),
-    column!("throughput_gbps", throughput_gbps, "bytes over window, 10^9 bit/s"),
-];
 
 /// Why a run could not be read: one sentence that names the file and, where one is to blame, line and column.
 #[derive(Debug)]
@@ -73,26 +69,25 @@ impl Run {
         let manifest = Manifest::read(&manifest_file).map_err(refuse)?;
         let mut left_out = Vec::new();
 
-        let (trials_file, streams_file) = (dir.join("trials.csv"), dir.join("streams.csv"));
         // The two files of a long sweep are hundreds of megabytes; each takes a core.
         let (trials, streams) = std::thread::scope(|scope| {
-            let streams = scope.spawn(|| csv_file::read(&streams_file, &STREAM_RATE));
-            let trials = csv_file::read(&trials_file, &trial::columns());
+            let streams = scope.spawn(|| csv_file::read::<StreamRate>(dir));
+            let trials = csv_file::read::<Trial>(dir);
             (trials, streams.join().expect("the reader does not panic"))
         });
         let trials = trials.map_err(|error| refuse(error.to_string()))?;
-        left_out.extend(trials.cut_off(&trials_file));
+        left_out.extend(trials.cut_off(dir));
         let examined = Examined::load(dir, &mut left_out);
         if trials.rows.is_empty() && examined.is_empty() {
             return Err(refuse(format!(
                 "{}: no whole row; the sweep recorded no trial, so there is nothing to report",
-                trials_file.display()
+                dir.join(Trial::FILE).display()
             )));
         }
 
         let streams = match streams {
             Ok(streams) => {
-                left_out.extend(streams.cut_off(&streams_file));
+                left_out.extend(streams.cut_off(dir));
                 streams.rows
             }
             Err(error) => {

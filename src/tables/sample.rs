@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::drift::Drift;
-use super::estimate::Estimate;
 use super::hosts::Hosts;
 use super::run::Run;
 use super::setting::Setting;
@@ -42,12 +41,6 @@ impl<'run> Sample<'run> {
         self.ok().filter_map(of).collect()
     }
 
-    /// The median of a figure of each trial with its interval, which allows for trials that follow one another.
-    #[must_use]
-    pub fn estimate(&self, of: impl Fn(&Trial) -> Option<f64>) -> Estimate {
-        Estimate::of(&self.values(of)).widened(self.widening)
-    }
-
     /// A figure by block. Of a cell that ran more than once in a block the first counts.
     pub(crate) fn by_block(&self, of: impl Fn(&Trial) -> Option<f64>) -> BTreeMap<u32, f64> {
         let mut blocks = BTreeMap::new();
@@ -68,7 +61,7 @@ pub fn samples(run: &Run) -> Vec<Sample<'_>> {
         .manifest
         .cells
         .iter()
-        .filter_map(|key| parse_key(key))
+        .filter_map(|key| key.parse().ok())
         .map(|cell| Sample { cell, trials: Vec::new(), hosts, widening: 1.0 })
         .collect();
     let mut places: HashMap<String, usize> =
@@ -93,27 +86,6 @@ pub fn samples(run: &Run) -> Vec<Sample<'_>> {
         samples.iter_mut().for_each(|sample| sample.widening = widening);
     }
     samples
-}
-
-/// The cell of a key such as `veth/two-copy/recv/static/1024B/t4`; absent where the key is none.
-pub(crate) fn parse_key(key: &str) -> Option<Cell> {
-    let mut parts = key.split('/');
-    let mut part = || parts.next();
-    let bytes = |text: &str| text.strip_suffix('B')?.parse().ok();
-    let cell = Cell {
-        workload: crate::workload::DEFAULT.to_owned(),
-        wire: part()?.parse().ok()?,
-        send_path: part()?.to_owned(),
-        receive_path: part()?.to_owned(),
-        payload: part()?.parse().ok()?,
-        message_bytes: bytes(part()?)?,
-        threads: part()?.strip_prefix('t')?.parse().ok()?,
-        working_set: match part() {
-            Some(text) => Some(bytes(text.strip_prefix("ws")?)?),
-            None => None,
-        },
-    };
-    (cell.key() == key).then_some(cell)
 }
 
 /// One send path in one setting: its cells by message size.
@@ -146,21 +118,4 @@ pub(super) fn groups<'a>(samples: &'a [Sample<'a>]) -> Vec<Group<'a>> {
         series[place].sizes.insert(sample.cell.message_bytes, sample);
     }
     groups
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_reads_back_and_anything_else_is_none() {
-        for key in ["veth/two-copy/recv/static/1024B/t4", "loopback/splice/trunc/fresh/64B/t1/ws65536B"] {
-            assert_eq!(parse_key(key).unwrap().key(), key);
-        }
-        for bad in
-            ["", "veth", "veth/a/b/static/1024/t4", "veth/a/b/static/1024B/4", "veth/a/b/static/01B/t1"]
-        {
-            assert!(parse_key(bad).is_none(), "{bad} was read");
-        }
-    }
 }

@@ -4,33 +4,29 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::derived::rows;
-use super::table::Row;
-use super::violation::{Findings, Violation};
+use super::findings::Findings;
 use crate::record::category::Category;
 use crate::record::copies::{Evidence, Place, Verdict};
-use crate::record::{Attribution, Copies, Manifest, attribution, copies, roofline};
+use crate::record::csv_file::Numbered;
+use crate::record::{Attribution, Copies, Fault, Manifest, Roofline};
 
 /// How far sums of rounded figures may lie apart, as a share.
 const ROUNDING: f64 = 1e-6;
 
 /// Checks the files that are there, and gives their names with the number of whole rows.
-pub(super) fn check(
-    dir: &Path,
-    manifest: &Manifest,
-    found: &mut Vec<Violation>,
-) -> Vec<(&'static str, usize)> {
+pub(super) fn check(dir: &Path, manifest: &Manifest, found: &mut Vec<Fault>) -> Vec<(&'static str, usize)> {
     let mut checked = Vec::new();
-    if let Some(rows) = rows(dir, "xray.csv", &attribution::columns(), found) {
+    if let Some(rows) = rows::<Attribution>(dir, found) {
         attributions(&rows, manifest, &mut Findings { file: "xray.csv", found });
         checked.push(("xray.csv", rows.len()));
     }
-    if let Some(rows) = rows(dir, "copies.csv", &copies::columns(), found) {
+    if let Some(rows) = rows::<Copies>(dir, found) {
         all_copies(&rows, manifest, &mut Findings { file: "copies.csv", found });
         checked.push(("copies.csv", rows.len()));
     }
-    if let Some(rows) = rows(dir, "roofline.csv", &roofline::columns(), found) {
+    if let Some(rows) = rows::<Roofline>(dir, found) {
         let mut findings = Findings { file: "roofline.csv", found };
-        for Row { line, row } in &rows {
+        for Numbered { line, row } in &rows {
             findings
                 .must(row.throughput_gbps > 0.0, *line, "throughput_gbps", || "not above zero".to_owned());
         }
@@ -46,9 +42,9 @@ fn known(cell: &str, manifest: &Manifest, line: u64, findings: &mut Findings) {
 }
 
 /// Shares of one end of a pass are shares of a whole; a cost is the sum of its owners'.
-fn attributions(rows: &[Row<Attribution>], manifest: &Manifest, findings: &mut Findings) {
+fn attributions(rows: &[Numbered<Attribution>], manifest: &Manifest, findings: &mut Findings) {
     let mut ends: HashMap<_, (u64, u64, f64, Vec<_>)> = HashMap::new();
-    for Row { line, row } in rows {
+    for Numbered { line, row } in rows {
         known(&row.cell, manifest, *line, findings);
         let end = ends.entry((&row.cell, row.rep, row.side)).or_insert((*line, 0, 0.0, Vec::new()));
         end.1 += row.samples;
@@ -77,12 +73,12 @@ fn attributions(rows: &[Row<Attribution>], manifest: &Manifest, findings: &mut F
 }
 
 /// A figure has the evidence that it names; what is not measurable says why, and is no zero.
-fn all_copies(rows: &[Row<Copies>], manifest: &Manifest, findings: &mut Findings) {
+fn all_copies(rows: &[Numbered<Copies>], manifest: &Manifest, findings: &mut Findings) {
     let mut seen: HashMap<(&str, _), u64> = HashMap::new();
     let open = |row: &&Copies| row.place == Place::Unknown && row.verdict != Verdict::Confirmed;
     let doubtful: HashSet<&str> =
-        rows.iter().map(|Row { row, .. }| row).filter(open).map(|row| row.cell.as_str()).collect();
-    for Row { line, row } in rows {
+        rows.iter().map(|Numbered { row, .. }| row).filter(open).map(|row| row.cell.as_str()).collect();
+    for Numbered { line, row } in rows {
         known(&row.cell, manifest, *line, findings);
         if let Some(first) = seen.insert((&row.cell, row.place), *line) {
             findings.at(*line, Some("place"), format!("line {first} has this place of the cell already"));
@@ -128,8 +124,8 @@ mod tests {
 
     fn found(rows: &[Copies]) -> Vec<String> {
         let manifest = Manifest { cells: vec!["a cell".to_owned()], ..Manifest::default() };
-        let rows: Vec<Row<Copies>> =
-            rows.iter().zip(2..).map(|(row, line)| Row { line, row: row.clone() }).collect();
+        let rows: Vec<Numbered<Copies>> =
+            rows.iter().zip(2..).map(|(row, line)| Numbered { line, row: row.clone() }).collect();
         let mut found = Vec::new();
         all_copies(&rows, &manifest, &mut Findings { file: "copies.csv", found: &mut found });
         found.iter().map(ToString::to_string).collect()

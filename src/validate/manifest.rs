@@ -4,10 +4,9 @@ use std::collections::HashSet;
 
 use sha2::{Digest, Sha256};
 
-use super::violation::Findings;
-use crate::cell::Wire;
+use super::findings::Findings;
+use crate::cell::{Cell, Wire};
 use crate::record::Manifest;
-use crate::tables::parse_key;
 
 pub(super) fn check(manifest: &Manifest, findings: &mut Findings) {
     let parts: Vec<&str> = manifest.schema_version.split('.').collect();
@@ -33,15 +32,16 @@ pub(super) fn check(manifest: &Manifest, findings: &mut Findings) {
         }
     }
 
-    let digest: String =
-        Sha256::digest(manifest.grid.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex::encode(Sha256::digest(&manifest.grid));
     findings.must(digest == manifest.grid_sha256, 0, "grid_sha256", || {
         "it is not the hash of the grid beside it: one of the two was changed".to_owned()
     });
     findings.must(!manifest.cells.is_empty(), 0, "cells", || "the grid has no cell".to_owned());
     let mut known = HashSet::new();
     for key in &manifest.cells {
-        findings.must(parse_key(key).is_some(), 0, "cells", || format!("`{key}` is no key of a cell"));
+        if let Err(what) = key.parse::<Cell>() {
+            findings.at(0, Some("cells"), what);
+        }
         findings.must(known.insert(key), 0, "cells", || format!("`{key}` occurs twice"));
     }
 }

@@ -5,11 +5,11 @@
 
 mod derived;
 mod examined;
+mod findings;
 mod manifest;
 mod streams;
 mod table;
 mod trials;
-mod violation;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,10 +17,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use clap::Args;
 
-pub use violation::Violation;
-
-use crate::record::{Manifest, Status, Stream, Trial, stream, trial};
-use violation::Findings;
+use crate::record::csv_file::Numbered;
+use crate::record::{Fault, Manifest, Recorded, Status, Stream, Trial};
+use findings::Findings;
 
 /// The arguments of `copycost validate`.
 #[derive(Args, Clone, Debug)]
@@ -33,7 +32,7 @@ pub struct ValidateArgs {
 #[derive(Clone, Debug, Default)]
 pub struct Validation {
     /// Every violation, in the order of the files.
-    pub violations: Vec<Violation>,
+    pub violations: Vec<Fault>,
     /// The files that were checked, with the number of whole rows.
     pub checked: Vec<(&'static str, usize)>,
     /// What a reader must know of a run without a fault: that it holds no trial, or none that went well.
@@ -56,14 +55,14 @@ pub fn validate(dir: &Path) -> anyhow::Result<Validation> {
     manifest::check(&manifest, &mut Findings { file: "manifest.json", found: &mut found });
 
     let mut findings = Findings { file: "trials.csv", found: &mut found };
-    let (path, schema) = (dir.join("trials.csv"), manifest.schema_version.as_str());
-    let trials: Vec<table::Row<Trial>> = table::rows(&path, &trial::columns(), schema, &mut findings)
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    let schema = manifest.schema_version.as_str();
+    let trials: Vec<Numbered<Trial>> = table::rows(dir, schema, &mut findings)
+        .with_context(|| format!("cannot read {}", dir.join(Trial::FILE).display()))?;
     trials::check(&trials, &manifest, &mut findings);
     let mut checked = vec![("manifest.json", 1), ("trials.csv", trials.len())];
 
     let mut findings = Findings { file: "streams.csv", found: &mut found };
-    match table::rows::<Stream>(&dir.join("streams.csv"), &stream::columns(), schema, &mut findings) {
+    match table::rows::<Stream>(dir, schema, &mut findings) {
         Ok(rows) => {
             streams::check(&rows, &trials, &mut findings);
             checked.push(("streams.csv", rows.len()));

@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 
-use super::table::Row;
+use super::findings::Findings;
 use super::trials::zero_copy;
-use super::violation::Findings;
+use crate::record::csv_file::Numbered;
 use crate::record::{Received, Status, Stream, Trial};
 use crate::units;
 
 /// How far sums of rounded figures may lie apart, as a share.
 const ROUNDING: f64 = 1e-6;
 
-pub(super) fn check(rows: &[Row<Stream>], trials: &[Row<Trial>], findings: &mut Findings) {
-    let by_order: HashMap<u64, &Row<Trial>> = trials.iter().map(|trial| (trial.row.order, trial)).collect();
+pub(super) fn check(rows: &[Numbered<Stream>], trials: &[Numbered<Trial>], findings: &mut Findings) {
+    let by_order: HashMap<u64, &Numbered<Trial>> =
+        trials.iter().map(|trial| (trial.row.order, trial)).collect();
     let mut of_trial: HashMap<u64, Vec<&Stream>> = HashMap::new();
-    for Row { line, row } in rows {
+    for Numbered { line, row } in rows {
         let Some(trial) = by_order.get(&row.order) else {
             findings.at(*line, Some("order"), format!("trials.csv has no trial of order {}", row.order));
             continue;
@@ -28,7 +29,7 @@ pub(super) fn check(rows: &[Row<Stream>], trials: &[Row<Trial>], findings: &mut 
         throughput(*line, row, findings);
         zero_copy(*line, &row.zc, trial.row.status, findings);
     }
-    for Row { line, row } in trials.iter().filter(|trial| trial.row.status == Status::Ok) {
+    for Numbered { line, row } in trials.iter().filter(|trial| trial.row.status == Status::Ok) {
         let streams = of_trial.get(&row.order).map(Vec::as_slice).unwrap_or_default();
         if streams.len() == row.threads as usize {
             sums(*line, row, streams, findings);

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::table::Row;
-use super::violation::Findings;
+use super::findings::Findings;
+use crate::record::csv_file::Numbered;
 use crate::record::{End, Manifest, Status, Trial, stream::ZeroCopy};
 
-pub(super) fn check(rows: &[Row<Trial>], manifest: &Manifest, findings: &mut Findings) {
+pub(super) fn check(rows: &[Numbered<Trial>], manifest: &Manifest, findings: &mut Findings) {
     let mut reps: HashMap<(&str, u32), u64> = HashMap::new();
     let mut orders: HashMap<u64, u64> = HashMap::new();
-    for Row { line, row } in rows {
+    for Numbered { line, row } in rows {
         identity(*line, row, manifest, findings);
         if let Some(first) = reps.insert((&row.cell, row.rep), *line) {
             findings.at(

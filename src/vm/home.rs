@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::frame::Change;
+use crate::file;
 
 /// The directories that the guest may write to.
 #[derive(Debug)]
@@ -49,18 +50,8 @@ fn apply(path: &Path, change: &Change, bytes: &[u8]) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
             other => other,
         },
-        Change::Link(to) => {
-            let beside = beside(path);
-            let _ = fs::remove_file(&beside);
-            std::os::unix::fs::symlink(to, &beside)?;
-            fs::rename(beside, path)
-        }
-        Change::Whole => {
-            let beside = beside(path);
-            let _ = fs::remove_file(&beside);
-            let written = File::create_new(&beside).and_then(|mut file| file.write_all(bytes));
-            written.and_then(|()| fs::rename(&beside, path)).inspect_err(|_| drop(fs::remove_file(&beside)))
-        }
+        Change::Link(to) => file::replace_by_link(path, to),
+        Change::Whole => file::replace(path, bytes),
         Change::Grown { from } => {
             let mut file = File::options().append(true).custom_flags(nix::libc::O_NOFOLLOW).open(path)?;
             if file.metadata()?.len() != *from {
@@ -75,12 +66,6 @@ fn apply(path: &Path, change: &Change, bytes: &[u8]) -> io::Result<()> {
             other => other,
         },
     }
-}
-
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".from-the-machine");
-    path.with_file_name(name)
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn time_per_kib_is_divided_by_owner() {
-        let cell = crate::record::Trial::default().to_cell();
+        let cell = Cell::example("two-copy", 1024);
         let mut sampled = Sampled::of(&[(Category::TcpIp, 10)]);
         let softirq = Cost { owner: Owner::Softirq, samples: 30, ns: Some(7.5e6), ..sampled.costs[0] };
         sampled.costs.push(softirq);

@@ -1,7 +1,7 @@
 //! What the rows of `copies.csv` say of a send path together, as one sentence. It knows of rows alone, so that
 //! an old run's report says it too.
 
-use crate::cell::Side;
+use crate::cell::{Cell, Side};
 use crate::record::Copies;
 use crate::record::copies::{Evidence, Place, Verdict};
 
@@ -14,29 +14,26 @@ const WITNESSED: &str = ", witnessed by the card";
 /// What all rows of one cell say of its send path together, as a verdict and a sentence.
 #[must_use]
 pub fn headline(rows: &[Copies]) -> (Verdict, String) {
-    let mut key = rows.first().map(|row| row.cell.as_str()).unwrap_or_default().split('/');
-    let (wire, path) = (key.next().unwrap_or_default(), key.next().unwrap_or_default());
+    let key = rows.first().map(|row| row.cell.as_str()).unwrap_or_default();
+    let subject = match key.parse::<Cell>() {
+        Ok(cell) => format!("{} on {}", cell.send_path, cell.wire),
+        Err(_) => key.to_owned(),
+    };
     let sends: Vec<_> = rows.iter().filter(|row| row.side == Side::Sender).collect();
     let first = |verdict| sends.iter().find(|row| row.verdict == verdict);
     if let Some(row) = first(Verdict::Contradicted) {
         let what = noun(row.place, true);
-        return (
-            Verdict::Contradicted,
-            format!("{path} on {wire}: the evidence on {what} disagrees: {}", row.note),
-        );
+        return (Verdict::Contradicted, format!("{subject}: the evidence on {what} disagrees: {}", row.note));
     }
     let refuted: Vec<_> = sends.iter().copied().filter(|row| row.verdict == Verdict::Refuted).collect();
     if !refuted.is_empty() {
-        return (Verdict::Refuted, format!("{path} on {wire}: {}", refutation(&refuted)));
+        return (Verdict::Refuted, format!("{subject}: {}", refutation(&refuted)));
     }
     // Where no card can be asked, as almost everywhere, the rest stands by itself.
     let missing = |row: &&&Copies| row.verdict == Verdict::NotMeasurable && row.place != Place::Card;
     if let Some(row) = sends.iter().find(missing) {
         let what = noun(row.place, true);
-        return (
-            Verdict::NotMeasurable,
-            format!("{path} on {wire}: {what} cannot be told here: {}", row.note),
-        );
+        return (Verdict::NotMeasurable, format!("{subject}: {what} cannot be told here: {}", row.note));
     }
     // What the card read is no further copy beside those that made it.
     let is_made =
@@ -52,7 +49,7 @@ pub fn headline(rows: &[Copies]) -> (Verdict, String) {
     if sends.iter().any(|row| row.place == Place::Card && row.verdict == Verdict::Confirmed) {
         what += WITNESSED;
     }
-    (Verdict::Confirmed, format!("{path} on {wire}: {what}"))
+    (Verdict::Confirmed, format!("{subject}: {what}"))
 }
 
 /// What refutes a label: copies that were found, and what the card read.

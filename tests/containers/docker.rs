@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use copycost::record::{Manifest, Trial, csv_file, trial};
+use copycost::record::{Manifest, Trial, csv_file};
 use testcontainers::core::wait::ExitWaitStrategy;
 use testcontainers::core::{BuildImageOptions, ExecCommand, Healthcheck, Mount, WaitFor};
 use testcontainers::runners::{SyncBuilder, SyncRunner};
@@ -224,8 +224,7 @@ impl Swept {
             let from = format!("/results/latest/{name}");
             coordinator.copy_file_from(from, path.as_path()).is_ok().then_some(path)
         };
-        let rows =
-            file("trials.csv").map(|path| csv_file::read(&path, &trial::columns()).expect("rows").rows);
+        let rows = file("trials.csv").map(|_| csv_file::read(&scratch.path("")).expect("rows").rows);
         Self {
             code: coordinator.exit_code().expect("an exit code").expect("it has ended"),
             said: String::from_utf8(coordinator.stderr_to_vec().expect("its log")).expect("text"),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use copycost::record::{Manifest, Stream, Trial, csv_file, stream, trial};
+use copycost::record::{Manifest, Stream, Trial, csv_file};
 use nix::sched::{CloneFlags, unshare};
 
 use super::process::{Ended, Running, run};
@@ -81,7 +81,7 @@ pub fn only_run(results: &Path) -> Option<PathBuf> {
 
 /// The whole rows of a run, read by the schema; and whether the file ends in half a row.
 pub fn trials(run: &Path) -> (Vec<Trial>, bool) {
-    let read = csv_file::read(&run.join("trials.csv"), &trial::columns()).expect("rows by the schema");
+    let read = csv_file::read(run).expect("rows by the schema");
     (read.rows, read.truncated.is_some())
 }
 
@@ -93,7 +93,7 @@ pub fn rows_so_far(run: &Path) -> usize {
 
 /// The rows of the run's streams.
 pub fn streams(run: &Path) -> Vec<Stream> {
-    let read = csv_file::read(&run.join("streams.csv"), &stream::columns()).expect("rows by the schema");
+    let read = csv_file::read(run).expect("rows by the schema");
     assert_eq!(read.truncated, None, "half a row of a stream");
     read.rows
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use copycost::cell::Side;
 use copycost::record::category::Category;
 use copycost::record::copies::{Place, Verdict};
-use copycost::record::{Attribution, Copies, Roofline, attribution, copies, csv_file, roofline};
+use copycost::record::{Attribution, Copies, Roofline, csv_file};
 use copycost::xray::{
     sampler::{Pace, Sampler},
     symbols::kernel_names,
@@ -27,11 +27,9 @@ impl Xray {
     /// Reads them.
     pub fn read(run: &Path) -> Self {
         Self {
-            copies: csv_file::read(&run.join("copies.csv"), &copies::columns()).expect("copies.csv").rows,
-            costs: csv_file::read(&run.join("xray.csv"), &attribution::columns()).expect("xray.csv").rows,
-            bounds: csv_file::read(&run.join("roofline.csv"), &roofline::columns())
-                .expect("roofline.csv")
-                .rows,
+            copies: csv_file::read(run).expect("copies.csv").rows,
+            costs: csv_file::read(run).expect("xray.csv").rows,
+            bounds: csv_file::read(run).expect("roofline.csv").rows,
         }
     }
 

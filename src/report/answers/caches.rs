@@ -95,7 +95,7 @@ fn reductions<'a>(
         for &threads in &condition.threads {
             let row = |path| subject.measured(place, path, size, threads);
             let Some((own, other)) = row(path).zip(row(baseline)) else { continue };
-            let misses = (*(metric.at)(&own.figures), *(metric.at)(&other.figures));
+            let misses = ((metric.at)(own), (metric.at)(other));
             let ratio = subject.paired_metric(&own.cell, &other.cell, metric);
             if ratio.ratio.value.is_some() || ratio.zeros > 0 {
                 found.push(Reduction { level, path, size, threads, misses, ratio });

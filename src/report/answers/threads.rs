@@ -39,7 +39,7 @@ pub(super) fn answer(evidence: &Evidence) -> Vec<Block> {
             .into_iter()
             .filter(|(column, _)| {
                 let metric = metric(column).expect("a column of derived.csv");
-                subject.tables.derived.iter().all(|row| (metric.at)(&row.figures).value.is_none())
+                subject.tables.derived.iter().all(|row| (metric.at)(row).value.is_none())
             })
             .map(|(_, counter)| counter)
             .collect();
@@ -116,7 +116,7 @@ fn growth<'a>(
     let metric = metric(column)?;
     let (below, above) =
         (subject.measured(place, path, size, fewest)?, subject.measured(place, path, size, most)?);
-    let (from, to) = (*(metric.at)(&below.figures), *(metric.at)(&above.figures));
+    let (from, to) = ((metric.at)(below), (metric.at)(above));
     from.value?;
     to.value?;
     let ratio = subject.paired_metric(&above.cell, &below.cell, metric);

@@ -248,7 +248,7 @@ fn beside(
     (column, name): &(&str, &str),
 ) {
     let metric = metric(column).expect("a column of derived.csv");
-    let (mine, theirs) = ((metric.at)(&own.figures), (metric.at)(&other.figures));
+    let (mine, theirs) = ((metric.at)(own), (metric.at)(other));
     if mine.value.is_none() || theirs.value.is_none() {
         return;
     }
@@ -257,8 +257,8 @@ fn beside(
     table.push(vec![
         number(own.cell.threads.to_string(), Some(f64::from(own.cell.threads))),
         (*name).into(),
-        number(words::estimate(mine), mine.value),
-        number(words::estimate(theirs), theirs.value),
+        number(words::estimate(&mine), mine.value),
+        number(words::estimate(&theirs), theirs.value),
         number(words::paired(&ratio), ratio.ratio.value),
     ]);
 }

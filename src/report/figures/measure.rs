@@ -5,7 +5,7 @@ use super::style;
 use crate::record::Trial;
 use crate::report::subject::Subject;
 use crate::report::words;
-use crate::tables::{CellRow, DerivedRow, Estimate, Limit, Metric, metric};
+use crate::tables::{self, CellRow, DerivedRow, Estimate, Limit, Metric, metric};
 
 /// Single trials that a panel shows at most; of more, every second, third, … is shown.
 pub const MOST_TRIALS: usize = 400;
@@ -19,13 +19,14 @@ pub struct Measure {
     pub unit: &'static str,
     /// What the table's value is multiplied by to be in that unit.
     scale: f64,
-    /// Its metric; absent for throughput, which is a column of its own.
-    metric: Option<&'static Metric>,
+    /// Its metric.
+    metric: &'static Metric,
 }
 
 impl Measure {
     /// Throughput.
-    pub const THROUGHPUT: Self = Self { title: "throughput", unit: "Gb/s", scale: 1.0, metric: None };
+    pub const THROUGHPUT: Self =
+        Self { title: "throughput", unit: "Gb/s", scale: 1.0, metric: &tables::THROUGHPUT };
 
     /// A column of `derived.csv`.
     ///
@@ -33,8 +34,7 @@ impl Measure {
     /// When there is no such column: the name is written in the code that calls this.
     #[must_use]
     pub fn of(name: &str, title: &'static str, unit: &'static str, scale: f64) -> Self {
-        let metric = metric(name);
-        assert!(metric.is_some(), "derived.csv has no column {name}");
+        let metric = metric(name).unwrap_or_else(|| panic!("derived.csv has no column {name}"));
         Self { title, unit, scale, metric }
     }
 
@@ -47,21 +47,13 @@ impl Measure {
     /// The figure of a trial.
     #[must_use]
     pub fn of_trial(&self, trial: &Trial) -> Option<f64> {
-        let value = self.metric.map_or(trial.throughput_gbps, |metric| (metric.of)(trial));
-        value.map(|value| value * self.scale)
+        (self.metric.of)(trial).map(|value| value * self.scale)
     }
 
     /// The figure of a cell.
     #[must_use]
     pub fn of_cell(&self, row: &DerivedRow) -> Estimate {
-        let raw = match self.metric {
-            Some(metric) => *(metric.at)(&row.figures),
-            None => Estimate {
-                value: row.cell.throughput_gbps,
-                low: row.cell.throughput_low,
-                high: row.cell.throughput_high,
-            },
-        };
+        let raw = (self.metric.at)(row);
         let scaled = |value: Option<f64>| value.map(|value| value * self.scale);
         Estimate { value: scaled(raw.value), low: scaled(raw.low), high: scaled(raw.high) }
     }
@@ -92,7 +84,7 @@ impl Measure {
             words::plural(cell.trials, "trial"),
         );
         // Only throughput is the whole trial's; what one end did is its own, whatever held it back.
-        let circled = self.metric.is_none() && is_held_back_elsewhere(cell);
+        let circled = self.metric.name == tables::THROUGHPUT.name && is_held_back_elsewhere(cell);
         let says = if circled { format!("{says}, {}", words::held_back(cell.limit)) } else { says };
         Some(Point { x, value: estimate.value?, interval: estimate.interval(), says, circled })
     }

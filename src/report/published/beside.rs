@@ -3,7 +3,7 @@
 use super::study::{Claim, Values, bytes, studies};
 use crate::report::subject::{BASELINE, Subject};
 use crate::report::words;
-use crate::tables::{Difference, Estimate, metric};
+use crate::tables::{Difference, Estimate, THROUGHPUT, metric};
 
 /// Whether this run shows what was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl Values {
         threads: u32,
     ) -> Option<(Estimate, Option<Difference>)> {
         let over = BASELINE;
-        if self.of == "throughput_gbps" {
+        if self.of == THROUGHPUT.name {
             let row = subject.ratio(&subject.conditions[place].setting(threads), size, path, over)?;
             return Some((row.ratio, Some(row.difference)));
         }

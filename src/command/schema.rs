@@ -1,0 +1,84 @@
+//! `copycost schema`: every file of rows and its columns, as `docs/SCHEMA.md` has them.
+
+use super::{Exit, print};
+use crate::record::{Attribution, Copies, Recorded, Roofline, SCHEMA_VERSION, Stream, Trial};
+use crate::tables::{AccountRow, CellRow, CostRow, CrossoverRow, DerivedRow, NoiseRow, RatioRow};
+
+/// Prints the schema.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn run() -> anyhow::Result<Exit> {
+    print(&markdown()).map(|()| Exit::Success)
+}
+
+/// The schema as Markdown.
+#[must_use]
+pub fn markdown() -> String {
+    let parts = [
+        format!(
+            "# The files of a run\n\n\
+             Made by `copycost schema` from the declarations of the rows, version {SCHEMA_VERSION} of the files.\n\n\
+             Files are CSV in UTF-8 with a header. Columns are found by their names: a later minor version may add some, \
+             and a file of a version before `since` lacks a column. An empty field is a figure that was not measured or \
+             does not apply, and never zero; in JSON (`copycost measure --format json`) it is null. `manifest.json` \
+             tells everything else of a run.\n\n\
+             ## What a run records\n"
+        ),
+        file::<Trial>(),
+        file::<Stream>(),
+        file::<Attribution>(),
+        file::<Copies>(),
+        file::<Roofline>(),
+        "\n## Tables that the report makes of it\n".to_owned(),
+        file::<CellRow>(),
+        file::<DerivedRow>(),
+        file::<RatioRow>(),
+        file::<CostRow>(),
+        file::<CrossoverRow>(),
+        file::<NoiseRow>(),
+        file::<AccountRow>(),
+    ];
+    parts.concat()
+}
+
+/// A file and the table of its columns.
+fn file<R: Recorded>() -> String {
+    let mut text = format!(
+        "\n### {}\n\n{}\n\n| column | unit | holds | since | meaning |\n|---|---|---|---|---|\n",
+        R::FILE,
+        R::ABOUT
+    );
+    for column in R::columns() {
+        let since = column.since.unwrap_or_default();
+        text += &format!(
+            "| `{}` | {} | {} | {since} | {} |\n",
+            column.name, column.unit, column.kind, column.about
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_is_what_the_program_prints() {
+        let document = include_str!("../../docs/SCHEMA.md");
+        assert!(
+            document == markdown(),
+            "docs/SCHEMA.md is not what the rows declare; make it again with `cargo run -- schema > docs/SCHEMA.md`"
+        );
+    }
+
+    #[test]
+    fn every_column_of_every_file_is_told() {
+        let cells = |line: &str| line.split(" | ").count();
+        for line in markdown().lines().filter(|line| line.starts_with("| `")) {
+            assert_eq!(cells(line), 5, "a bar in a field: {line}");
+            assert!(line.ends_with(". |") && !line.contains("``"), "{line}");
+        }
+        assert!(!markdown().contains('['), "a link of the code's documentation leads nowhere here");
+    }
+}
