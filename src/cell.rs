@@ -205,7 +205,8 @@ mod tests {
 
     #[test]
     fn a_key_reads_back_and_anything_else_is_none() {
-        for key in ["veth/two-copy/recv/static/1024B/t4", "loopback/splice/trunc/fresh/64B/t1/ws65536B/other"] {
+        for key in ["veth/two-copy/recv/static/1024B/t4", "loopback/splice/trunc/fresh/64B/t1/ws65536B/other"]
+        {
             assert_eq!(key.parse::<Cell>().unwrap().key(), key);
         }
         for bad in

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::link::Offload;
+use crate::record::BoundKind;
 use crate::socket::SocketOptions;
 
 /// What every trial of a run has in common.
@@ -33,6 +34,15 @@ pub enum Bound {
 }
 
 impl Bound {
+    /// Which of the two it is.
+    #[must_use]
+    pub fn kind(self) -> BoundKind {
+        match self {
+            Self::Duration(_) => BoundKind::Duration,
+            Self::Messages(_) => BoundKind::Messages,
+        }
+    }
+
     /// The messages of each stream, where they bound it.
     #[must_use]
     pub fn messages(self) -> Option<u64> {

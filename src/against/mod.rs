@@ -173,7 +173,8 @@ impl Against<'_> {
                 let left = 2 * plan.remaining() - u64::from(side.1);
                 progress.begin(&cell, plan.so_far(next.place), left);
                 let run = pair.of(side.0);
-                let (row, streams) = numbered(sides.of(side.0).run(self.grid, &cell), &cell, &next, run);
+                let (mut row, streams) = numbered(sides.of(side.0).run(self.grid, &cell), &cell, &next, run);
+                row.bound.get_or_insert(self.grid.trial.bound.kind());
                 run.append(&row, &streams)?;
                 progress.end_of(side.0.word(), &row, left - 1);
                 match (side.0, row.status) {

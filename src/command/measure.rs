@@ -114,6 +114,7 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
     };
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
     let mut row = Trial::new("measure", &cell, 1, 1, 1, now);
+    row.bound = Some(options.bound.kind());
     let streams = match lab.run(&cell, &options) {
         Ok(measured) => measured.fill(&mut row),
         Err(Trouble::Trial(Failure::Unsupported(why))) => anyhow::bail!("unsupported here: {why}"),

@@ -33,7 +33,7 @@ pub use roofline::Roofline;
 pub use row::{Recorded, Row};
 pub use stream::Stream;
 pub use surroundings::Surroundings;
-pub use trial::{Status, Trial};
+pub use trial::{BoundKind, Status, Trial};
 
 /// Version of the files of a run (semver): a rename or a change of meaning is a new major version.
-pub const SCHEMA_VERSION: &str = "1.2.0";
+pub const SCHEMA_VERSION: &str = "1.3.0";

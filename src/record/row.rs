@@ -78,7 +78,7 @@ macro_rules! row {
         #[derive($($derive:ident),+ $(,)?)]
         $(#[serde($($serde:tt)*)])?
         $vis:vis struct $name:ident $(in $file:literal)?
-            $(moves $moved:literal $(after $anchor:literal)?)?
+            $(moves $moved:literal $(after $anchor:literal)?)*
         {
             $(
                 $(#[doc = $meaning:literal])+
@@ -105,7 +105,7 @@ macro_rules! row {
                     @ columns $field [$type $(<$of>)?] [concat!($($meaning),+).trim_ascii()]
                     $(as $prefix)? $(in $unit)? $(since $since)?
                 );)+
-                $($crate::record::row::put(&mut columns, $moved, [$($anchor)?].first().copied());)?
+                $($crate::record::row::put(&mut columns, $moved, [$($anchor)?].first().copied());)*
                 columns
             }
         }

@@ -7,6 +7,7 @@ use super::row::row;
 use super::stream::ZeroCopy;
 use super::surroundings::Surroundings;
 use crate::cell::{Cell, Payload, Wire, words};
+use crate::workload;
 
 /// How a trial ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +23,18 @@ pub enum Status {
 
 words!(Status: Ok = "ok", Unsupported = "unsupported", Failed = "failed");
 word_field!(Status);
+
+/// What ends the window of a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BoundKind {
+    /// Time.
+    Duration,
+    /// So many messages of each stream.
+    Messages,
+}
+
+words!(BoundKind: Duration = "duration", Messages = "messages");
+word_field!(BoundKind);
 
 row! {
     /// One execution of a cell. A figure that was not measured is absent, never zero.
@@ -114,6 +127,10 @@ row! {
         wire_packets: Option<u64> since "1.2.0",
         /// What kept the trial from having its CPUs to itself; empty where nothing was seen.
         disturbed: Disturbances since "1.2.0",
+        /// What a stream does between connection and end.
+        workload: Option<String> since "1.3.0",
+        /// What ended the window: a duration, or a number of messages.
+        bound: Option<BoundKind> since "1.3.0",
     }
 }
 
@@ -135,6 +152,7 @@ impl Trial {
             message_bytes: cell.message_bytes,
             threads: cell.threads,
             working_set_bytes: cell.working_set,
+            workload: Some(cell.workload.clone()),
             ..Self::default()
         }
     }
@@ -143,7 +161,7 @@ impl Trial {
     #[must_use]
     pub fn to_cell(&self) -> Cell {
         Cell {
-            workload: crate::workload::DEFAULT.to_owned(),
+            workload: self.workload.clone().unwrap_or_else(|| workload::DEFAULT.to_owned()),
             wire: self.wire,
             send_path: self.send_path.clone(),
             receive_path: self.receive_path.clone(),

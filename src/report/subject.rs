@@ -9,10 +9,10 @@ use crate::record::{Attribution, Trial};
 use crate::tables::{
     CellRow, CrossoverRow, DerivedRow, Flag, Metric, Paired, RatioRow, Run, Sample, Setting, Tables, samples,
 };
-use crate::units;
+use crate::{path, receive, units, workload};
 
 /// The path that the others are held against, where the run has it: what most programs do.
-pub const BASELINE: &str = "two-copy";
+pub const BASELINE: &str = path::BASELINE.name;
 
 /// What cells have in common but for send path, message size and threads: one set of figures shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Condition {
     pub payload: Payload,
     /// Bytes of distinct message buffers a stream cycles through; absent: hot.
     pub working_set_bytes: Option<u64>,
+    /// What a stream does; absent in rows of older versions, whose streams all did the same.
+    pub workload: Option<String>,
     /// Send paths, in the order of the grid.
     pub paths: Vec<String>,
     /// Message sizes, ascending.
@@ -40,6 +42,7 @@ impl Condition {
             receive_path: cell.receive_path.clone(),
             payload: cell.payload,
             working_set_bytes: cell.working_set_bytes,
+            workload: cell.workload.clone(),
             paths: Vec::new(),
             sizes: Vec::new(),
             threads: Vec::new(),
@@ -53,6 +56,7 @@ impl Condition {
             && self.receive_path == cell.receive_path
             && self.payload == cell.payload
             && self.working_set_bytes == cell.working_set_bytes
+            && self.workload == cell.workload
     }
 
     /// The condition with a number of threads.
@@ -63,6 +67,7 @@ impl Condition {
             receive_path: self.receive_path.clone(),
             payload: self.payload,
             working_set_bytes: self.working_set_bytes,
+            workload: self.workload.clone(),
             threads,
         }
     }
@@ -71,7 +76,7 @@ impl Condition {
     #[must_use]
     pub fn words(&self) -> String {
         let mut words = vec![self.wire.to_string()];
-        if self.receive_path != "recv" {
+        if self.receive_path != receive::DEFAULT {
             words.push(format!("received by {}", self.receive_path));
         }
         if self.payload == Payload::Fresh {
@@ -80,14 +85,21 @@ impl Condition {
         if let Some(bytes) = self.working_set_bytes {
             words.push(format!("working set {}", units::size(bytes)));
         }
+        words.extend(self.unusual_workload().map(str::to_owned));
         words.join(", ")
+    }
+
+    /// The workload, where it is not what nearly every grid has.
+    fn unusual_workload(&self) -> Option<&str> {
+        self.workload.as_deref().filter(|&name| name != workload::DEFAULT)
     }
 
     /// The condition as a part of a file's name.
     #[must_use]
     pub fn slug(&self) -> String {
         let working_set = self.working_set_bytes.map(|bytes| format!("-ws{bytes}")).unwrap_or_default();
-        let text = format!("{}-{}-{}{working_set}", self.wire, self.receive_path, self.payload);
+        let workload = self.unusual_workload().map(|name| format!("-{name}")).unwrap_or_default();
+        let text = format!("{}-{}-{}{working_set}{workload}", self.wire, self.receive_path, self.payload);
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
     }
 

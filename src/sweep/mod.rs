@@ -103,6 +103,7 @@ pub fn run(
         let started_at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
         let run_id = &run.manifest.run_id;
         let mut row = Trial::new(run_id, &cell, next.rep, next.order, next.block, started_at);
+        row.bound = Some(options.bound.kind());
         let mut streams = Vec::new();
         let mut lost = None;
         match executor.run(&cell, options) {

@@ -234,9 +234,7 @@ fn floor_of(cell: &Cell) -> Cell {
 
 fn floor(cell: &Cell, measured: &Measured) -> Roofline {
     let [sender, receiver] = measured.ends();
-    let cpu = |end: &End| {
-        Some(end.cpu_s()? * 1e9 * 1024.0 / end.bytes.filter(|&bytes| bytes > 0)? as f64)
-    };
+    let cpu = |end: &End| Some(end.cpu_s()? * 1e9 * 1024.0 / end.bytes.filter(|&bytes| bytes > 0)? as f64);
     Roofline {
         level: Level::Floor,
         wire: Some(cell.wire),

@@ -23,7 +23,7 @@ use crate::stats;
 row! {
     /// The account of one path over another in one setting, at one message size. What is saved is positive.
     #[derive(Clone, Debug, Default, PartialEq)]
-    pub struct AccountRow in "account.csv" {
+    pub struct AccountRow in "account.csv" moves "workload" {
         /// What the two cells have in common.
         setting: Setting as "",
         /// Size of one message.

@@ -9,6 +9,7 @@ use crate::cell::{Cell, Payload, Wire};
 use crate::record::Status;
 use crate::record::row::row;
 use crate::stats;
+use crate::workload;
 
 row! {
     /// One cell of the grid: its throughput over all trials that went well, and what to know about them.
@@ -54,6 +55,8 @@ row! {
         throughput_max: Option<f64> in "Gb/s",
         /// What holds the cell back; empty where the rows do not tell.
         limit: Option<Limit> since "1.2.0",
+        /// What a stream does between connection and end.
+        workload: Option<String> since "1.3.0",
     }
 }
 
@@ -70,6 +73,7 @@ impl CellRow {
             message_bytes: cell.message_bytes,
             threads: cell.threads,
             working_set_bytes: cell.working_set,
+            workload: Some(cell.workload.clone()),
             ..Self::default()
         }
     }
@@ -108,7 +112,7 @@ impl CellRow {
     #[must_use]
     pub fn to_cell(&self) -> Cell {
         Cell {
-            workload: crate::workload::DEFAULT.to_owned(),
+            workload: self.workload.clone().unwrap_or_else(|| workload::DEFAULT.to_owned()),
             wire: self.wire,
             send_path: self.send_path.clone(),
             receive_path: self.receive_path.clone(),

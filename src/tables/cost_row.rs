@@ -9,7 +9,7 @@ use crate::record::row::row;
 row! {
     /// Time of a message in one stream as a straight line of its size: fixed + per KiB × size.
     #[derive(Clone, Debug, Default, PartialEq)]
-    pub struct CostRow in "cost_model.csv" {
+    pub struct CostRow in "cost_model.csv" moves "workload" {
         /// What the path ran in.
         setting: Setting as "",
         /// The send path.

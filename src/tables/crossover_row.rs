@@ -36,7 +36,7 @@ word_field!(Verdict);
 row! {
     /// One path against another in the same setting, over all message sizes that both were tested at.
     #[derive(Clone, Debug, Default, PartialEq)]
-    pub struct CrossoverRow in "crossovers.csv" moves "working_set_bytes" {
+    pub struct CrossoverRow in "crossovers.csv" moves "working_set_bytes" moves "workload" {
         /// What the cells have in common.
         setting: Setting as "",
         /// The path that may win.

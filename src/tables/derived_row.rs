@@ -9,7 +9,7 @@ row! {
     /// One cell's figures per byte, per message and per second: the median over its trials, and the 95 % interval of
     /// that median.
     #[derive(Clone, Debug, Default, PartialEq)]
-    pub struct DerivedRow in "derived.csv" moves "limit" {
+    pub struct DerivedRow in "derived.csv" moves "limit" moves "workload" {
         /// The cell, as in `cells.csv`.
         cell: CellRow as "",
         /// Its figures.

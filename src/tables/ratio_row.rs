@@ -38,7 +38,7 @@ word_field!(Difference);
 row! {
     /// The throughput of one path over another's in the same setting, at one message size.
     #[derive(Clone, Debug, Default, PartialEq)]
-    pub struct RatioRow in "ratios.csv" {
+    pub struct RatioRow in "ratios.csv" moves "workload" {
         /// What the two cells have in common.
         setting: Setting as "",
         /// Size of one message.

@@ -17,6 +17,8 @@ row! {
         threads: u32,
         /// Bytes of distinct message buffers that a stream cycles through; empty for `hot`.
         working_set_bytes: Option<u64> in "B",
+        /// What a stream does between connection and end.
+        workload: Option<String> since "1.3.0",
     }
 }
 
@@ -30,6 +32,7 @@ impl Setting {
             payload: cell.payload,
             threads: cell.threads,
             working_set_bytes: cell.working_set,
+            workload: Some(cell.workload.clone()),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::findings::Findings;
 use super::trials::zero_copy;
 use crate::record::csv_file::Numbered;
-use crate::record::{Received, Status, Stream, Trial};
+use crate::record::{BoundKind, Received, Status, Stream, Trial};
 use crate::units;
 
 /// How far sums of rounded figures may lie apart, as a share.
@@ -77,16 +77,7 @@ fn sums(line: u64, trial: &Trial, streams: &[&Stream], findings: &mut Findings) 
         streams.iter().map(|stream| of(stream)).sum::<Option<u64>>().map(|sum| sum as f64)
     };
     let number = |value: Option<u64>| value.map(|value| value as f64);
-    // Where messages bound the window, the rates of the streams do not add up: they ran at different times, and
-    // the trial's rate is all bytes over the time of all. In older files they do where a duration bounds it.
-    let gbps: Option<f64> = streams.iter().map(|stream| stream.throughput_gbps).sum();
-    let of_all = trial.bytes.zip(trial.window_s).map(|(bytes, window)| units::gbps(bytes, window));
-    // And it is no more than the interface brought.
-    let came = trial.wire_bytes.zip(trial.wire_packets).map(|(bytes, packets)| Received { bytes, packets });
-    let bounded = came.zip(trial.bytes.zip(trial.window_s));
-    let bounded = bounded.map(|(came, (bytes, window))| units::gbps(came.bound(bytes), window));
-    let rate =
-        [gbps, of_all, bounded].into_iter().find(|&rate| agree(trial.throughput_gbps, rate)).unwrap_or(gbps);
+    let rate = rate(trial, streams);
     let sums = [
         ("throughput_gbps", trial.throughput_gbps, rate),
         ("bytes", number(trial.bytes), count(|stream| stream.bytes.or(stream.receiver.bytes))),
@@ -106,6 +97,27 @@ fn sums(line: u64, trial: &Trial, streams: &[&Stream], findings: &mut Findings) 
                 said(whole)
             ));
         }
+    }
+}
+
+/// What a trial's throughput should be.
+fn rate(trial: &Trial, streams: &[&Stream]) -> Option<f64> {
+    let summed: Option<f64> = streams.iter().map(|stream| stream.throughput_gbps).sum();
+    let of_all = trial.bytes.zip(trial.window_s).map(|(bytes, window)| units::gbps(bytes, window));
+    let came = trial.wire_bytes.zip(trial.wire_packets).map(|(bytes, packets)| Received { bytes, packets });
+    let bounded = came.zip(trial.bytes.zip(trial.window_s));
+    let bounded = bounded.map(|(came, (bytes, window))| units::gbps(came.bound(bytes), window));
+    let one_of = |rates: &[Option<f64>]| {
+        let told = rates.iter().copied().find(|&rate| agree(trial.throughput_gbps, rate));
+        told.unwrap_or(rates[0])
+    };
+    match trial.bound {
+        // The streams ran at different times, and the trial's rate is all bytes over the time of all.
+        Some(BoundKind::Messages) => of_all,
+        // No more than the interface brought, where it counts without delay; a card may count late.
+        Some(BoundKind::Duration) => one_of(&[of_all, bounded]),
+        // Files of older versions do not tell what bound the window.
+        None => one_of(&[summed, of_all, bounded]),
     }
 }
 
