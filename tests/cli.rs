@@ -9,7 +9,8 @@ use support::lab::{directory, sweep, tiny_grid, trials};
 use support::process::run;
 use support::{Scratch, copycost};
 
-const VERBS: [&str; 8] = ["sweep", "measure", "paths", "agent", "doctor", "link", "completions", "man"];
+const VERBS: [&str; 9] =
+    ["sweep", "measure", "paths", "schema", "agent", "doctor", "link", "completions", "man"];
 
 #[test]
 fn help_names_every_verb_and_the_exit_codes() {

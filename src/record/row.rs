@@ -35,6 +35,17 @@ pub fn to_json<R: Row>(row: &R) -> Value {
     Value::Object(R::columns().into_iter().map(pair).collect())
 }
 
+/// Adds the columns of a part, with something before their names.
+pub(crate) fn add<R: 'static, P: 'static>(
+    columns: &mut Vec<Column<R>>,
+    prefix: &str,
+    part: Vec<Column<P>>,
+    at: fn(&R) -> &P,
+    at_mut: fn(&mut R) -> &mut P,
+) {
+    columns.extend(part.into_iter().map(|column| column.within(prefix, at, at_mut)));
+}
+
 /// Moves a column behind another, or behind all.
 ///
 /// # Panics
@@ -70,8 +81,8 @@ pub(crate) fn put<R>(columns: &mut Vec<Column<R>>, name: &str, after: Option<&st
 /// }
 /// ```
 ///
-/// Where a file does not have the columns of a row in this one together, `pub struct Name moves "column" after "another"` says
-/// so; without an `after`, the column comes last.
+/// Where a file does not have the columns of a part together, `pub struct Name moves "column" after "another"` says so;
+/// without an `after`, the column comes last.
 macro_rules! row {
     (
         $(#[doc = $about:literal])+
@@ -116,21 +127,17 @@ macro_rules! row {
     };
     (@ $columns:ident $field:ident [$type:ty] [$about:expr] as _) => {};
     (@ $columns:ident $field:ident [$type:ty] [$about:expr] as $prefix:literal) => {
-        let parts = <$type as $crate::record::row::Row>::columns();
-        $columns.extend(
-            parts.into_iter().map(|part| part.within::<Self>($prefix, |row| &row.$field, |row| &mut row.$field)),
-        );
+        let part = <$type as $crate::record::row::Row>::columns();
+        $crate::record::row::add(&mut $columns, $prefix, part, |row: &Self| &row.$field, |row| &mut row.$field);
     };
     (@ $columns:ident $field:ident [$type:ty] [$about:expr] $(in $unit:literal)? $(since $since:literal)?) => {
-        let parts = <$type as $crate::record::column::Columns>::of_field(
+        let part = <$type as $crate::record::column::Columns>::of_field(
             stringify!($field),
             $about,
             concat!($($unit)?),
             [$($since)?].first().copied(),
         );
-        $columns.extend(
-            parts.into_iter().map(|part| part.within::<Self>("", |row| &row.$field, |row| &mut row.$field)),
-        );
+        $crate::record::row::add(&mut $columns, "", part, |row: &Self| &row.$field, |row| &mut row.$field);
     };
 }
 pub(crate) use row;
