@@ -13,7 +13,7 @@ pub use noise::Noise;
 use noise::Source;
 
 use crate::cell::{Cell, Payload, Wire};
-use crate::record::{End, Status, Stream, Trial, stream::ZeroCopy};
+use crate::record::{BoundKind, End, Status, Stream, Trial, stream::ZeroCopy};
 use crate::units;
 
 /// What a send path costs in a simulation.
@@ -157,6 +157,7 @@ impl Simulation {
                 let place = rows.trials.len() as u64 + 1;
                 let mut trial =
                     Trial::new(&self.name, &cells[index], reps[index], place, block, started(place));
+                trial.bound = Some(BoundKind::Duration);
                 if self.unsupported.contains(&trial.send_path) {
                     trial.status = Status::Unsupported;
                     trial.reason = format!("{} needs a newer kernel", trial.send_path);

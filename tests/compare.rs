@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use copycost::compare::{CompareArgs, Comparison, Format, Gate, Group, Judgement};
 use copycost::record::manifest::Vm;
-use copycost::record::{Disturbance, Disturbances, Status};
+use copycost::record::{Disturbance, Disturbances, Status, Trial, csv_file};
 use copycost::simulate::{Noise, Simulation};
 use copycost::tables::{Metric, Run, THROUGHPUT};
 
@@ -275,15 +275,11 @@ fn a_gate_that_could_judge_nothing_is_an_error() {
     let parent = tempfile::tempdir().unwrap();
     let base = Simulation { name: "base".into(), ..seeded(1) }.write(parent.path()).unwrap();
     let new = Simulation { name: "new".into(), ..seeded(2) }.write(parent.path()).unwrap();
-    let path = new.join("trials.csv");
-    let text = std::fs::read_to_string(&path).unwrap();
-    assert!(text.lines().next().unwrap().ends_with(",disturbed"));
-    let busy: Vec<String> = text
-        .lines()
-        .enumerate()
-        .map(|(line, text)| if line == 0 { text.to_owned() } else { format!("{text}foreign-load") })
-        .collect();
-    std::fs::write(&path, busy.join("\n") + "\n").unwrap();
+    let mut rows = csv_file::read::<Trial>(&new).unwrap().rows;
+    for row in &mut rows {
+        row.disturbed = Disturbances(vec![Disturbance::ForeignLoad]);
+    }
+    csv_file::replace(&new, &rows).unwrap();
     let args = |max_regression| CompareArgs {
         base: base.clone(),
         new: new.clone(),

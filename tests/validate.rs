@@ -177,8 +177,14 @@ fn a_count_of_messages_is_timed_over_all_streams() {
     let trials = csv_file::read::<Trial>(&dir).unwrap().rows;
     let gbps = trials[0].bytes.unwrap() as f64 * 8.0 / 2.0 / 1e9;
     set(&dir, "trials.csv", 2, "window_s", "2");
-    let of_streams = sentences(&dir);
-    assert_eq!(of_streams, Vec::<String>::new(), "the sum of the streams' rates is a rate as well");
+    let adds_up = "streams.csv: throughput_gbps adds up to";
+    for bound in ["duration", "messages"] {
+        set(&dir, "trials.csv", 2, "bound", bound);
+        assert!(sentences(&dir)[0].starts_with(adds_up), "{bound}: the streams' rates do not add up");
+    }
+    set(&dir, "trials.csv", 2, "bound", "");
+    assert_eq!(sentences(&dir), Vec::<String>::new(), "in a file that does not tell they may");
+    set(&dir, "trials.csv", 2, "bound", "messages");
     set(&dir, "trials.csv", 2, "throughput_gbps", &gbps.to_string());
     let said = sentences(&dir);
     // Only the cell's median has moved.
@@ -323,7 +329,7 @@ fn an_older_file_may_lack_what_a_later_version_brought() {
     let trials = std::fs::read_to_string(&path).unwrap();
     let older: Vec<&str> = trials.lines().map(|line| line.rsplit_once(',').unwrap().0).collect();
     std::fs::write(&path, older.join("\n") + "\n").unwrap();
-    assert_eq!(sentences(&dir)[0], "trials.csv, line 1, column disturbed: the column is missing");
+    assert_eq!(sentences(&dir)[0], "trials.csv, line 1, column bound: the column is missing");
     let manifest = std::fs::read_to_string(dir.join("manifest.json")).unwrap();
     std::fs::write(dir.join("manifest.json"), manifest.replacen(SCHEMA_VERSION, "1.1.0", 1)).unwrap();
     assert_eq!(sentences(&dir), Vec::<String>::new());
