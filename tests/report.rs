@@ -186,10 +186,7 @@ fn every_figure_has_three_formats_or_a_reason() {
         assert!(read("svg").starts_with(b"<svg"), "{name}");
         assert!(report.markdown.contains(&format!("](plots/{name}.svg)")), "{name} is not in the Markdown");
     }
-    assert!(
-        report.section("## Validity").contains("no delay of any message"),
-        "latency says why it is not drawn"
-    );
+    assert!(report.section("### 4. How").contains("because no delay was measured"), "of latency it says so");
 
     let without = Report::of(&quiet());
     assert!(without.draws("throughput-by-size"));

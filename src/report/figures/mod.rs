@@ -5,7 +5,6 @@
 pub mod axis;
 mod bounds;
 pub mod font;
-mod latency;
 pub mod measure;
 mod model;
 mod overall;
@@ -77,7 +76,6 @@ const FIGURES: &[Draw] = &[
     size::throughput,
     ratio::over_baseline,
     threads::receive_time,
-    latency::percentiles,
     size::cycles,
     size::cpu_time,
     size::host_time,

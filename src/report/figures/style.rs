@@ -65,8 +65,6 @@ pub fn of_path(path: &str, place: usize) -> Style {
         "zero-copy" => (VERMILLION, Marker::Up),
         "sendfile" => (GREEN, Marker::Down),
         "splice" => (PURPLE, Marker::Ring),
-        "uring" => (SKY, Marker::Cross),
-        "uring-zc" => (OLIVE, Marker::Plus),
         _ => return numbered(place),
     };
     Style { colour, marker }
