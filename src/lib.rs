@@ -9,7 +9,7 @@
 //! - [`agent`]: one end: control frames, states, worker threads.
 //! - [`path`], [`receive`], [`counters`]: what the workers do, and what is counted beside it.
 //! - [`against`]: two programs against each other in the same blocks.
-//! - [`report`]: figures, the page and the Markdown, from a run's files alone.
+//! - [`report`]: figures, the page and the Markdown, from a run's files alone; [`plot`] draws.
 //! - [`grid`], [`record`]: the file that goes in, and the files that come out.
 //! - [`tables`], [`compare`], [`validate`], [`stats`]: what a run's files say, whether two runs differ, whether a
 //!   run is whole; they know no socket. [`simulate`] draws runs to try them on.
@@ -35,6 +35,7 @@ pub mod message;
 pub mod output;
 pub mod path;
 pub mod pattern;
+pub mod plot;
 pub mod receive;
 pub mod record;
 pub mod report;

@@ -2,7 +2,7 @@
 //!
 //! Text is text: nothing in it is markup, whatever a grid or a reason may hold.
 
-use super::figures::Figure;
+use crate::plot::Figure;
 
 /// A piece of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What people look at: figures, the page and the Markdown, made from a run's files and nothing else.
 //!
 //! ```text
-//! Run, Tables -> Subject -> figures  -> Outcome (panels of SVG) -> sheet: SVG, PNG, PDF
+//! Run, Tables -> Subject -> figures  -> Outcome -> plot: SVG, PNG, PDF
 //!                        -> verdict, environment, validity, tabular, published, answers
 //!                                   -> block::Document -> html, markdown
 //! ```
@@ -29,9 +29,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
+use crate::plot::{self, Figure};
 use crate::tables::{Run, Tables};
 use block::{Block, Document};
-use figures::{Figure, Outcome, pdf, sheet};
+use figures::Outcome;
 use subject::Subject;
 
 /// Turns a run's directory into tables, figures, a page and Markdown.
@@ -111,7 +112,7 @@ fn write_parts(run: &Run, wanted: impl Fn(Part) -> bool) -> Result<Written> {
     let subject = Subject::new(run, &tables);
     let mut outcomes = Vec::new();
     for condition in 0..subject.conditions.len() {
-        outcomes.extend(figures::draw(&subject, condition)?);
+        outcomes.extend(figures::draw(&subject, condition));
     }
     if wanted(Part::Plots) {
         written.files.extend(plots(&run.dir.join("plots"), &outcomes)?);
@@ -207,13 +208,13 @@ fn plots(dir: &Path, outcomes: &[Outcome]) -> Result<Vec<PathBuf>> {
 }
 
 fn plot(dir: &Path, figure: &Figure) -> Result<[PathBuf; 3]> {
-    let svg = sheet::svg(figure);
-    let tree = sheet::parse(&svg)?;
+    let svg = figure.svg();
+    let tree = plot::parse(&svg)?;
     let file = |extension: &str| dir.join(format!("{}.{extension}", figure.name));
     Ok([
         put(&file("svg"), svg.as_bytes())?,
-        put(&file("png"), &sheet::png(&tree)?)?,
-        put(&file("pdf"), &pdf::write(&tree, &figure.title)?)?,
+        put(&file("png"), &plot::png(&tree)?)?,
+        put(&file("pdf"), &plot::pdf(&tree, &figure.title)?)?,
     ])
 }
 

@@ -1,7 +1,7 @@
 //! What a figure shows of a cell: a measured figure, its unit, and the series that it makes.
 
-use super::panel::{Point, Series};
 use super::style;
+use crate::plot::{Point, Series};
 use crate::record::Trial;
 use crate::report::subject::Subject;
 use crate::report::words;

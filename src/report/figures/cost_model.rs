@@ -1,31 +1,28 @@
 //! The cost model with its data: time of a message = fixed + per byte × size.
 
-use anyhow::Result;
-
-use super::axis::Axis;
+use super::draft::{Draft, Panels, some_of};
 use super::measure::{self, Measure};
-use super::panel::{Band, Content, Curve, Series};
-use super::{Draft, Outcome, Panels, some_of, style};
+use super::{Kind, Outcome, axes, style};
+use crate::plot::{Axis, Band, Curve, Panel, Series};
 use crate::report::subject::Subject;
 use crate::report::words;
 
 /// Bands for the predicted crossovers of more paths than this would hide each other.
 const MOST_BANDS: usize = 3;
 
-/// The cost model of each path at each number of threads.
-pub(super) fn cost(subject: &Subject, condition: usize) -> Result<Outcome> {
-    let draft =
-        Draft { subject, condition, name: "cost-model", title: "Cost model: time of a message in a stream" };
-    let shape = &subject.conditions[condition];
+pub(super) const KIND: Kind =
+    Kind { name: "cost-model", title: "Cost model: time of a message in a stream", draw };
+
+fn draw(draft: &Draft) -> Outcome {
+    let &Draft { subject, condition, .. } = draft;
+    let shape = draft.shape();
     let (threads, remark) = some_of(&shape.threads, |&count| words::threads(count));
     let modelled = |threads: u32| {
         let setting = shape.setting(threads);
         subject.tables.cost_model.iter().any(|row| row.setting == setting)
     };
     if !threads.iter().any(|&count| modelled(count)) {
-        return Ok(
-            draft.absent("a line needs two message sizes, and no path has them at one number of threads")
-        );
+        return draft.absent("a line needs two message sizes, and no path has them at one number of threads");
     }
     let measure = Measure::of("mean_recv_us", "time of a message", "ns", 1000.0);
     let data: Vec<(u32, Vec<Series>)> = threads
@@ -44,8 +41,8 @@ pub(super) fn cost(subject: &Subject, condition: usize) -> Result<Outcome> {
         let bands = bands(subject, condition, count);
         any_band |= !bands.is_empty();
         let curves = curves(subject, condition, count);
-        let axes = Content::new(words::threads(count), Axis::sizes(&shape.sizes), y.clone());
-        panels.push(&Content { bands, curves, series, dodge: 6.0, ..axes })?;
+        let axes = Panel::new(words::threads(count), axes::sizes(&shape.sizes), y.clone());
+        panels.push(&Panel { bands, curves, series, dodge: 6.0, ..axes });
     }
     let shaded =
         " Shaded, in the colour of a path: the sizes among which the model has it overtake the baseline.";

@@ -1,14 +1,9 @@
 //! An axis: its range, its ticks, and where a value lies on it.
 
-use std::ops::Range;
-
-use plotters::coord::ranged1d::{BoldPoints, KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
-use plotters::coord::types::RangedCoordf64;
-
-use crate::units;
-
 /// Above this ratio of the largest to the smallest value an axis is logarithmic.
 const WIDE: f64 = 30.0;
+/// Ticks that a linear axis has at most.
+const MOST_TICKS: f64 = 6.0;
 
 /// One axis of a panel.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,22 +21,8 @@ pub struct Axis {
 }
 
 impl Axis {
-    /// An axis of message sizes: logarithmic, a tick for each size, or for every second or third of many.
-    #[must_use]
-    pub fn sizes(sizes: &[u64]) -> Self {
-        let labelled: Vec<_> = sizes.iter().map(|&size| ((size as f64), units::size(size))).collect();
-        Self::of_choices("message size (bytes)", &labelled, 8)
-    }
-
-    /// An axis of thread counts: logarithmic, a tick for each.
-    #[must_use]
-    pub fn threads(threads: &[u32]) -> Self {
-        let labelled: Vec<_> = threads.iter().map(|&n| (f64::from(n), n.to_string())).collect();
-        Self::of_choices("threads", &labelled, 10)
-    }
-
-    /// An axis of values from zero up, or logarithmic where they differ by more than a factor of [`WIDE`] and
-    /// none is zero. Values that are no number do not count.
+    /// An axis of values from zero up, or logarithmic where they differ by more than a factor of 30 and none is zero.
+    /// Values that are no number do not count.
     #[must_use]
     pub fn values(title: &str, values: impl IntoIterator<Item = f64>) -> Self {
         let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
@@ -60,8 +41,7 @@ impl Axis {
     /// A linear axis with round ticks.
     #[must_use]
     pub fn linear(title: &str, low: f64, high: f64) -> Self {
-        let values = RangedCoordf64::from(low..high).key_points(BoldPoints(6));
-        let ticks = values.into_iter().map(|value| (value, tick(value))).collect();
+        let ticks = round_values(low, high).map(|value| (value, tick(value))).collect();
         Self { title: title.to_owned(), log: false, low, high, ticks }
     }
 
@@ -93,8 +73,9 @@ impl Axis {
         Self { title: title.to_owned(), log: false, low: -0.5, high: names.len() as f64 - 0.5, ticks }
     }
 
-    /// A logarithmic axis of values that were chosen, with labels for at most `room` of them.
-    fn of_choices(title: &str, choices: &[(f64, String)], room: usize) -> Self {
+    /// A logarithmic axis of values that were chosen, ascending, with labels for at most `room` of them.
+    #[must_use]
+    pub fn choices(title: &str, choices: &[(f64, String)], room: usize) -> Self {
         let values = || choices.iter().map(|(value, _)| value.max(1.0));
         let low = values().reduce(f64::min).unwrap_or(1.0);
         let high = values().reduce(f64::max).unwrap_or(1.0);
@@ -111,37 +92,29 @@ impl Axis {
     pub fn takes(&self, value: f64) -> bool {
         !value.is_nan() && (!self.log || value >= 0.0)
     }
-}
 
-impl Ranged for Axis {
-    type FormatOption = NoDefaultFormatting;
-    type ValueType = f64;
-
-    /// A value outside the axis is held at its end: an interval that leaves the axis is cut there.
-    fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
-        let value = value.clamp(self.low, self.high);
-        let share = if self.log {
+    /// Where a value lies between the ends, from 0 to 1. One outside is held at the end: an interval that leaves the
+    /// axis is cut there.
+    #[must_use]
+    pub fn share(&self, value: f64) -> f64 {
+        let value = value.max(self.low).min(self.high);
+        if self.log {
             (value / self.low).ln() / (self.high / self.low).ln()
         } else {
             (value - self.low) / (self.high - self.low)
-        };
-        from + (f64::from(to - from) * share).round() as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        let only_ticks = !hint.weight().allow_light_points();
-        self.ticks.iter().filter(|_| only_ticks).map(|(value, _)| *value).collect()
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.low..self.high
+        }
     }
 }
 
-impl ValueFormatter<f64> for Axis {
-    fn format_ext(&self, value: &f64) -> String {
-        self.ticks.iter().find(|(tick, _)| tick == value).map(|(_, label)| label.clone()).unwrap_or_default()
-    }
+/// The multiples of 1, 2 or 5 times a power of ten between two values, as many as make [`MOST_TICKS`] at most.
+fn round_values(low: f64, high: f64) -> impl Iterator<Item = f64> {
+    // What is a multiple but for rounding is one.
+    let ends = move |step: f64| ((low / step - 1e-9).ceil(), (high / step + 1e-9).floor());
+    let few = |&step: &f64| ends(step).1 - ends(step).0 < MOST_TICKS;
+    let power = 10_f64.powf(((high - low) / MOST_TICKS).log10().floor());
+    let step = [1.0, 2.0, 5.0].map(|digit| digit * power).into_iter().find(few).unwrap_or(10.0 * power);
+    let (first, last) = ends(step);
+    (0..=(last - first).max(0.0) as u32).map(move |n| (first + f64::from(n)) * step)
 }
 
 /// A tick's value in few characters: `0.05`, `20`, `1k`, `2.5M`.
@@ -181,23 +154,47 @@ mod tests {
     }
 
     #[test]
-    fn many_sizes_keep_the_largest_label() {
-        let sizes: Vec<u64> = (6..=22).map(|power| 1 << power).collect();
-        let axis = Axis::sizes(&sizes);
+    fn linear_ticks_are_round_and_at_most_six() {
+        for (low, high, ticks) in [
+            (0.0, 1.0, &["0", "0.2", "0.4", "0.6", "0.8", "1"][..]),
+            (0.0, 11_000.0, &["0", "2k", "4k", "6k", "8k", "10k"]),
+            (0.0, 5.0, &["0", "1", "2", "3", "4", "5"]),
+            (0.93, 1.07, &["0.95", "1", "1.05"]),
+            (-2.1, 4.2, &["-2", "0", "2", "4"]),
+            (0.0, 0.3, &["0", "0.1", "0.2", "0.3"]),
+        ] {
+            assert_eq!(labels(&Axis::linear("", low, high)), ticks, "{low} to {high}");
+        }
+    }
+
+    #[test]
+    fn a_logarithmic_axis_has_the_same_room_for_each_decade() {
+        let axis = Axis::logarithmic("", 1.2, 1e4 / 1.2);
+        for (value, share) in [(1.0, 0.0), (10.0, 0.25), (100.0, 0.5), (1e4, 1.0)] {
+            assert!((axis.share(value) - share).abs() < 1e-9, "{value}");
+        }
+    }
+
+    #[test]
+    fn many_choices_keep_the_largest_label() {
+        let choices: Vec<_> = (6..=22).map(|power| (2_f64.powi(power), format!("2^{power}"))).collect();
+        let axis = Axis::choices("", &choices, 8);
         assert!(axis.ticks.len() <= 8);
-        assert_eq!(axis.ticks.last().unwrap().1, "4MiB");
+        assert_eq!(axis.ticks.last().unwrap().1, "2^22");
     }
 
     #[test]
     fn no_value_leaves_the_axis_and_nothing_breaks_it() {
         let axis = Axis::values("x", [1.0, 1000.0]);
-        assert_eq!(axis.map(&1e9, (100, 500)), 500);
-        assert_eq!(axis.map(&0.0, (100, 500)), 100);
+        assert_eq!((axis.share(1e9), axis.share(0.0), axis.share(f64::NAN)), (1.0, 0.0, 0.0));
         assert!(axis.takes(0.0) && !axis.takes(-1.0) && !axis.takes(f64::NAN));
-        for empty in
-            [Axis::values("x", []), Axis::sizes(&[]), Axis::values("x", [0.0]), Axis::values("x", [f64::NAN])]
-        {
-            assert!(empty.high > empty.low && (0..=100).contains(&empty.map(&1.0, (0, 100))), "{empty:?}");
+        for empty in [
+            Axis::values("x", []),
+            Axis::choices("x", &[], 8),
+            Axis::values("x", [0.0]),
+            Axis::values("x", [f64::NAN]),
+        ] {
+            assert!(empty.high > empty.low && (0.0..=1.0).contains(&empty.share(1.0)), "{empty:?}");
         }
     }
 
