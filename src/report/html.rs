@@ -4,8 +4,9 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::block::{Block, Document, Field, Span, Table, Text};
+use super::document::Document;
 use crate::plot::{Drawing, Figure};
+use crate::prose::block::{Block, Field, Span, Table, Text};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");

@@ -3,10 +3,10 @@
 
 use super::measure::Measure;
 use crate::plot::{Colour, Curve, INK, Key};
+use crate::prose::words;
 use crate::record::Roofline;
 use crate::record::roofline::Level;
-use crate::report::subject::Subject;
-use crate::report::words;
+use crate::study::Subject;
 
 /// A bound that lies further than this beyond all measured values would only flatten them.
 const FAR: f64 = 4.0;

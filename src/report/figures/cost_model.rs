@@ -4,8 +4,8 @@ use super::draft::{Draft, Panels, some_of};
 use super::measure::{self, Measure};
 use super::{Kind, Outcome, axes, style};
 use crate::plot::{Axis, Band, Curve, Panel, Series};
-use crate::report::subject::Subject;
-use crate::report::words;
+use crate::prose::words;
+use crate::study::Subject;
 
 /// Bands for the predicted crossovers of more paths than this would hide each other.
 const MOST_BANDS: usize = 3;

@@ -6,9 +6,9 @@ use super::bounds::Bounds;
 use super::measure::{self, Measure};
 use super::{Kind, Outcome, axes, style};
 use crate::plot::{Axis, Curve, Drawing, Figure, Key, Panel, Series};
+use crate::prose::words;
 use crate::record::Roofline;
-use crate::report::subject::{Condition, Subject};
-use crate::report::words;
+use crate::study::{Condition, Subject};
 
 /// Panels that a figure has at most.
 const MOST_PANELS: usize = 6;

@@ -2,9 +2,9 @@
 
 use super::style;
 use crate::plot::{Point, Series};
+use crate::prose::words;
 use crate::record::Trial;
-use crate::report::subject::Subject;
-use crate::report::words;
+use crate::study::Subject;
 use crate::tables::{CellRow, DerivedRow, Estimate, Limit, Metric, metric};
 
 /// Single trials that a panel shows at most; of more, every second, third, … is shown.

@@ -24,7 +24,7 @@ mod xray;
 use draft::Draft;
 
 use crate::plot::Figure;
-use crate::report::subject::Subject;
+use crate::study::Subject;
 
 /// What became of a figure.
 #[derive(Clone, Debug, PartialEq, Eq)]

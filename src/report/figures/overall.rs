@@ -4,7 +4,7 @@ use super::draft::{Draft, Panels};
 use super::measure::{self, Measure};
 use super::{Kind, Outcome};
 use crate::plot::{Axis, Panel, WIDTH};
-use crate::report::words;
+use crate::prose::words;
 
 pub(super) const KIND: Kind =
     Kind { name: "overall-at-largest-size", title: "All metrics at the largest message size", draw };

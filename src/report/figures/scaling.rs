@@ -3,8 +3,8 @@
 use super::draft::{Draft, Panels, some_of};
 use super::{Kind, Outcome, axes, measure, style};
 use crate::plot::{Axis, Curve, Panel, Point, QUIET, Series};
-use crate::report::subject::Subject;
-use crate::report::words;
+use crate::prose::words;
+use crate::study::Subject;
 
 pub(super) const KIND: Kind = Kind { name: "scaling-by-threads", title: "Scaling with threads", draw };
 

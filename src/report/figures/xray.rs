@@ -6,9 +6,9 @@ use super::draft::{Draft, Panels, some_of};
 use super::{Kind, Outcome};
 use crate::cell::Side;
 use crate::plot::{Bar, BarChart, Colour, Key, Segment};
+use crate::prose::words;
 use crate::record::Attribution;
 use crate::record::category::Category;
-use crate::report::words;
 
 pub(super) const KIND: Kind =
     Kind { name: "xray-cpu-by-category", title: "Where the CPU time went: x-ray of both ends", draw };

@@ -1,12 +1,12 @@
 //! Why does zero-copy not always give the best throughput?
 
-use super::{Evidence, cannot_tell, over, sentence};
+use super::{Evidence, cannot_tell, over};
 use crate::cell::Side;
+use crate::prose::block::{Block, Field, Table, Text};
+use crate::prose::words;
 use crate::record::category::Category;
-use crate::report::block::{Block, Field, Table, Text};
-use crate::report::subject::Subject;
-use crate::report::user_time::UserTime;
-use crate::report::words;
+use crate::study::Subject;
+use crate::study::user_time::UserTime;
 use crate::tables::{DerivedRow, Difference, metric};
 
 /// What is set beside the baseline's: column of `derived.csv`, name and unit.
@@ -296,7 +296,7 @@ fn differences(subject: &Subject, place: usize, path: &str, baseline: &str) -> V
         }
     }
     if points.iter().any(|point| point.words().starts_with("Softirq")) {
-        points.push(Text::from(sentence(
+        points.push(Text::from(words::sentence(
             "softirq is charged to no thread: where the deferred copy runs in it, it shows in the host's time and not in \
              the sender's.",
         )));

@@ -1,9 +1,9 @@
 //! When does one-copy, and when does zero-copy, beat two-copy?
 
 use super::{Evidence, cannot_tell, over};
-use crate::report::block::{Block, Text};
-use crate::report::subject::{BASELINE, Condition, Subject};
-use crate::report::{tabular, words};
+use crate::prose::block::{Block, Text};
+use crate::prose::words;
+use crate::study::{BASELINE, Condition, Subject};
 use crate::tables::{CrossoverRow, Verdict};
 
 pub(super) fn answer(evidence: &Evidence) -> Vec<Block> {
@@ -100,7 +100,7 @@ fn clause(row: &CrossoverRow, condition: &Condition) -> String {
     if row.predicted_bytes.is_some() {
         let beyond = row.predicted_bytes > row.largest_bytes.map(|bytes| bytes as f64);
         let beyond = if beyond { ", beyond the tested sizes" } else { "" };
-        text += &format!("; the cost model puts the crossover at {}{beyond}", tabular::predicted(row));
+        text += &format!("; the cost model puts the crossover at {}{beyond}", words::predicted(row));
     }
     text
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Evidence, cannot_tell};
-use crate::report::block::{Block, Text};
-use crate::report::published::Pattern;
-use crate::report::subject::Subject;
-use crate::report::words;
+use crate::prose::block::{Block, Text};
+use crate::prose::words;
+use crate::study::Subject;
+use crate::study::published::Pattern;
 use crate::tables::Flag;
 
 /// Distance of a cell from its path's cost model from which the model does not hold there.
@@ -96,7 +96,7 @@ fn crossings(subject: &Subject) -> Vec<Text> {
                             subject.name(place, path),
                             words::bytes(found),
                             words::threads(threads),
-                            crate::report::tabular::predicted(row)
+                            words::predicted(row)
                         ),
                     ));
                 }

@@ -2,12 +2,12 @@
 //! set side by side are ratios between paths, and statements on where one path overtakes another.
 
 mod beside;
-mod study;
+mod sources;
 
-use super::block::{Block, Field, Table, Text};
-use super::words;
+use crate::prose::block::{Block, Field, Table, Text};
+use crate::prose::words;
 pub(super) use beside::{Beside, Pattern, beside};
-use study::{Study, literature, studies};
+use sources::{Study, literature, studies};
 
 /// The section on published figures.
 #[must_use]

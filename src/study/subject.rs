@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::words;
 use crate::cell::{Payload, Side, Wire};
 use crate::counters;
+use crate::prose::words;
 use crate::record::{Attribution, Trial};
 use crate::tables::{
     CellRow, CrossoverRow, DerivedRow, Flag, Metric, Paired, RatioRow, Run, Sample, Setting, Tables, samples,

@@ -1,13 +1,13 @@
 //! What was published beside what this run has.
 
-use super::study::{Claim, Values, bytes, studies};
-use crate::report::subject::{BASELINE, Subject};
-use crate::report::words;
+use super::sources::{Claim, Values, bytes, studies};
+use crate::prose::words;
+use crate::study::{BASELINE, Subject};
 use crate::tables::{Difference, Estimate, metric};
 
 /// Whether this run shows what was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::report) enum Pattern {
+pub(in crate::study) enum Pattern {
     /// It shows the same.
     Agrees,
     /// It shows the opposite.
@@ -18,24 +18,24 @@ pub(in crate::report) enum Pattern {
 
 /// One published figure or statement beside this run's.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::report) struct Beside {
+pub(in crate::study) struct Beside {
     /// The study.
-    pub(in crate::report) study: String,
+    pub(in crate::study) study: String,
     /// What it is about.
-    pub(in crate::report) about: String,
+    pub(in crate::study) about: String,
     /// What was published.
-    pub(in crate::report) published: String,
+    pub(in crate::study) published: String,
     /// What this run has.
-    pub(in crate::report) here: String,
+    pub(in crate::study) here: String,
     /// Whether they agree, in words.
-    pub(in crate::report) says: String,
+    pub(in crate::study) says: String,
     /// Whether they agree.
-    pub(in crate::report) pattern: Pattern,
+    pub(in crate::study) pattern: Pattern,
 }
 
 /// Everything published that this run has cells for.
 #[must_use]
-pub(in crate::report) fn beside(subject: &Subject) -> Vec<Beside> {
+pub(in crate::study) fn beside(subject: &Subject) -> Vec<Beside> {
     let mut found: Vec<Beside> = Vec::new();
     for study in studies() {
         for (place, condition) in subject.conditions.iter().enumerate() {

@@ -1,9 +1,9 @@
 //! How does the number of threads act on cache misses, context switches and latency?
 
 use super::{Evidence, cannot_tell, over};
-use crate::report::block::{Block, Field, Table, Text};
-use crate::report::subject::Subject;
-use crate::report::words;
+use crate::prose::block::{Block, Field, Table, Text};
+use crate::prose::words;
+use crate::study::Subject;
 use crate::tables::{Estimate, Paired, metric};
 
 /// What may change with threads: column of `derived.csv`, name.

@@ -1,4 +1,4 @@
-//! What a report says, before it is HTML or Markdown: headings, paragraphs, lists, tables and figures.
+//! Headings, paragraphs, lists, tables and figures, before they are HTML or Markdown.
 //!
 //! Text is text: nothing in it is markup, whatever a grid or a reason may hold.
 
@@ -138,7 +138,7 @@ impl Table {
     }
 }
 
-/// A part of the report.
+/// A part of a text.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Block {
     /// A heading of level 2 or 3.
@@ -171,17 +171,4 @@ impl Block {
     pub fn says(words: impl Into<Text>) -> Self {
         Self::Paragraph(words.into())
     }
-}
-
-/// The whole report.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Document {
-    /// Its title.
-    pub title: String,
-    /// One line under the title.
-    pub subtitle: String,
-    /// What stands first and apart: the verdict.
-    pub verdict: Vec<Block>,
-    /// Everything else, in order.
-    pub blocks: Vec<Block>,
 }

@@ -1,10 +1,10 @@
 //! From which message size is the two-copy path's extra copy visible?
 
 use super::{Evidence, cannot_tell, over};
-use crate::report::block::{Block, Field, Table, Text};
-use crate::report::subject::{BASELINE, Subject};
-use crate::report::user_time::UserTime;
-use crate::report::words;
+use crate::prose::block::{Block, Field, Table, Text};
+use crate::prose::words;
+use crate::study::user_time::UserTime;
+use crate::study::{BASELINE, Subject};
 use crate::tables::{CostRow, Difference, RatioRow};
 
 /// Paths without the copy in user space, and what else sets them apart from two-copy.

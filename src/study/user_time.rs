@@ -1,11 +1,11 @@
 //! Time in user space of two senders: from the x-ray where both cells have one, whose samples come some thousand times
 //! a second, else from the kernel's ticks.
 
-use super::block::Field;
-use super::subject::Subject;
-use super::words;
 use crate::cell::Side;
+use crate::prose::block::Field;
+use crate::prose::words;
 use crate::stats::Interval;
+use crate::study::Subject;
 use crate::tables::{DerivedRow, Estimate, LEAST_TICKS, metric};
 
 /// Two cells' times in user space, for a table.

@@ -1,9 +1,9 @@
 //! Which cache level shows the largest reduction in misses, and between which paths?
 
 use super::{Evidence, cannot_tell, over};
-use crate::report::block::{Block, Field, Table, Text};
-use crate::report::subject::Subject;
-use crate::report::words;
+use crate::prose::block::{Block, Field, Table, Text};
+use crate::prose::words;
+use crate::study::Subject;
 use crate::tables::{Estimate, Metric, Paired, metric};
 
 /// Levels: column of `derived.csv`, counter, name.

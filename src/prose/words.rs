@@ -5,7 +5,7 @@ mod names;
 pub use names::{bound, category, held_back};
 
 use crate::stats::Interval;
-use crate::tables::{Difference, Estimate, Paired, RatioRow, TOO_FEW_TRIALS, parse_key};
+use crate::tables::{CrossoverRow, Difference, Estimate, Paired, RatioRow, TOO_FEW_TRIALS, parse_key};
 use crate::units;
 
 /// A number with three significant digits, whole from a hundred on, thousands apart: `0.0512`, `30.2`, `4,682`.
@@ -208,6 +208,21 @@ pub fn computed_bytes(bytes: f64) -> String {
     }
 }
 
+/// The model's crossing: `18.3 KiB [12.1 KiB – 25.0 KiB]`, an open end where every size beyond is as likely.
+#[must_use]
+pub fn predicted(row: &CrossoverRow) -> String {
+    let Some(bytes) = row.predicted_bytes else { return "–".to_owned() };
+    let text = computed_bytes(bytes);
+    match (row.predicted_low, row.predicted_high) {
+        (None, None) => text,
+        (Some(low), Some(high)) => {
+            format!("{text} [{} – {}]", computed_bytes(low), computed_bytes(high))
+        }
+        (Some(low), None) => format!("{text} [{} or more]", computed_bytes(low)),
+        (None, Some(high)) => format!("{text} [{} or less]", computed_bytes(high)),
+    }
+}
+
 /// A message size in a sentence: `64 B`, `16 KiB`.
 #[must_use]
 pub fn bytes(size: u64) -> String {
@@ -240,6 +255,13 @@ pub fn list<T: AsRef<str>>(items: &[T]) -> String {
         [head @ .., last] if items.len() <= MOST => format!("{} and {}", text(head), last.as_ref()),
         many => format!("{} and {} more", text(&many[..MOST - 1]), many.len() - MOST + 1),
     }
+}
+
+/// The first letter as a capital, for a sentence that starts with a clause.
+#[must_use]
+pub fn sentence(words: &str) -> String {
+    let mut chars = words.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

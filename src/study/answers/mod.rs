@@ -9,9 +9,9 @@ mod unexpected;
 mod when;
 mod why_not_zero_copy;
 
-use super::block::{Block, Text};
-use super::published::Beside;
-use super::subject::Subject;
+use crate::prose::block::{Block, Text};
+use crate::study::Subject;
+use crate::study::published::Beside;
 
 /// What the answers are made from.
 pub(super) struct Evidence<'s, 'a> {
@@ -56,10 +56,4 @@ fn over(subject: &Subject, place: usize) -> String {
     } else {
         String::new()
     }
-}
-
-/// The first letter as a capital, for a sentence that starts with a clause.
-pub(super) fn sentence(words: &str) -> String {
-    let mut chars = words.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
