@@ -11,6 +11,7 @@
 //! - [`path`], [`receive`], [`counters`]: how a worker sends and receives, and what is counted beside it.
 //! - [`against`]: two programs against each other in the same blocks.
 //! - [`report`]: figures, the page and the Markdown, from a run's files alone.
+//! - [`study`], [`prose`], [`plot`]: a run's written answers and the published figures; the words; the drawing.
 //! - [`grid`], [`record`]: the file that goes in, and the files that come out.
 //! - [`tables`], [`compare`], [`validate`], [`stats`]: what a run's files say, whether two runs differ, whether a
 //!   run is whole; they know no socket. [`simulate`] draws runs to try them on.
@@ -38,6 +39,8 @@ pub mod options;
 pub mod output;
 pub mod path;
 pub mod pattern;
+pub mod plot;
+pub mod prose;
 pub mod receive;
 pub mod record;
 pub mod report;
@@ -47,6 +50,7 @@ pub mod simulate;
 mod skip;
 pub mod socket;
 pub mod stats;
+pub mod study;
 pub mod sweep;
 pub mod tables;
 pub mod units;

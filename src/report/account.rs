@@ -1,11 +1,11 @@
 //! What each path saves against the baseline, and where the x-ray saw it.
 
-use super::block::{Block, Field, Table};
-use super::subject::Subject;
 use super::tabular::{self, SURROUNDINGS};
-use super::words;
+use crate::prose::block::{Block, Field, Table};
+use crate::prose::words;
 use crate::record::column::Field as _;
 use crate::stats::Interval;
+use crate::study::Subject;
 use crate::tables::{AccountRow, Estimate, RatioRow, TOO_FEW_TRIALS};
 
 /// The account of a comparison as a sentence; absent where the run has no x-ray of both cells.

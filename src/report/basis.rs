@@ -1,9 +1,9 @@
 //! What the times of a run are times of, where that is no CPU: an emulator, or the number of instructions.
 
-use super::block::{Block, Field, Table};
-use super::subject::Subject;
-use super::words;
+use crate::prose::block::{Block, Field, Table};
+use crate::prose::words;
 use crate::record::manifest::{Basis, Vm};
+use crate::study::Subject;
 use crate::tables::{Instructions, samples};
 
 /// What a reader must know before any figure; nothing of a CPU's own times.

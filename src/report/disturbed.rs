@@ -1,9 +1,9 @@
 //! What the report says of trials that did not have their CPUs to themselves.
 
-use super::subject::Subject;
-use super::words;
+use crate::prose::words;
 use crate::record::disturbance::{Disturbance, FOREIGN_CPUS};
 use crate::record::{Status, Surroundings, Trial};
+use crate::study::Subject;
 use crate::tables::{CellRow, Flag};
 
 /// How many trials were disturbed, by what, and whether that is where the unsteady cells come from; absent where

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::basis;
-use super::block::{Block, Table};
-use super::subject::Subject;
-use super::words;
 use crate::counters;
+use crate::prose::block::{Block, Table};
+use crate::prose::words;
 use crate::record::manifest::{Agent, Host, Interface};
 use crate::record::{Manifest, copies_below_tcp};
+use crate::study::Subject;
 use crate::units;
 
 /// The section on the environment.

@@ -4,8 +4,9 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::block::{Block, Document, Field, Span, Table, Text};
-use super::figures::{Figure, panel::Fragment};
+use super::document::Document;
+use crate::plot::{Drawing, Figure};
+use crate::prose::block::{Block, Field, Span, Table, Text};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -133,13 +134,13 @@ fn figure(figure: &Figure) -> Markup {
     }
 }
 
-fn drawing(fragment: &Fragment, class: &str, label: Option<&str>) -> Markup {
-    let (width, height) = (fragment.width, fragment.height);
+fn drawing(image: &Drawing, class: &str, label: Option<&str>) -> Markup {
+    let (width, height) = (image.width, image.height);
     html! {
-        svg class=(class) viewBox={ "0 0 " (width * 10) " " (height * 10) } width=(width) height=(height)
+        svg class=(class) viewBox={ "0 0 " (width) " " (height) } width=(width) height=(height)
             role=[label.map(|_| "img")] aria-label=[label] tabindex=[label.map(|_| "0")]
             aria-hidden=[label.is_none().then_some("true")] {
-            (PreEscaped(&fragment.body))
+            (PreEscaped(&image.body))
         }
     }
 }

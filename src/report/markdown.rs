@@ -4,7 +4,8 @@
 
 use std::fmt::Write as _;
 
-use super::block::{Block, Document, Span, Table, Text};
+use super::document::Document;
+use crate::prose::block::{Block, Span, Table, Text};
 
 /// Rows that a table shows; the rest is in the run's files.
 const MOST_ROWS: usize = 1000;

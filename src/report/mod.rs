@@ -1,27 +1,22 @@
 //! What people look at: figures, the page and the Markdown, made from a run's files and nothing else.
 //!
 //! ```text
-//! Run, Tables -> Subject -> figures  -> Outcome (panels of SVG) -> sheet: SVG, PNG, PDF
-//!                        -> verdict, environment, validity, tabular, published, answers
-//!                                   -> block::Document -> html, markdown
+//! Run, Tables -> study::Subject -> figures -> Outcome -> plot: SVG, PNG, PDF
+//!                               -> verdict, environment, validity, tabular, …, study::sections
+//!                                          -> Document -> html, markdown
 //! ```
 
 mod account;
-mod answers;
 pub mod basis;
-pub mod block;
 mod disturbed;
+pub mod document;
 mod environment;
 pub mod figures;
 pub mod html;
 pub mod markdown;
-mod published;
-pub mod subject;
 mod tabular;
-mod user_time;
 mod validity;
 mod verdict;
-pub mod words;
 mod xray;
 
 use std::path::{Path, PathBuf};
@@ -30,10 +25,12 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use crate::file;
+use crate::plot::{self, Figure};
+use crate::prose::block::Block;
+use crate::study::Subject;
 use crate::tables::{Run, Tables};
-use block::{Block, Document};
-use figures::{Figure, Outcome, pdf, sheet};
-use subject::Subject;
+use document::Document;
+use figures::Outcome;
 
 /// Turns a run's directory into tables, figures, a page and Markdown.
 #[derive(Args, Clone, Debug)]
@@ -111,12 +108,12 @@ fn write_parts(run: &Run, wanted: impl Fn(Part) -> bool) -> Result<Written> {
     let subject = Subject::new(run, &tables);
     let mut outcomes = Vec::new();
     for condition in 0..subject.conditions.len() {
-        outcomes.extend(figures::draw(&subject, condition)?);
+        outcomes.extend(figures::draw(&subject, condition));
     }
     if wanted(Part::Plots) {
         written.files.extend(plots(&run.dir.join("plots"), &outcomes)?);
     }
-    let document = document(&subject, outcomes);
+    let document = Document::new(&subject, outcomes);
     if wanted(Part::Html) {
         written.files.push(put(&run.dir.join("report.html"), html::page(&document).as_bytes())?);
     }
@@ -139,40 +136,6 @@ fn lines(blocks: &[Block]) -> Vec<String> {
         }
     }
     lines
-}
-
-/// The report's parts, in the order they are read in.
-fn document(subject: &Subject, outcomes: Vec<Outcome>) -> Document {
-    let manifest = &subject.run.manifest;
-    let mut blocks = environment::blocks(subject);
-    blocks.extend(validity::blocks(subject, &outcomes));
-    blocks.extend(basis::blocks(subject));
-    blocks.push(Block::section("Figures"));
-    let drawn = outcomes.into_iter().filter_map(|outcome| match outcome {
-        Outcome::Drawn(figure) => Some(Block::Figure(figure)),
-        Outcome::Absent { .. } => None,
-    });
-    blocks.extend(drawn);
-    blocks.extend(xray::blocks(subject));
-    blocks.extend(account::blocks(subject));
-    // An x-ray alone has nothing to be compared.
-    if !subject.run.trials.is_empty() {
-        blocks.extend(tabular::blocks(subject));
-    }
-    if !subject.run.trials.is_empty() && manifest.is_measurement() {
-        let published = published::beside(subject);
-        blocks.extend(published::blocks(&published));
-        blocks.extend(answers::blocks(&answers::Evidence { subject, published: &published }));
-    }
-    Document {
-        title: format!("What the copies cost: {}", manifest.grid_name),
-        subtitle: format!(
-            "Run {}, started {}, by copycost {}.",
-            manifest.run_id, manifest.started_at, manifest.tool.version
-        ),
-        verdict: verdict::verdict(subject),
-        blocks,
-    }
 }
 
 /// Writes every figure in three formats, on as many threads as there are CPUs.
@@ -207,13 +170,13 @@ fn plots(dir: &Path, outcomes: &[Outcome]) -> Result<Vec<PathBuf>> {
 }
 
 fn plot(dir: &Path, figure: &Figure) -> Result<[PathBuf; 3]> {
-    let svg = sheet::svg(figure);
-    let tree = sheet::parse(&svg)?;
+    let svg = figure.svg();
+    let tree = plot::parse(&svg)?;
     let file = |extension: &str| dir.join(format!("{}.{extension}", figure.name));
     Ok([
         put(&file("svg"), svg.as_bytes())?,
-        put(&file("png"), &sheet::png(&tree)?)?,
-        put(&file("pdf"), &pdf::write(&tree, &figure.title)?)?,
+        put(&file("png"), &plot::png(&tree)?)?,
+        put(&file("pdf"), &plot::pdf(&tree, &figure.title)?)?,
     ])
 }
 

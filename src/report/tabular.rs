@@ -1,10 +1,10 @@
 //! The tables of the report. They show what most readers look for; the run's files have every column.
 
-use super::block::{Block, Field, Table, Text};
 use super::figures::measure::Measure;
-use super::subject::{Condition, Subject};
-use super::words;
-use crate::tables::{CrossoverRow, DerivedRow, Estimate, Setting, TOO_FEW_TRIALS};
+use crate::prose::block::{Block, Field, Table, Text};
+use crate::prose::words;
+use crate::study::{Condition, Subject};
+use crate::tables::{DerivedRow, Estimate, Setting, TOO_FEW_TRIALS};
 
 /// Columns that say what a cell ran in; those that never change are left out of a table.
 pub(super) const SURROUNDINGS: [&str; 4] = ["wire", "receive path", "payload", "working set"];
@@ -225,28 +225,13 @@ fn crossovers(subject: &Subject) -> Option<Table> {
                 fields.extend([bytes(row.first_win_bytes), bytes(row.supported_win_bytes)]);
                 fields.extend([
                     row.verdict.to_string().into(),
-                    Field::number(predicted(row), row.predicted_bytes),
+                    Field::number(words::predicted(row), row.predicted_bytes),
                 ]);
                 table.push(fields);
             }
         }
     }
     Some(table.without_constant(&SURROUNDINGS).without_constant(&["over"]))
-}
-
-/// The model's crossing: `18.3 KiB [12.1 KiB – 25.0 KiB]`, an open end where every size beyond is as likely.
-#[must_use]
-pub(super) fn predicted(row: &CrossoverRow) -> String {
-    let Some(bytes) = row.predicted_bytes else { return "–".to_owned() };
-    let text = words::computed_bytes(bytes);
-    match (row.predicted_low, row.predicted_high) {
-        (None, None) => text,
-        (Some(low), Some(high)) => {
-            format!("{text} [{} – {}]", words::computed_bytes(low), words::computed_bytes(high))
-        }
-        (Some(low), None) => format!("{text} [{} or more]", words::computed_bytes(low)),
-        (None, Some(high)) => format!("{text} [{} or less]", words::computed_bytes(high)),
-    }
 }
 
 fn costs(subject: &Subject) -> Option<Table> {

@@ -1,10 +1,10 @@
 //! What a reader must know before believing the figures: each warning says how many cells it touches.
 
-use super::block::{Block, Text};
 use super::figures::Outcome;
-use super::subject::Subject;
-use super::words;
+use crate::prose::block::{Block, Text};
+use crate::prose::words;
 use crate::record::manifest::Basis;
+use crate::study::Subject;
 use crate::tables::{
     CellRow, Drift, ENOUGH_TRIALS, Flag, OUTLIER_DISTANCE, STEAL_CPUS, UNSTEADY_SPREAD, samples,
 };

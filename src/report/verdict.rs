@@ -1,12 +1,11 @@
 //! The verdict: what the run says, in a few plain sentences with their numbers.
 
 use super::account;
-use super::answers::sentence;
 use super::basis;
-use super::block::{Block, Text};
 use super::figures::measure::Measure;
-use super::subject::{Condition, Subject};
-use super::words;
+use crate::prose::block::{Block, Text};
+use crate::prose::words;
+use crate::study::{Condition, Subject};
 use crate::tables::{Difference, Flag, RatioRow, metric};
 
 /// What stands first: for each condition a line that says where, and the sentences.
@@ -135,7 +134,7 @@ fn against_baseline(subject: &Subject, place: usize, path: &str) -> Option<Text>
             last.and_then(|(most, last)| Some((most, last.floor.filter(|_| last.floor != first.floor)?)));
         let other = other
             .map(|(most, floor)| format!(", and of {} with {}", words::percent(floor), words::threads(most)));
-        text = text.and(format!(" {}{}.", sentence(&floor), other.unwrap_or_default()));
+        text = text.and(format!(" {}{}.", words::sentence(&floor), other.unwrap_or_default()));
     }
     // What is no difference is on nobody's account; the table has it all the same.
     let differs = matches!(first.difference, Difference::Faster | Difference::Slower);

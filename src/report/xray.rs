@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::block::{Block, Field, Table, Text};
-use super::subject::Subject;
 use super::tabular::{self, SURROUNDINGS};
-use super::words;
 use crate::cell::{Cell, Side, Wire};
+use crate::prose::block::{Block, Field, Table, Text};
+use crate::prose::words;
 use crate::record::Attribution;
 use crate::record::category::Category;
 use crate::record::copies::{Evidence, Place, Verdict};
+use crate::study::Subject;
 use crate::tables::Setting;
 use crate::xray::verdict::{figure, heading, headline, noun, out_of_sight};
 

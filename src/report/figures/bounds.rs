@@ -1,16 +1,12 @@
 //! What no path can beat, as lines in a figure: the copy bandwidth of the caches and of memory, and the floor
 //! that copies nothing.
 
-use anyhow::Result;
-use plotters::prelude::*;
-
 use super::measure::Measure;
-use super::panel::{self, Curve, fine};
-use super::{Key, style};
+use crate::plot::{Colour, Curve, INK, Key};
+use crate::prose::words;
 use crate::record::Roofline;
 use crate::record::roofline::Level;
-use crate::report::subject::Subject;
-use crate::report::words;
+use crate::study::Subject;
 
 /// A bound that lies further than this beyond all measured values would only flatten them.
 const FAR: f64 = 4.0;
@@ -83,11 +79,11 @@ impl<'a> Bounds<'a> {
     }
 
     /// The lines' entries in the legend.
-    pub(super) fn keys(&self) -> Result<Vec<Key>> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
         let mut levels: Vec<Level> = self.rows.iter().map(|row| row.level).collect();
         levels.sort_unstable();
         levels.dedup();
-        levels.into_iter().map(|level| Ok(Key { name: name(level), swatch: swatch(level)? })).collect()
+        levels.into_iter().map(|level| Key::curve(name(level), colour(level), level != Level::Floor))
     }
 }
 
@@ -96,23 +92,11 @@ fn name(level: Level) -> String {
     if level == Level::Floor { what.to_owned() } else { format!("roofline: {what}") }
 }
 
-fn colour(level: Level) -> RGBColor {
+fn colour(level: Level) -> Colour {
     match level {
-        Level::L2 => RGBColor(0xA8, 0xA8, 0xA8),
-        Level::Llc => RGBColor(0x7A, 0x7A, 0x7A),
-        Level::Memory => style::INK,
-        Level::Floor => RGBColor(0xCC, 0x79, 0xA7),
+        Level::L2 => Colour(0xA8, 0xA8, 0xA8),
+        Level::Llc => Colour(0x7A, 0x7A, 0x7A),
+        Level::Memory => INK,
+        Level::Floor => Colour(0xCC, 0x79, 0xA7),
     }
-}
-
-fn swatch(level: Level) -> Result<panel::Fragment> {
-    panel::fragment(22.0, 12.0, |root| {
-        let stroke = colour(level).stroke_width(fine(1.4).unsigned_abs());
-        let dashes: &[(f64, f64)] =
-            if level == Level::Floor { &[(1.0, 21.0)] } else { &[(1.0, 6.0), (9.0, 14.0), (17.0, 21.0)] };
-        for &(from, to) in dashes {
-            root.draw(&PathElement::new(vec![(fine(from), fine(6.0)), (fine(to), fine(6.0))], stroke))?;
-        }
-        Ok(String::new())
-    })
 }

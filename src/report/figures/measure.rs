@@ -1,10 +1,10 @@
 //! What a figure shows of a cell: a measured figure, its unit, and the series that it makes.
 
-use super::panel::{Point, Series};
 use super::style;
+use crate::plot::{Point, Series};
+use crate::prose::words;
 use crate::record::Trial;
-use crate::report::subject::Subject;
-use crate::report::words;
+use crate::study::Subject;
 use crate::tables::{self, CellRow, DerivedRow, Estimate, Limit, Metric, metric};
 
 /// Single trials that a panel shows at most; of more, every second, third, … is shown.

@@ -1,27 +1,20 @@
 //! All paths at the largest message size, a panel a metric.
 
-use anyhow::Result;
-
-use super::axis::Axis;
+use super::draft::{Draft, Panels};
 use super::measure::{self, Measure};
-use super::panel::{self, Content};
-use super::{Draft, Outcome, Panels};
-use crate::report::subject::Subject;
-use crate::report::words;
+use super::{Kind, Outcome};
+use crate::plot::{Axis, Panel, WIDTH};
+use crate::prose::words;
 
-/// Every metric that the run has, at the largest size.
-pub(super) fn comparison(subject: &Subject, condition: usize) -> Result<Outcome> {
-    let draft = Draft {
-        subject,
-        condition,
-        name: "overall-at-largest-size",
-        title: "All metrics at the largest message size",
-    };
-    let shape = &subject.conditions[condition];
+pub(super) const KIND: Kind =
+    Kind { name: "overall-at-largest-size", title: "All metrics at the largest message size", draw };
+
+fn draw(draft: &Draft) -> Outcome {
+    let shape = draft.shape();
     let size = shape.largest();
-    let mut panels = Panels { columns: 3, ..Panels::default() };
+    let mut panels = Panels::beside(3);
     for measure in measures() {
-        let mut series = measure.by_threads(subject, condition, size);
+        let mut series = measure.by_threads(draft.subject, draft.condition, size);
         // Threads are names here: the space between them means nothing, so nothing joins them.
         let place = |threads: f64| shape.threads.iter().position(|&one| f64::from(one) == threads);
         for one in &mut series {
@@ -30,16 +23,16 @@ pub(super) fn comparison(subject: &Subject, condition: usize) -> Result<Outcome>
             one.trials.iter_mut().for_each(|trial| trial.0 = place(trial.0).unwrap_or_default() as f64);
         }
         let names: Vec<String> = shape.threads.iter().map(u32::to_string).collect();
-        let room = panel::WIDTH * 0.8 / names.len() as f64;
+        let room = WIDTH * 0.8 / names.len() as f64;
         let y = Axis::values(measure.unit, measure::extent([&series]));
-        panels.push(&Content {
+        panels.push(&Panel {
             dodge: (room * 0.6).min(12.0 * series.len() as f64),
             series,
-            ..Content::new(measure.title, Axis::names("threads", &names), y)
-        })?;
+            ..Panel::new(measure.title, Axis::names("threads", &names), y)
+        });
     }
     if panels.drawn.is_empty() {
-        return Ok(draft.absent(format!("no trial of {} went well", words::bytes(size))));
+        return draft.absent(format!("no trial of {} went well", words::bytes(size)));
     }
     let about = format!("Messages of {}.", words::bytes(size));
     draft.finish(panels, &about)

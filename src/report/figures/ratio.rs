@@ -1,24 +1,19 @@
 //! Each path's throughput over the baseline's: where the curves cross 1, one path overtakes the other.
 
-use anyhow::Result;
+use super::draft::{Draft, Panels, some_of};
+use super::{Kind, Outcome, axes, measure, style};
+use crate::plot::{Axis, Curve, Panel, Point, QUIET, Series};
+use crate::prose::words;
+use crate::study::Subject;
 
-use super::axis::Axis;
-use super::panel::{Content, Curve, Point, Series};
-use super::{Draft, Outcome, Panels, measure, some_of, style};
-use crate::report::subject::Subject;
-use crate::report::words;
+pub(super) const KIND: Kind =
+    Kind { name: "ratio-by-size", title: "Throughput over the baseline's, by message size", draw };
 
-/// Throughput over the baseline's, by message size.
-pub(super) fn over_baseline(subject: &Subject, condition: usize) -> Result<Outcome> {
-    let shape = &subject.conditions[condition];
-    let draft = Draft {
-        subject,
-        condition,
-        name: "ratio-by-size",
-        title: "Throughput over the baseline's, by message size",
-    };
+fn draw(draft: &Draft) -> Outcome {
+    let &Draft { subject, condition, .. } = draft;
+    let shape = draft.shape();
     let (Some(baseline), [_, ..]) = (subject.baseline(condition), &subject.rivals(condition)[..]) else {
-        return Ok(draft.absent("the run has one send path, so there is nothing to compare"));
+        return draft.absent("the run has one send path, so there is nothing to compare");
     };
     let (threads, remark) = some_of(&shape.threads, |&count| words::threads(count));
     let panels: Vec<(u32, Vec<Series>)> =
@@ -29,12 +24,12 @@ pub(super) fn over_baseline(subject: &Subject, condition: usize) -> Result<Outco
     let mut drawn = Panels::default();
     drawn.remark(remark);
     for (count, series) in panels {
-        let axes = Content::new(words::threads(count), Axis::sizes(&shape.sizes), y.clone());
-        let curves = vec![Curve { colour: style::QUIET, dashed: true, points: one.clone() }];
-        drawn.push(&Content { curves, series, ..axes })?;
+        let axes = Panel::new(words::threads(count), axes::sizes(&shape.sizes), y.clone());
+        let curves = vec![Curve { colour: QUIET, dashed: true, points: one.clone() }];
+        drawn.push(&Panel { curves, series, ..axes });
     }
     if drawn.drawn.is_empty() {
-        return Ok(draft.absent(format!("no path and {baseline} went well in the same cell")));
+        return draft.absent(format!("no path and {baseline} went well in the same cell"));
     }
     let about = format!(
         "Ratios within the blocks (Hodges and Lehmann); dashed: {}, the baseline.",

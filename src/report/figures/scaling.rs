@@ -1,19 +1,18 @@
 //! How throughput grows with the number of threads.
 
-use anyhow::Result;
+use super::draft::{Draft, Panels, some_of};
+use super::{Kind, Outcome, axes, measure, style};
+use crate::plot::{Axis, Curve, Panel, Point, QUIET, Series};
+use crate::prose::words;
+use crate::study::Subject;
 
-use super::axis::Axis;
-use super::panel::{Content, Curve, Point, Series};
-use super::{Draft, Outcome, Panels, measure, some_of, style};
-use crate::report::subject::Subject;
-use crate::report::words;
+pub(super) const KIND: Kind = Kind { name: "scaling-by-threads", title: "Scaling with threads", draw };
 
-/// Throughput over that of the fewest threads.
-pub(super) fn by_threads(subject: &Subject, condition: usize) -> Result<Outcome> {
-    let draft = Draft { subject, condition, name: "scaling-by-threads", title: "Scaling with threads" };
-    let shape = &subject.conditions[condition];
+fn draw(draft: &Draft) -> Outcome {
+    let &Draft { subject, condition, .. } = draft;
+    let shape = draft.shape();
     let [fewest, .., most] = shape.threads[..] else {
-        return Ok(draft.absent("the run has one number of threads"));
+        return draft.absent("the run has one number of threads");
     };
     let (sizes, remark) = some_of(&shape.sizes, |&size| words::bytes(size));
     let panels: Vec<(u64, Vec<Series>)> =
@@ -28,12 +27,12 @@ pub(super) fn by_threads(subject: &Subject, condition: usize) -> Result<Outcome>
     for (size, series) in
         panels.into_iter().filter(|(_, series)| series.iter().any(|one| one.points.len() > 1))
     {
-        let axes = Content::new(words::bytes(size), Axis::threads(&shape.threads), y.clone());
-        let curves = vec![Curve { colour: style::QUIET, dashed: true, points: ideal.clone() }];
-        drawn.push(&Content { curves, series, ..axes })?;
+        let axes = Panel::new(words::bytes(size), axes::threads(&shape.threads), y.clone());
+        let curves = vec![Curve { colour: QUIET, dashed: true, points: ideal.clone() }];
+        drawn.push(&Panel { curves, series, ..axes });
     }
     if drawn.drawn.is_empty() {
-        return Ok(draft.absent("no path went well with two numbers of threads at the same size"));
+        return draft.absent("no path went well with two numbers of threads at the same size");
     }
     let about = "Median over the blocks of the ratio within a block; dashed: in proportion to the threads.";
     draft.finish(drawn, about)

@@ -1,0 +1,209 @@
+//! An axis: its range, its ticks, and where a value lies on it.
+
+/// Above this ratio of the largest to the smallest value an axis is logarithmic.
+const WIDE: f64 = 30.0;
+/// Ticks that a linear axis has at most.
+const MOST_TICKS: f64 = 6.0;
+
+/// One axis of a panel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Axis {
+    /// What is on it, with its unit.
+    pub title: String,
+    /// Whether it is logarithmic.
+    pub log: bool,
+    /// Value at its lower end.
+    pub low: f64,
+    /// Value at its upper end.
+    pub high: f64,
+    /// Values and labels of its ticks, ascending.
+    pub ticks: Vec<(f64, String)>,
+}
+
+impl Axis {
+    /// An axis of values from zero up, or logarithmic where they differ by more than a factor of 30 and none is zero.
+    /// Values that are no number do not count.
+    #[must_use]
+    pub fn values(title: &str, values: impl IntoIterator<Item = f64>) -> Self {
+        let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
+        for value in values.into_iter().filter(|value| value.is_finite()) {
+            least = least.min(value);
+            most = most.max(value);
+        }
+        if least > 0.0 && most / least > WIDE {
+            return Self::logarithmic(title, least, most);
+        }
+        let low = if least < 0.0 { least * 1.05 } else { 0.0 };
+        let high = if most > 0.0 { most * 1.05 } else { 1.0 };
+        Self::linear(title, low, high)
+    }
+
+    /// A linear axis with round ticks.
+    #[must_use]
+    pub fn linear(title: &str, low: f64, high: f64) -> Self {
+        let ticks = round_values(low, high).map(|value| (value, tick(value))).collect();
+        Self { title: title.to_owned(), log: false, low, high, ticks }
+    }
+
+    /// A logarithmic axis that holds two positive values, with ticks at the powers of ten, and between them
+    /// where there are few.
+    #[must_use]
+    pub fn logarithmic(title: &str, least: f64, most: f64) -> Self {
+        let (low, high) = (least / 1.2, most * 1.2);
+        let decades = (high / low).log10().round().max(1.0) as usize;
+        let within: &[f64] = match decades {
+            1 | 2 => &[1.0, 2.0, 5.0],
+            3 => &[1.0, 3.0],
+            _ => &[1.0],
+        };
+        let every = decades.div_ceil(7) as i32;
+        let ticks = (low.log10().floor() as i32..=high.log10().ceil() as i32)
+            .filter(|decade| decade.rem_euclid(every) == 0)
+            .flat_map(|decade| within.iter().map(move |digit| digit * 10_f64.powi(decade)))
+            .filter(|value| (low..=high).contains(value))
+            .map(|value| (value, tick(value)))
+            .collect();
+        Self { title: title.to_owned(), log: true, low, high, ticks }
+    }
+
+    /// An axis of named places: 0, 1, 2, …
+    #[must_use]
+    pub fn names(title: &str, names: &[String]) -> Self {
+        let ticks = names.iter().enumerate().map(|(place, name)| (place as f64, name.clone())).collect();
+        Self { title: title.to_owned(), log: false, low: -0.5, high: names.len() as f64 - 0.5, ticks }
+    }
+
+    /// A logarithmic axis of values that were chosen, ascending, with labels for at most `room` of them.
+    #[must_use]
+    pub fn choices(title: &str, choices: &[(f64, String)], room: usize) -> Self {
+        let values = || choices.iter().map(|(value, _)| value.max(1.0));
+        let low = values().reduce(f64::min).unwrap_or(1.0);
+        let high = values().reduce(f64::max).unwrap_or(1.0);
+        let margin = if high > low { (high / low).powf(0.05) } else { 2.0 };
+        let every = choices.len().div_ceil(room);
+        // Counted from the largest, which readers look for first.
+        let mut ticks: Vec<_> = choices.iter().rev().step_by(every.max(1)).cloned().collect();
+        ticks.reverse();
+        Self { title: title.to_owned(), log: true, low: low / margin, high: high * margin, ticks }
+    }
+
+    /// Whether a value can be drawn: a logarithmic axis has no place for one below zero.
+    #[must_use]
+    pub fn takes(&self, value: f64) -> bool {
+        !value.is_nan() && (!self.log || value >= 0.0)
+    }
+
+    /// Where a value lies between the ends, from 0 to 1. One outside is held at the end: an interval that leaves the
+    /// axis is cut there.
+    #[must_use]
+    pub fn share(&self, value: f64) -> f64 {
+        let value = value.max(self.low).min(self.high);
+        if self.log {
+            (value / self.low).ln() / (self.high / self.low).ln()
+        } else {
+            (value - self.low) / (self.high - self.low)
+        }
+    }
+}
+
+/// The multiples of 1, 2 or 5 times a power of ten between two values, as many as make [`MOST_TICKS`] at most.
+fn round_values(low: f64, high: f64) -> impl Iterator<Item = f64> {
+    // What is a multiple but for rounding is one.
+    let ends = move |step: f64| ((low / step - 1e-9).ceil(), (high / step + 1e-9).floor());
+    let few = |&step: &f64| ends(step).1 - ends(step).0 < MOST_TICKS;
+    let power = 10_f64.powf(((high - low) / MOST_TICKS).log10().floor());
+    let step = [1.0, 2.0, 5.0].map(|digit| digit * power).into_iter().find(few).unwrap_or(10.0 * power);
+    let (first, last) = ends(step);
+    (0..=(last - first).max(0.0) as u32).map(move |n| (first + f64::from(n)) * step)
+}
+
+/// A tick's value in few characters: `0.05`, `20`, `1k`, `2.5M`.
+fn tick(value: f64) -> String {
+    const UNITS: [(f64, &str); 3] = [(1e9, "G"), (1e6, "M"), (1e3, "k")];
+    for (unit, name) in UNITS {
+        if value.abs() >= unit * 0.9999 {
+            return format!("{}{name}", trimmed(value / unit));
+        }
+    }
+    trimmed(value)
+}
+
+/// Four significant digits at most, without trailing zeros or a negative zero.
+fn trimmed(value: f64) -> String {
+    let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
+    if rounded == 0.0 { "0".to_owned() } else { rounded.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(axis: &Axis) -> Vec<&str> {
+        axis.ticks.iter().map(|(_, label)| label.as_str()).collect()
+    }
+
+    #[test]
+    fn close_values_start_at_zero_and_far_ones_are_logarithmic() {
+        let near = Axis::values("Gb/s", [20.0, 40.0]);
+        assert!(!near.log && near.low == 0.0);
+        assert_eq!(labels(&near), ["0", "10", "20", "30", "40"]);
+        let far = Axis::values("Gb/s", [0.1, 70.0]);
+        assert!(far.log);
+        assert_eq!(labels(&far), ["0.1", "0.3", "1", "3", "10", "30"]);
+        assert!(!Axis::values("switches", [0.0, 70.0]).log, "zero has no logarithm");
+    }
+
+    #[test]
+    fn linear_ticks_are_round_and_at_most_six() {
+        for (low, high, ticks) in [
+            (0.0, 1.0, &["0", "0.2", "0.4", "0.6", "0.8", "1"][..]),
+            (0.0, 11_000.0, &["0", "2k", "4k", "6k", "8k", "10k"]),
+            (0.0, 5.0, &["0", "1", "2", "3", "4", "5"]),
+            (0.93, 1.07, &["0.95", "1", "1.05"]),
+            (-2.1, 4.2, &["-2", "0", "2", "4"]),
+            (0.0, 0.3, &["0", "0.1", "0.2", "0.3"]),
+        ] {
+            assert_eq!(labels(&Axis::linear("", low, high)), ticks, "{low} to {high}");
+        }
+    }
+
+    #[test]
+    fn a_logarithmic_axis_has_the_same_room_for_each_decade() {
+        let axis = Axis::logarithmic("", 1.2, 1e4 / 1.2);
+        for (value, share) in [(1.0, 0.0), (10.0, 0.25), (100.0, 0.5), (1e4, 1.0)] {
+            assert!((axis.share(value) - share).abs() < 1e-9, "{value}");
+        }
+    }
+
+    #[test]
+    fn many_choices_keep_the_largest_label() {
+        let choices: Vec<_> = (6..=22).map(|power| (2_f64.powi(power), format!("2^{power}"))).collect();
+        let axis = Axis::choices("", &choices, 8);
+        assert!(axis.ticks.len() <= 8);
+        assert_eq!(axis.ticks.last().unwrap().1, "2^22");
+    }
+
+    #[test]
+    fn no_value_leaves_the_axis_and_nothing_breaks_it() {
+        let axis = Axis::values("x", [1.0, 1000.0]);
+        assert_eq!((axis.share(1e9), axis.share(0.0), axis.share(f64::NAN)), (1.0, 0.0, 0.0));
+        assert!(axis.takes(0.0) && !axis.takes(-1.0) && !axis.takes(f64::NAN));
+        for empty in [
+            Axis::values("x", []),
+            Axis::choices("x", &[], 8),
+            Axis::values("x", [0.0]),
+            Axis::values("x", [f64::NAN]),
+        ] {
+            assert!(empty.high > empty.low && (0.0..=1.0).contains(&empty.share(1.0)), "{empty:?}");
+        }
+    }
+
+    #[test]
+    fn ticks_are_short() {
+        for (value, text) in
+            [(0.05, "0.05"), (1000.0, "1k"), (2.5e6, "2.5M"), (0.0, "0"), (-0.0, "0"), (0.1 + 0.2, "0.3")]
+        {
+            assert_eq!(tick(value), text);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Legends: names, each beside a picture of how it looks.
+
+use super::canvas::{Canvas, Drawing, Stroke};
+use super::colour::Colour;
+use super::marker::Style;
+
+/// A line of a legend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// What it is.
+    pub name: String,
+    /// A picture of how it looks.
+    pub swatch: Drawing,
+}
+
+impl Key {
+    /// Of a series.
+    #[must_use]
+    pub fn series(name: impl Into<String>, style: Style) -> Self {
+        Self::drawn(name, |canvas| {
+            canvas.line(&[(1.0, 6.0), (21.0, 6.0)], style.stroke());
+            style.mark(canvas, (11.0, 6.0));
+        })
+    }
+
+    /// Of a line without points.
+    #[must_use]
+    pub fn curve(name: impl Into<String>, colour: Colour, dashed: bool) -> Self {
+        let stroke = Stroke { colour, width: 1.4, dashed };
+        Self::drawn(name, |canvas| canvas.line(&[(1.0, 6.0), (21.0, 6.0)], stroke))
+    }
+
+    /// Of an area.
+    #[must_use]
+    pub fn area(name: impl Into<String>, colour: Colour) -> Self {
+        Self::drawn(name, |canvas| canvas.rectangle([(4.0, 0.0), (18.0, 12.0)], colour, 1.0))
+    }
+
+    fn drawn(name: impl Into<String>, draw: impl FnOnce(&mut Canvas)) -> Self {
+        let mut canvas = Canvas::default();
+        draw(&mut canvas);
+        Self { name: name.into(), swatch: canvas.finish(22.0, 12.0) }
+    }
+}

@@ -1,0 +1,174 @@
+//! Headings, paragraphs, lists, tables and figures, before they are HTML or Markdown.
+//!
+//! Text is text: nothing in it is markup, whatever a grid or a reason may hold.
+
+use crate::plot::Figure;
+
+/// A piece of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// As it is.
+    Plain(String),
+    /// What the eye should find.
+    Strong(String),
+    /// A name, a path, a word of the kernel.
+    Code(String),
+}
+
+/// A line or a paragraph.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text(pub Vec<Span>);
+
+impl Text {
+    /// The text with plain words after it.
+    #[must_use]
+    pub fn and(mut self, words: impl Into<String>) -> Self {
+        self.0.push(Span::Plain(words.into()));
+        self
+    }
+
+    /// The text with strong words after it.
+    #[must_use]
+    pub fn strong(mut self, words: impl Into<String>) -> Self {
+        self.0.push(Span::Strong(words.into()));
+        self
+    }
+
+    /// The text with a name after it.
+    #[must_use]
+    pub fn code(mut self, words: impl Into<String>) -> Self {
+        self.0.push(Span::Code(words.into()));
+        self
+    }
+
+    /// The words alone.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let words = |span: &Span| match span {
+            Span::Plain(words) | Span::Strong(words) | Span::Code(words) => words.clone(),
+        };
+        self.0.iter().map(words).collect()
+    }
+}
+
+impl From<&str> for Text {
+    fn from(words: &str) -> Self {
+        Self::default().and(words)
+    }
+}
+
+impl From<String> for Text {
+    fn from(words: String) -> Self {
+        Self::default().and(words)
+    }
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its header.
+    pub name: String,
+    /// Whether its fields are numbers, which stand at the right and sort by value.
+    pub numeric: bool,
+}
+
+/// A field of a table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Field {
+    /// What it shows.
+    pub text: String,
+    /// What it sorts by, where that is not its text.
+    pub order: Option<f64>,
+}
+
+impl Field {
+    /// A number as it is shown, and the number.
+    #[must_use]
+    pub fn number(text: impl Into<String>, order: impl Into<Option<f64>>) -> Self {
+        Self { text: text.into(), order: order.into() }
+    }
+}
+
+impl<T: Into<String>> From<T> for Field {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), order: None }
+    }
+}
+
+/// A table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    /// What it shows.
+    pub caption: String,
+    /// Its columns.
+    pub columns: Vec<Column>,
+    /// Its rows, each with a field a column.
+    pub rows: Vec<Vec<Field>>,
+}
+
+impl Table {
+    /// An empty table; a `#` before a column's name makes it one of numbers.
+    #[must_use]
+    pub fn new(caption: impl Into<String>, columns: &[&str]) -> Self {
+        let column = |name: &&str| {
+            let plain = name.strip_prefix('#');
+            Column { name: plain.unwrap_or(name).to_owned(), numeric: plain.is_some() }
+        };
+        Self { caption: caption.into(), columns: columns.iter().map(column).collect(), rows: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub fn push(&mut self, row: Vec<Field>) {
+        debug_assert_eq!(row.len(), self.columns.len(), "a field a column");
+        self.rows.push(row);
+    }
+
+    /// Takes away the columns that are the same in every row, if there is more than one row: they say nothing.
+    #[must_use]
+    pub fn without_constant(mut self, names: &[&str]) -> Self {
+        for name in names {
+            let Some(place) = self.columns.iter().position(|column| column.name == *name) else { continue };
+            let same = self.rows.windows(2).all(|pair| pair[0][place].text == pair[1][place].text);
+            if same {
+                self.columns.remove(place);
+                self.rows.iter_mut().for_each(|row| drop(row.remove(place)));
+            }
+        }
+        self
+    }
+}
+
+/// A part of a text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Block {
+    /// A heading of level 2 or 3.
+    Heading(u8, String),
+    /// A paragraph.
+    Paragraph(Text),
+    /// A list of points.
+    List(Vec<Text>),
+    /// A table.
+    Table(Table),
+    /// A figure.
+    Figure(Box<Figure>),
+}
+
+impl Block {
+    /// A heading of level 2.
+    #[must_use]
+    pub fn section(words: impl Into<String>) -> Self {
+        Self::Heading(2, words.into())
+    }
+
+    /// A heading of level 3.
+    #[must_use]
+    pub fn part(words: impl Into<String>) -> Self {
+        Self::Heading(3, words.into())
+    }
+
+    /// A paragraph.
+    #[must_use]
+    pub fn says(words: impl Into<Text>) -> Self {
+        Self::Paragraph(words.into())
+    }
+}

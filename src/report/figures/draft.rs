@@ -1,0 +1,212 @@
+//! A figure in the making: what all figures of a condition have in common.
+
+use std::collections::BTreeSet;
+
+use super::bounds::Bounds;
+use super::measure::{self, Measure};
+use super::{Kind, Outcome, axes, style};
+use crate::plot::{Axis, Curve, Drawing, Figure, Key, Panel, Series};
+use crate::prose::words;
+use crate::record::Roofline;
+use crate::study::{Condition, Subject};
+
+/// Panels that a figure has at most.
+const MOST_PANELS: usize = 6;
+
+/// A figure in the making.
+pub(super) struct Draft<'s, 'a> {
+    pub(super) subject: &'s Subject<'a>,
+    pub(super) condition: usize,
+    pub(super) kind: &'static Kind,
+}
+
+/// Panels in the making.
+#[derive(Default)]
+pub(super) struct Panels {
+    pub(super) drawn: Vec<Drawing>,
+    /// Places of the paths that have a point in one of them, for the legend.
+    used: BTreeSet<usize>,
+    /// What the legend names besides the paths.
+    pub(super) keys: Vec<Key>,
+    /// What the caption must say of them.
+    remarks: Vec<String>,
+    /// Panels that stand side by side; 0: as it fits.
+    pub(super) columns: usize,
+    /// Whether a point is circled.
+    circled: bool,
+}
+
+impl Panels {
+    /// None yet, of which so many are to stand side by side.
+    pub(super) fn beside(columns: usize) -> Self {
+        Self { columns, ..Self::default() }
+    }
+
+    /// Draws a panel whose series are the condition's paths; one without data is left out.
+    pub(super) fn push(&mut self, panel: &Panel) {
+        let with_data = |(place, series): (usize, &Series)| (!series.points.is_empty()).then_some(place);
+        let used: Vec<usize> = panel.series.iter().enumerate().filter_map(with_data).collect();
+        if !used.is_empty() {
+            self.used.extend(used);
+            self.circled |= panel.series.iter().flat_map(|series| &series.points).any(|point| point.circled);
+            self.drawn.push(panel.draw());
+        }
+    }
+
+    /// Draws panels with the same axes; `more` are values that the vertical one must hold as well.
+    fn push_alike(
+        &mut self,
+        panels: Vec<(String, Vec<Series>, Vec<Curve>)>,
+        x: &Axis,
+        y_title: &str,
+        more: impl Iterator<Item = f64>,
+    ) {
+        let mut values = measure::extent(panels.iter().map(|(_, series, _)| series));
+        values.extend(more);
+        let y = Axis::values(y_title, values);
+        for (title, series, curves) in panels {
+            self.push(&Panel { series, curves, ..Panel::new(title, x.clone(), y.clone()) });
+        }
+    }
+
+    /// Adds a remark once.
+    pub(super) fn remark(&mut self, remark: Option<String>) {
+        self.remarks.extend(remark.filter(|remark| !self.remarks.contains(remark)));
+    }
+}
+
+impl Draft<'_, '_> {
+    pub(super) fn shape(&self) -> &Condition {
+        &self.subject.conditions[self.condition]
+    }
+
+    fn title(&self) -> String {
+        format!("{} ({})", self.kind.title, self.shape().words())
+    }
+
+    pub(super) fn absent(&self, why: impl Into<String>) -> Outcome {
+        Outcome::Absent { title: self.title(), why: why.into() }
+    }
+
+    /// The figure, its caption made of what is special about it and of what all captions say.
+    pub(super) fn finish(&self, panels: Panels, about: &str) -> Outcome {
+        let several = self.subject.conditions.len() > 1;
+        let slug = several.then(|| format!("-{}", self.shape().slug()));
+        let mut caption = vec![about.to_owned()];
+        // What is drawn of no path's trials has no marks to explain.
+        caption.extend((!panels.used.is_empty()).then(|| self.marks().to_owned()));
+        let circled = "Circled: not the sender but the receiver, the wire or no one end held the cell back.";
+        caption.extend(panels.circled.then(|| circled.to_owned()));
+        caption.extend(panels.remarks);
+        caption.retain(|part| !part.is_empty());
+        let columns = match (panels.columns, panels.drawn.len()) {
+            (0, 4) => 2,
+            (0, many) => many.clamp(1, 3),
+            (set, _) => set.clamp(1, 3),
+        };
+        Outcome::Drawn(Box::new(Figure {
+            name: format!("{}{}", self.kind.name, slug.unwrap_or_default()),
+            title: self.title(),
+            caption: caption.join(" "),
+            columns,
+            panels: panels.drawn,
+            legend: self.paths(&panels.used).chain(panels.keys).collect(),
+        }))
+    }
+
+    fn marks(&self) -> &'static str {
+        let cells = || self.subject.tables.cells.iter().filter(|cell| self.shape().holds(cell));
+        if cells().any(|cell| cell.trials > 1) {
+            "Marks: medians, with 95 % intervals where a cell has several trials; faint: single trials."
+        } else {
+            "One trial a cell: there are no intervals."
+        }
+    }
+
+    /// The legend's entries of the paths that are used.
+    fn paths(&self, used: &BTreeSet<usize>) -> impl Iterator<Item = Key> {
+        let paths = self.shape().paths.iter().enumerate().filter(|(place, _)| used.contains(place));
+        paths.map(|(place, path)| {
+            Key::series(self.subject.name(self.condition, path), style::of_path(path, place))
+        })
+    }
+
+    /// A figure of one measure by message size, or the reason why there is none.
+    pub(super) fn measure_by_size(
+        &self,
+        measure: &Measure,
+        about: &str,
+        why_not: impl FnOnce() -> String,
+    ) -> Outcome {
+        self.bounded(measure, about, |_| None, why_not)
+    }
+
+    /// The same, with what `bound` reads of the memory roofline drawn into it.
+    pub(super) fn bounded(
+        &self,
+        measure: &Measure,
+        about: &str,
+        bound: fn(&Roofline) -> Option<f64>,
+        why_not: impl FnOnce() -> String,
+    ) -> Outcome {
+        if !measure.is_measured(self.subject, self.condition) {
+            return self.absent(why_not());
+        }
+        let mut panels = Panels::default();
+        let bounds = Bounds::new(self.subject, self.condition, measure, bound);
+        self.bounded_by_size(&mut panels, measure, "", &bounds);
+        let lines = "Broken lines, the memory roofline: one CPU that does nothing but copy.";
+        let about = if bounds.has_copies() { format!("{about} {lines}") } else { about.to_owned() };
+        self.finish(panels, about.trim_start())
+    }
+
+    /// Adds a panel a number of threads, of one measure by message size, all with the same axes.
+    pub(super) fn by_size(&self, panels: &mut Panels, measure: &Measure, of: &str) {
+        self.bounded_by_size(panels, measure, of, &Bounds::none());
+    }
+
+    /// The same, with the bounds of what is measured.
+    fn bounded_by_size(&self, panels: &mut Panels, measure: &Measure, of: &str, bounds: &Bounds) {
+        let shape = self.shape();
+        let (shown, remark) = some_of(&shape.threads, |&count| words::threads(count));
+        let panel = |count: u32| {
+            let comma = if of.is_empty() { "" } else { ", " };
+            let title = format!("{of}{comma}{}", words::threads(count));
+            let curves = bounds.curves(&shape.sizes, count);
+            (title, measure.by_size(self.subject, self.condition, count), curves)
+        };
+        panels.push_alike(
+            shown.into_iter().map(panel).collect(),
+            &axes::sizes(&shape.sizes),
+            &measure.axis(),
+            bounds.values(),
+        );
+        panels.remark(remark);
+        panels.remark(bounds.remark.clone());
+        panels.keys.extend(bounds.keys());
+    }
+
+    /// Adds a panel a message size, of one measure by number of threads, all with the same axes.
+    pub(super) fn by_threads(&self, panels: &mut Panels, measure: &Measure) {
+        let shape = self.shape();
+        let (shown, remark) = some_of(&shape.sizes, |&size| words::bytes(size));
+        let panel =
+            |size| (words::bytes(size), measure.by_threads(self.subject, self.condition, size), Vec::new());
+        let x = axes::threads(&shape.threads);
+        panels.push_alike(shown.into_iter().map(panel).collect(), &x, &measure.axis(), std::iter::empty());
+        panels.remark(remark);
+    }
+}
+
+/// At most [`MOST_PANELS`] of some choices, evenly spread, with the first and the last; and a remark that names
+/// those left out.
+pub(super) fn some_of<T: Copy>(all: &[T], name: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+    if all.len() <= MOST_PANELS {
+        return (all.to_vec(), None);
+    }
+    let kept: Vec<usize> = (0..MOST_PANELS).map(|n| n * (all.len() - 1) / (MOST_PANELS - 1)).collect();
+    let left_out = all.iter().enumerate().filter(|(place, _)| !kept.contains(place));
+    let names: Vec<String> = left_out.map(|(_, one)| name(one)).collect();
+    let remark = format!("Not drawn, but in the tables: {}.", words::list(&names));
+    (kept.into_iter().map(|place| all[place]).collect(), Some(remark))
+}

@@ -1,0 +1,20 @@
+//! The study of a run: the run indexed, what others published beside it, and the written answers. It knows no page; a
+//! report takes its sections as they are.
+
+mod answers;
+mod published;
+mod subject;
+mod user_time;
+
+pub use subject::{BASELINE, Condition, Subject};
+
+use crate::prose::block::Block;
+
+/// The sections on published figures and of answers.
+#[must_use]
+pub fn sections(subject: &Subject) -> Vec<Block> {
+    let published = published::beside(subject);
+    let mut blocks = published::blocks(&published);
+    blocks.extend(answers::blocks(&answers::Evidence { subject, published: &published }));
+    blocks
+}

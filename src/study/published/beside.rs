@@ -1,0 +1,326 @@
+//! What was published beside what this run has.
+
+use super::sources::{Claim, Values, bytes, studies};
+use crate::prose::words;
+use crate::study::{BASELINE, Subject};
+use crate::tables::{Difference, Estimate, THROUGHPUT, metric};
+
+/// Whether this run shows what was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::study) enum Pattern {
+    /// It shows the same.
+    Agrees,
+    /// It shows the opposite.
+    Differs,
+    /// It shows neither.
+    Open,
+}
+
+/// One published figure or statement beside this run's.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::study) struct Beside {
+    /// The study.
+    pub(in crate::study) study: String,
+    /// What it is about.
+    pub(in crate::study) about: String,
+    /// What was published.
+    pub(in crate::study) published: String,
+    /// What this run has.
+    pub(in crate::study) here: String,
+    /// Whether they agree, in words.
+    pub(in crate::study) says: String,
+    /// Whether they agree.
+    pub(in crate::study) pattern: Pattern,
+}
+
+/// Everything published that this run has cells for.
+#[must_use]
+pub(in crate::study) fn beside(subject: &Subject) -> Vec<Beside> {
+    let mut found: Vec<Beside> = Vec::new();
+    for study in studies() {
+        for (place, condition) in subject.conditions.iter().enumerate() {
+            // Studies received into a buffer and sent the same bytes again and again.
+            let plain = condition.receive_path == "recv" && condition.working_set_bytes.is_none();
+            if !plain || study.wire.is_some_and(|wire| wire != condition.wire) {
+                continue;
+            }
+            let before = found.len();
+            found.extend(study.values.iter().flat_map(|values| values.beside(subject, place, &study.name)));
+            let claims = study.claims.iter().filter_map(|claim| claim.beside(subject, place));
+            found.extend(claims.map(|claim| Beside { study: study.name.clone(), ..claim }));
+            // What the studies call zero-copy keeps their name; what it is here is said beside the figure.
+            for path in &condition.paths {
+                let name = subject.name(place, path);
+                let named =
+                    found[before..].iter_mut().filter(|one| name != *path && one.about.contains(path));
+                named.for_each(|one| one.here += &format!("; here {name}"));
+            }
+        }
+    }
+    found
+}
+
+impl Values {
+    /// Each ratio of a path over two-copy at the same size and threads; where one path stands alone, of the most
+    /// threads over the fewest.
+    fn beside(&self, subject: &Subject, place: usize, study: &str) -> Vec<Beside> {
+        let mut found = Vec::new();
+        let over = BASELINE;
+        for path in self.paths.keys().filter(|path| *path != over) {
+            for (s, size) in self.message_sizes.iter().map(|size| bytes(size)).enumerate() {
+                for (t, &threads) in self.threads.iter().enumerate() {
+                    let ratio = self.at(path, s, t).zip(self.at(over, s, t)).map(|(one, other)| one / other);
+                    let here = ratio.and_then(|_| self.ratio_here(subject, place, path, size, threads));
+                    let Some((ratio, (here, difference))) = ratio.zip(here) else { continue };
+                    let about = format!(
+                        "{} of {path} over {over}'s at {} with {}",
+                        self.name(),
+                        words::bytes(size),
+                        words::threads(threads)
+                    );
+                    found.push(of_ratio(study, about, ratio, &here, difference));
+                }
+                found.extend(self.growth(subject, place, study, path, (s, size)));
+            }
+        }
+        found
+    }
+
+    fn name(&self) -> &str {
+        match self.of.as_str() {
+            "throughput_gbps" => "throughput",
+            "cycles_per_byte" => "cycles a byte",
+            "context_switches" => "context switches",
+            other => other,
+        }
+    }
+
+    /// This run's ratio, and what it was judged to be: only throughput is held against a noise floor and corrected.
+    fn ratio_here(
+        &self,
+        subject: &Subject,
+        place: usize,
+        path: &str,
+        size: u64,
+        threads: u32,
+    ) -> Option<(Estimate, Option<Difference>)> {
+        let over = BASELINE;
+        if self.of == THROUGHPUT.name {
+            let row = subject.ratio(&subject.conditions[place].setting(threads), size, path, over)?;
+            return Some((row.ratio, Some(row.difference)));
+        }
+        let metric = metric(&self.of)?;
+        let row = |path| subject.measured(place, path, size, threads);
+        let ratio = subject.paired_metric(&row(path)?.cell, &row(over)?.cell, metric).ratio;
+        ratio.value.map(|_| (ratio, None))
+    }
+
+    /// How context switches grow with threads: a path alone, so no ratio between paths is to be had.
+    fn growth(
+        &self,
+        subject: &Subject,
+        place: usize,
+        study: &str,
+        path: &str,
+        (s, size): (usize, u64),
+    ) -> Option<Beside> {
+        let ([fewest, .., most], true) = (&self.threads[..], self.of == "context_switches") else {
+            return None;
+        };
+        let ratio = self.at(path, s, self.threads.len() - 1)? / self.at(path, s, 0)?;
+        let row = |threads: u32| subject.measured(place, path, size, threads);
+        let (above, below) = (row(*most)?, row(*fewest)?);
+        let here = subject.paired_metric(&above.cell, &below.cell, metric("context_switches_per_s")?).ratio;
+        here.value?;
+        let about = format!(
+            "context switches of {path} at {}, {} over {}",
+            words::bytes(size),
+            words::threads(*most),
+            words::threads(*fewest)
+        );
+        Some(of_ratio(study, about, ratio, &here, None))
+    }
+}
+
+/// Distance of a published ratio from 1, and of the ends of an interval, up to which they count as no difference.
+const ALIKE: f64 = 0.02;
+const NARROW: f64 = 0.10;
+
+/// A published ratio, which has no interval, beside one that may have.
+fn of_ratio(
+    study: &str,
+    about: String,
+    published: f64,
+    here: &Estimate,
+    judged: Option<Difference>,
+) -> Beside {
+    let alike = (published - 1.0).abs() <= ALIKE;
+    let (says, pattern) = match here.interval() {
+        None => ("no interval here, so nothing can be said", Pattern::Open),
+        _ if judged == Some(Difference::WithinFloor) => ("within this run's noise floor", Pattern::Open),
+        _ if judged == Some(Difference::Uncorrected) => {
+            ("this run detects no difference after correction", Pattern::Open)
+        }
+        Some(ends) if ends.contains(1.0) && alike && ends.relative_half_width(1.0) <= NARROW => {
+            ("no difference in either", Pattern::Agrees)
+        }
+        Some(ends) if ends.contains(1.0) => ("this run detects no difference", Pattern::Open),
+        Some(ends) if ends.contains(published) => ("inside this run's interval", Pattern::Agrees),
+        Some(_) if alike => ("a difference here, none there", Pattern::Differs),
+        Some(ends) if (ends.low > 1.0) == (published > 1.0) => {
+            ("same direction, other magnitude", Pattern::Agrees)
+        }
+        Some(_) => ("opposite direction", Pattern::Differs),
+    };
+    Beside {
+        study: study.to_owned(),
+        about,
+        published: words::number(published),
+        here: words::estimate(here),
+        says: says.to_owned(),
+        pattern,
+    }
+}
+
+impl Claim {
+    /// The statement beside what this run has at its fewest threads; absent where it has no such cells.
+    fn beside(&self, subject: &Subject, place: usize) -> Option<Beside> {
+        let condition = &subject.conditions[place];
+        let threads = *condition.threads.first()?;
+        let with = words::threads(threads);
+        let (about, published, here, pattern) = match self {
+            Self::Copied { path, share } => {
+                let rows =
+                    condition.sizes.iter().filter_map(|&size| subject.measured(place, path, size, threads));
+                let shares: Vec<f64> = rows.filter_map(|row| row.figures.zc_copied_share.value).collect();
+                let least = shares.iter().copied().reduce(f64::min)?;
+                let most = shares.iter().copied().reduce(f64::max)?;
+                let agrees = (least - share).abs() < 0.01 && (most - share).abs() < 0.01;
+                let here = if least == most {
+                    words::percent(least)
+                } else {
+                    format!("{} to {}, by size", words::percent(least), words::percent(most))
+                };
+                let pattern = if agrees { Pattern::Agrees } else { Pattern::Differs };
+                (format!("completions of {path} that were copied"), words::percent(*share), here, pattern)
+            }
+            Self::Fastest { path, message_size, about_gbps } => {
+                let size = bytes(message_size);
+                let setting = condition.setting(threads);
+                subject.measured(place, path, size, threads)?;
+                let others = ["two-copy", "one-copy", "zero-copy"].into_iter().filter(|other| other != path);
+                let judged: Vec<(&str, Difference)> = others
+                    .filter_map(|other| Some((other, subject.ratio(&setting, size, path, other)?.difference)))
+                    .collect();
+                if judged.is_empty() {
+                    return None;
+                }
+                let all = |wanted| judged.iter().all(|(_, difference)| *difference == wanted);
+                let any = |wanted| judged.iter().any(|(_, difference)| *difference == wanted);
+                let pattern = match () {
+                    () if all(Difference::Faster) => Pattern::Agrees,
+                    () if any(Difference::Slower) => Pattern::Differs,
+                    () => Pattern::Open,
+                };
+                let here: Vec<String> = judged
+                    .iter()
+                    .map(|(other, difference)| format!("{difference} against {other}"))
+                    .collect();
+                let about = format!("the fastest of the three paths at {}", words::bytes(size));
+                (about, format!("{path}, about {about_gbps} Gb/s"), words::list(&here), pattern)
+            }
+            Self::SlowerBelow { path, over, message_size } => {
+                let limit = bytes(message_size);
+                let (here, pattern) =
+                    tested(subject, place, threads, (path, over), |size| size < limit, Difference::Slower)?;
+                (
+                    format!("{path} against {over} below {}", words::bytes(limit)),
+                    "slower".to_owned(),
+                    here,
+                    pattern,
+                )
+            }
+            Self::WinsFrom { path, over, message_size, tested: (smallest, largest) } => {
+                let (limit, largest) = (bytes(message_size), bytes(largest));
+                let range = |size: u64| (limit..=largest).contains(&size);
+                let (here, pattern) =
+                    tested(subject, place, threads, (path, over), range, Difference::Faster)?;
+                let about = format!(
+                    "{path} against {over} from {} on (tested: {} to {})",
+                    words::bytes(limit),
+                    words::bytes(bytes(smallest)),
+                    words::bytes(largest)
+                );
+                (about, "faster".to_owned(), here, pattern)
+            }
+        };
+        let says = match pattern {
+            Pattern::Agrees => "same pattern",
+            Pattern::Differs => "opposite pattern",
+            Pattern::Open => "this run does not decide it",
+        };
+        let about = format!("{about}, here with {with}");
+        Some(Beside { study: String::new(), about, published, here, says: says.to_owned(), pattern })
+    }
+}
+
+/// What this run says of two paths at the sizes that a statement is about.
+fn tested(
+    subject: &Subject,
+    place: usize,
+    threads: u32,
+    (path, over): (&str, &str),
+    about: impl Fn(u64) -> bool,
+    stated: Difference,
+) -> Option<(String, Pattern)> {
+    let condition = &subject.conditions[place];
+    let setting = condition.setting(threads);
+    let judged: Vec<(u64, Difference)> = condition
+        .sizes
+        .iter()
+        .filter(|&&size| about(size))
+        .filter_map(|&size| Some((size, subject.ratio(&setting, size, path, over)?.difference)))
+        .collect();
+    if judged.is_empty() {
+        return None;
+    }
+    let opposite = if stated == Difference::Faster { Difference::Slower } else { Difference::Faster };
+    let pattern = match () {
+        () if judged.iter().all(|(_, difference)| *difference == stated) => Pattern::Agrees,
+        () if judged.iter().any(|(_, difference)| *difference == opposite) => Pattern::Differs,
+        () => Pattern::Open,
+    };
+    let here: Vec<String> =
+        judged.iter().map(|(size, difference)| format!("{difference} at {}", words::bytes(*size))).collect();
+    Some((words::list(&here), pattern))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_judged_by_this_runs_interval() {
+        let of = |value, low, high| Estimate { value: Some(value), low: Some(low), high: Some(high) };
+        let judged = |published, here: Estimate, difference| {
+            of_ratio("S", String::new(), published, &here, difference).pattern
+        };
+        let pattern = |published, here| judged(published, here, None);
+        assert_eq!(pattern(0.72, of(0.70, 0.65, 0.75)), Pattern::Agrees);
+        assert_eq!(pattern(0.72, of(0.50, 0.45, 0.55)), Pattern::Agrees);
+        assert_eq!(pattern(0.72, of(1.10, 1.05, 1.15)), Pattern::Differs);
+        assert_eq!(pattern(0.72, of(1.01, 0.95, 1.05)), Pattern::Open);
+        assert_eq!(
+            pattern(0.72, of(0.90, 0.60, 1.40)),
+            Pattern::Open,
+            "an interval that holds all says nothing"
+        );
+        assert_eq!(pattern(1.01, of(1.01, 0.95, 1.05)), Pattern::Agrees);
+        assert_eq!(pattern(1.01, of(0.80, 0.75, 0.85)), Pattern::Differs);
+        for open in [Difference::WithinFloor, Difference::Uncorrected] {
+            assert_eq!(judged(0.72, of(0.70, 0.65, 0.75), Some(open)), Pattern::Open);
+        }
+        assert_eq!(judged(0.72, of(0.70, 0.65, 0.75), Some(Difference::Slower)), Pattern::Agrees);
+        assert_eq!(pattern(0.72, Estimate { value: Some(0.72), ..Estimate::default() }), Pattern::Open);
+    }
+}

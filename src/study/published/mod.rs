@@ -1,0 +1,62 @@
+//! Figures that others published, beside this run's. Absolute rates of other machines do not compare, so what is
+//! set side by side are ratios between paths, and statements on where one path overtakes another.
+
+mod beside;
+mod sources;
+
+use crate::prose::block::{Block, Field, Table, Text};
+use crate::prose::words;
+pub(super) use beside::{Beside, Pattern, beside};
+use sources::{Study, literature, studies};
+
+/// The section on published figures.
+#[must_use]
+pub(super) fn blocks(found: &[Beside]) -> Vec<Block> {
+    let mut blocks = vec![Block::section("Beside published figures")];
+    if found.is_empty() {
+        let why = "This run has no cell that the studies of this lab's kind have too (two-copy, one-copy or zero-copy \
+                   over veth at 64 B to 64 KiB, received by recv), so nothing can be set beside them.";
+        blocks.push(Block::says(why));
+    } else {
+        let count = |pattern| found.iter().filter(|one| one.pattern == pattern).count() as u64;
+        let (agrees, differs, open) = (count(Pattern::Agrees), count(Pattern::Differs), count(Pattern::Open));
+        blocks.push(Block::says(format!(
+            "Of {} that this run has cells for, {} the pattern, {} its opposite, and {} left open. Rates of other \
+             machines do not compare, so these are ratios between paths; the published ones have no intervals.",
+            words::plural(found.len() as u64, "published figure"),
+            if agrees == 1 { "1 agrees with".to_owned() } else { format!("{agrees} agree with") },
+            if differs == 1 { "1 shows".to_owned() } else { format!("{differs} show") },
+            if open == 1 { "1 is".to_owned() } else { format!("{open} are") },
+        )));
+        let mut table = Table::new(
+            "Published figures beside this run's.",
+            &["study", "about", "published", "this run", "pattern"],
+        );
+        for one in found {
+            let fields = [&one.study, &one.about, &one.published, &one.here, &one.says];
+            table.push(fields.map(|text| Field::from(text.clone())).into());
+        }
+        blocks.push(Block::Table(table));
+        let sources = studies().into_iter().filter(|study| found.iter().any(|one| one.study == study.name));
+        blocks.push(Block::List(sources.map(source).collect()));
+    }
+    let mut table = Table::new(
+        "Measured elsewhere of the same mechanisms, on other wires: to be read beside this run, not against it.",
+        &["source", "says"],
+    );
+    literature().into_iter().for_each(|paper| table.push(vec![paper.source.into(), paper.says.into()]));
+    blocks.push(Block::Table(table));
+    blocks
+}
+
+fn source(study: Study) -> Text {
+    let mut on = Vec::new();
+    on.extend(study.machine.map(|machine| format!("on {machine}")));
+    on.extend(study.wire.map(|wire| format!("over {wire}")));
+    let units: Vec<&str> = study.values.iter().map(|values| values.unit.as_str()).collect();
+    if !units.is_empty() {
+        on.push(format!("in {}", words::list(&units)));
+    }
+    let on = if on.is_empty() { String::new() } else { format!(" ({})", on.join(", ")) };
+    Text::default().strong(study.name).and(format!(": {}{on}.", study.source))
+}
