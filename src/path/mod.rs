@@ -23,6 +23,7 @@ use std::time::Instant;
 use socket2::Socket;
 
 use crate::failure::Failure;
+use crate::plot::Style;
 use crate::record::stream::ZeroCopy;
 use crate::setup::Setup;
 pub use supply::{Fresh, Rewrite, Static, Supply};
@@ -128,12 +129,17 @@ pub struct Entry {
     pub interface: Interface,
     /// What it copies.
     pub promise: Promise,
+    /// How it looks in figures.
+    pub style: Style,
     /// Makes a stream's path.
     pub open: Open,
 }
 
 /// The path that others are held against where a run has it.
 pub const BASELINE: &Entry = &two_copy::ENTRY;
+
+/// The path that others are held against where a run has no baseline: one buffer, and nothing but a send.
+pub const PLAIN: &Entry = &plain_send::ENTRY;
 
 /// The path that copies nothing even for a receiver on the same host: with [`crate::receive::FLOOR`] the least that a
 /// stream can cost.

@@ -9,6 +9,8 @@ use super::supply::open_by_payload;
 use super::{Entry, Interface, Promise, Rewrite, SendPath, Supply, Tally, call};
 use crate::failure::Failure;
 use crate::message::{FIELDS, Message};
+use crate::plot::palette::ORANGE;
+use crate::plot::{Marker, Style};
 use crate::setup::Setup;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -17,6 +19,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "sendmsg() with an 8-entry iovec",
     interface: Interface::Sendmsg,
     promise: Promise { user: 0, kernel: 1, is_deferred: false },
+    style: Style { colour: ORANGE, marker: Marker::Square },
     open: open_by_payload!(OneCopy),
 };
 

@@ -7,6 +7,8 @@ use super::supply::open_by_payload;
 use super::{Entry, Interface, Promise, Rewrite, SendPath, Supply, Tally, call};
 use crate::failure::Failure;
 use crate::message::Contiguous;
+use crate::plot::palette::GREY;
+use crate::plot::{Marker, Style};
 use crate::setup::Setup;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -15,6 +17,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "one contiguous buffer, send()",
     interface: Interface::Send,
     promise: Promise { user: 0, kernel: 1, is_deferred: false },
+    style: Style { colour: GREY, marker: Marker::Diamond },
     open: open_by_payload!(PlainSend),
 };
 

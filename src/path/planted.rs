@@ -10,6 +10,8 @@ use crate::buffer::{Buffer, buffer};
 use crate::cell::Payload;
 use crate::failure::Failure;
 use crate::message::Contiguous;
+use crate::plot::palette::SKY;
+use crate::plot::{Marker, Style};
 use crate::setup::Setup;
 
 /// One path for each number of copies, and the defect.
@@ -27,6 +29,7 @@ const fn entry(name: &'static str, user: u32, open: super::Open) -> Entry {
         about: "plain-send after extra copies in user space, to calibrate the x-ray",
         interface: Interface::Send,
         promise: Promise { user, kernel: 1, is_deferred: false },
+        style: Style { colour: SKY, marker: Marker::Cross },
         open,
     }
 }

@@ -18,6 +18,8 @@ use super::splice::refuse_fresh;
 use super::{Entry, Interface, Promise, SendPath, Tally};
 use crate::failure::Failure;
 use crate::pattern;
+use crate::plot::palette::GREEN;
+use crate::plot::{Marker, Style};
 use crate::setup::Setup;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -26,6 +28,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "sendfile() from a sealed memfd; static payload only",
     interface: Interface::Sendfile,
     promise: Promise { user: 0, kernel: 0, is_deferred: false },
+    style: Style { colour: GREEN, marker: Marker::Down },
     open: |setup, _| {
         refuse_fresh("sendfile", setup.payload)?;
         Ok(Box::new(Sendfile::open(setup).map_err(|error| {

@@ -16,6 +16,8 @@ use crate::cell::Payload;
 use crate::failure::Failure;
 use crate::message::FIELDS;
 use crate::pattern;
+use crate::plot::palette::PURPLE;
+use crate::plot::{Marker, Style};
 use crate::setup::Setup;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -24,6 +26,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "vmsplice() of 8 fields into a pipe, splice() into the socket; static payload only",
     interface: Interface::Splice,
     promise: Promise { user: 0, kernel: 0, is_deferred: false },
+    style: Style { colour: PURPLE, marker: Marker::Ring },
     open: |setup, _| {
         refuse_fresh("splice", setup.payload)?;
         Ok(Box::new(

@@ -9,6 +9,8 @@ use super::{Entry, Interface, Promise, Rewrite, SendPath, Supply, Tally};
 use crate::buffer::{Buffer, buffer};
 use crate::failure::Failure;
 use crate::message::Message;
+use crate::plot::palette::BLUE;
+use crate::plot::{Marker, Style};
 use crate::setup::Setup;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -17,6 +19,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "8 fields gathered into a staging buffer, send()",
     interface: Interface::Send,
     promise: Promise { user: 1, kernel: 1, is_deferred: false },
+    style: Style { colour: BLUE, marker: Marker::Disc },
     open: open_by_payload!(TwoCopy),
 };
 

@@ -15,6 +15,8 @@ use super::supply::open_by_payload;
 use super::{Entry, Interface, Promise, Rewrite, SendPath, Supply, Tally, call};
 use crate::failure::Failure;
 use crate::message::Message;
+use crate::plot::palette::VERMILLION;
+use crate::plot::{Marker, Style};
 use crate::record::stream::ZeroCopy;
 use crate::setup::Setup;
 use crate::socket;
@@ -25,6 +27,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "the same iovec with MSG_ZEROCOPY (SO_ZEROCOPY set and read back)",
     interface: Interface::MsgZerocopy,
     promise: Promise { user: 0, kernel: 0, is_deferred: true },
+    style: Style { colour: VERMILLION, marker: Marker::Up },
     open: open_by_payload!(ZeroCopySend),
 };
 

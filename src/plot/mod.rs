@@ -14,6 +14,7 @@ mod figure;
 mod font;
 mod legend;
 mod marker;
+pub mod palette;
 mod panel;
 mod render;
 mod scale;

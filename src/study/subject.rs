@@ -206,11 +206,12 @@ impl<'a> Subject<'a> {
         self.crossovers.get(&(setting, path, over)).copied()
     }
 
-    /// The path that the others of a condition are held against: [`BASELINE`], else `plain-send`, else the first.
+    /// The path that the others of a condition are held against: [`path::BASELINE`], else
+    /// [`path::PLAIN`], else the first.
     #[must_use]
     pub fn baseline(&self, condition: usize) -> Option<&str> {
         let paths = &self.conditions[condition].paths;
-        let wanted = [BASELINE, "plain-send"];
+        let wanted = [path::BASELINE.name, path::PLAIN.name];
         let known = wanted.into_iter().find(|wanted| paths.iter().any(|path| path == wanted));
         known.or_else(|| paths.first().map(String::as_str))
     }

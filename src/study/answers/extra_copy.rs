@@ -1,23 +1,34 @@
 //! From which message size is the two-copy path's extra copy visible?
 
 use super::{Evidence, cannot_tell, over};
+use crate::path::{self, Entry, Interface};
 use crate::prose::block::{Block, Field, Table, Text};
 use crate::prose::words;
 use crate::study::user_time::UserTime;
 use crate::study::{BASELINE, Subject};
 use crate::tables::{CostRow, Difference, RatioRow};
 
-/// Paths without the copy in user space, and what else sets them apart from two-copy.
-const WITHOUT: [(&str, &str); 2] = [
-    (
-        "plain-send",
-        "one contiguous buffer and the same system call, so the gather into a buffer is all that differs",
-    ),
-    (
-        "one-copy",
-        "an iovec of eight entries in place of the gather, so the kernel's work for the iovec differs too",
-    ),
-];
+/// Paths that differ from the baseline in the copy in user space, and perhaps in more.
+fn without_the_copy() -> impl Iterator<Item = &'static Entry> {
+    let copies =
+        |entry: &&Entry| (entry.promise.user, entry.promise.kernel) == (0, path::BASELINE.promise.kernel);
+    path::REGISTRY.iter().filter(copies)
+}
+
+/// What else sets a path apart from the baseline.
+fn differs(interface: Interface) -> &'static str {
+    match interface {
+        Interface::Send => {
+            "one contiguous buffer and the same system call, so the gather into a buffer is all that differs"
+        }
+        Interface::Sendmsg => {
+            "an iovec of eight entries in place of the gather, so the kernel's work for the iovec differs too"
+        }
+        Interface::MsgZerocopy | Interface::Sendfile | Interface::Splice => {
+            "another interface of the kernel, so its work differs too"
+        }
+    }
+}
 
 pub(super) fn answer(evidence: &Evidence) -> Vec<Block> {
     let subject = evidence.subject;
@@ -27,10 +38,11 @@ pub(super) fn answer(evidence: &Evidence) -> Vec<Block> {
         if !condition.paths.iter().any(|path| path == BASELINE) {
             continue;
         }
-        why = "it has neither plain-send nor one-copy cells to hold two-copy against".to_owned();
-        for (path, differs) in WITHOUT {
-            if condition.paths.iter().any(|one| one == path) {
-                blocks.extend(against(subject, place, path, differs));
+        let names: Vec<&str> = without_the_copy().map(|entry| entry.name).collect();
+        why = format!("it has neither {} cells to hold {BASELINE} against", names.join(" nor "));
+        for Entry { name, interface, .. } in without_the_copy() {
+            if condition.paths.iter().any(|one| one == name) {
+                blocks.extend(against(subject, place, name, differs(*interface)));
             }
         }
     }

@@ -4,6 +4,7 @@ use super::sources::{Claim, Values, bytes, studies};
 use crate::prose::words;
 use crate::study::{BASELINE, Subject};
 use crate::tables::{Difference, Estimate, THROUGHPUT, metric};
+use crate::{path, receive};
 
 /// Whether this run shows what was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub(in crate::study) fn beside(subject: &Subject) -> Vec<Beside> {
     for study in studies() {
         for (place, condition) in subject.conditions.iter().enumerate() {
             // Studies received into a buffer and sent the same bytes again and again.
-            let plain = condition.receive_path == "recv" && condition.working_set_bytes.is_none();
+            let plain = condition.receive_path == receive::DEFAULT && condition.working_set_bytes.is_none();
             if !plain || study.wire.is_some_and(|wire| wire != condition.wire) {
                 continue;
             }
@@ -208,7 +209,10 @@ impl Claim {
                 let size = bytes(message_size);
                 let setting = condition.setting(threads);
                 subject.measured(place, path, size, threads)?;
-                let others = ["two-copy", "one-copy", "zero-copy"].into_iter().filter(|other| other != path);
+                // The paths that the studies had.
+                let theirs =
+                    path::REGISTRY.iter().filter(|entry| entry.alias.is_some()).map(|entry| entry.name);
+                let others = theirs.filter(|other| other != path);
                 let judged: Vec<(&str, Difference)> = others
                     .filter_map(|other| Some((other, subject.ratio(&setting, size, path, other)?.difference)))
                     .collect();
