@@ -2,21 +2,11 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::agent::AgentArgs;
-use crate::command::completions::CompletionsArgs;
-use crate::command::health::HealthArgs;
-use crate::command::measure::MeasureArgs;
-use crate::command::sweep::SweepArgs;
-use crate::command::xray::XrayArgs;
-use crate::command::{agent, completions, health, man, measure, paths, schema, sweep, vm, xray};
-use crate::compare::CompareArgs;
-use crate::doctor::DoctorArgs;
+use crate::command::{
+    agent, compare, completions, doctor, health, link, man, measure, paths, report, schema, sweep, validate,
+    vm, xray,
+};
 use crate::exit::Exit;
-use crate::link::LinkArgs;
-use crate::output::Out;
-use crate::report::{self, ReportArgs};
-use crate::validate::ValidateArgs;
-use crate::vm::VmArgs;
 
 /// Measures what every copy in the network send path costs, and proves whether the copy happened
 #[derive(Debug, Parser)]
@@ -36,33 +26,33 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a grid of trials and write a run directory
-    Sweep(SweepArgs),
+    Sweep(sweep::SweepArgs),
     /// Run one trial and print its figures
-    Measure(MeasureArgs),
+    Measure(measure::MeasureArgs),
     /// Make the tables, figures and the written analysis of a run
-    Report(ReportArgs),
+    Report(report::ReportArgs),
     /// Say whether two runs differ, and what differs in their environments
-    Compare(CompareArgs),
+    Compare(compare::CompareArgs),
     /// Check a run's directory against the schema
-    Validate(ValidateArgs),
+    Validate(validate::ValidateArgs),
     /// Tell where the bytes are copied and the CPU time goes, path by path
-    Xray(XrayArgs),
+    Xray(xray::XrayArgs),
     /// List the send and receive paths, with what each copies
     Paths,
     /// Tell what every column of a run's files holds, as Markdown
     Schema,
     /// Hold one end: serve coordinators that connect
-    Agent(AgentArgs),
+    Agent(agent::AgentArgs),
     /// Ask an agent whether it is well: a container's health check
-    Health(HealthArgs),
+    Health(health::HealthArgs),
     /// Check what this host can do, with the remedy for each shortfall
-    Doctor(DoctorArgs),
+    Doctor(doctor::DoctorArgs),
     /// Join two network namespaces by a veth pair, or take it away
-    Link(LinkArgs),
+    Link(link::LinkArgs),
     /// Run any of these commands in a virtual machine of its own, on any kernel, with two network cards
-    Vm(VmArgs),
+    Vm(vm::VmArgs),
     /// Print shell completions
-    Completions(CompletionsArgs),
+    Completions(completions::CompletionsArgs),
     /// Print the man page, in roff
     Man,
 }
@@ -73,22 +63,19 @@ impl Command {
     /// # Errors
     /// Why it could not do the work; a [`crate::exit::UsageError`] where the command line or the grid is wrong.
     pub fn run(&self) -> anyhow::Result<Exit> {
-        let found = |is_well: bool| if is_well { Exit::Success } else { Exit::Found };
         match self {
             Self::Sweep(arguments) => sweep::run(arguments),
             Self::Measure(arguments) => measure::run(arguments),
-            Self::Report(arguments) => report::run(arguments).map(|()| Exit::Success),
-            Self::Compare(arguments) => arguments.run(&mut Out).map(found),
-            Self::Validate(arguments) => arguments.run(&mut Out).map(found),
+            Self::Report(arguments) => report::run(arguments),
+            Self::Compare(arguments) => compare::run(arguments),
+            Self::Validate(arguments) => validate::run(arguments),
             Self::Xray(arguments) => xray::run(arguments),
             Self::Paths => paths::run(),
             Self::Schema => schema::run(),
             Self::Agent(arguments) => agent::run(arguments),
             Self::Health(arguments) => health::run(arguments),
-            Self::Doctor(arguments) => {
-                Ok(if arguments.run(&mut Out)? { Exit::Success } else { Exit::Unable })
-            }
-            Self::Link(arguments) => arguments.run(&mut Out).map(|()| Exit::Success),
+            Self::Doctor(arguments) => doctor::run(arguments),
+            Self::Link(arguments) => link::run(arguments),
             Self::Vm(arguments) => vm::run(arguments),
             Self::Completions(arguments) => completions::run(arguments),
             Self::Man => man::run(),

@@ -9,7 +9,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use copycost::report::{self, Part, ReportArgs};
+use copycost::command::report::{ReportArgs, run as write_report};
+use copycost::report::Part;
 use copycost::simulate::Simulation;
 use serde_json::{Value, json};
 
@@ -135,7 +136,7 @@ fn the_page_works_in_a_browser() {
     };
     let results = tempfile::tempdir().unwrap();
     let dir = Simulation { hardware_counters: true, ..Simulation::default() }.write(results.path()).unwrap();
-    report::run(&ReportArgs { run: dir.clone(), no_plots: true, only: vec![Part::Html] }).unwrap();
+    write_report(&ReportArgs { run: dir.clone(), no_plots: true, only: vec![Part::Html] }).unwrap();
     let page = dir.join("report.html");
 
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")] {
@@ -199,7 +200,7 @@ fn keys_show_values_and_tables_sort() {
     };
     let results = tempfile::tempdir().unwrap();
     let dir = Simulation::default().write(results.path()).unwrap();
-    report::run(&ReportArgs { run: dir.clone(), no_plots: true, only: vec![Part::Html] }).unwrap();
+    write_report(&ReportArgs { run: dir.clone(), no_plots: true, only: vec![Part::Html] }).unwrap();
     browser.open(&dir.join("report.html"), 1280, "light");
 
     browser.eval("document.querySelector('.chart').focus()");

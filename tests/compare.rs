@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use copycost::compare::{CompareArgs, Comparison, Format, Gate, Group, Judgement};
+use copycost::command::compare::{CompareArgs, Format};
+use copycost::compare::{Comparison, Gate, Group, Judgement};
 use copycost::record::manifest::Vm;
 use copycost::record::{Disturbance, Disturbances, Status, Trial, csv_file};
 use copycost::simulate::{Noise, Simulation};
@@ -95,7 +96,7 @@ fn a_single_cell_slowed_by_five_per_cent_is_found_as_often_as_its_noise_allows()
 /// Runs the command on directories: whether all is well.
 fn is_well(base: PathBuf, new: PathBuf, max_regression: Option<f64>) -> bool {
     let args = CompareArgs { base, new, max_regression, measure: &THROUGHPUT, format: Format::Json };
-    args.run(&mut Vec::new()).unwrap()
+    args.print(&mut Vec::new()).unwrap()
 }
 
 #[test]
@@ -122,7 +123,7 @@ fn all_is_not_well_only_when_an_interval_lies_beyond_the_limit() {
         measure: &THROUGHPUT,
         format: Format::Json,
     };
-    let error = args.run(&mut Vec::new()).unwrap_err().to_string();
+    let error = args.print(&mut Vec::new()).unwrap_err().to_string();
     assert!(error.contains("no cell could be gated") && error.contains("repetitions"), "{error}");
 }
 
@@ -139,7 +140,7 @@ fn a_figure_that_should_fall_regresses_upwards() {
         measure: Metric::judged("mean_recv_us").unwrap(),
         format: Format::Bencher,
     };
-    assert!(!args.run(&mut Vec::new()).unwrap());
+    assert!(!args.print(&mut Vec::new()).unwrap());
 }
 
 #[test]
@@ -179,7 +180,7 @@ fn runs_without_a_common_cell_are_refused() {
         measure: &THROUGHPUT,
         format: Format::Table,
     };
-    assert!(args.run(&mut Vec::new()).unwrap_err().to_string().contains("no cell in common"));
+    assert!(args.print(&mut Vec::new()).unwrap_err().to_string().contains("no cell in common"));
 }
 
 #[test]
@@ -241,10 +242,10 @@ fn instructions_and_time_are_not_held_against_each_other() {
         measure: &THROUGHPUT,
         format: Format::Table,
     };
-    let refused = args(Some(0.05)).run(&mut Vec::new()).unwrap_err().to_string();
+    let refused = args(Some(0.05)).print(&mut Vec::new()).unwrap_err().to_string();
     assert!(refused.contains("same clock"), "{refused}");
     let mut printed = Vec::new();
-    assert!(args(None).run(&mut printed).unwrap(), "nothing is judged");
+    assert!(args(None).print(&mut printed).unwrap(), "nothing is judged");
     let printed = String::from_utf8(printed).unwrap();
     assert!(printed.contains("say nothing of each other") && printed.contains("not comparable"), "{printed}");
     assert!(!printed.contains("cells judged"), "{printed}");
@@ -288,8 +289,8 @@ fn a_gate_that_could_judge_nothing_is_an_error() {
         format: Format::Table,
     };
     let mut out = Vec::new();
-    let error = args(Some(0.05)).run(&mut out).unwrap_err().to_string();
+    let error = args(Some(0.05)).print(&mut out).unwrap_err().to_string();
     assert!(error.contains("no cell could be gated") && error.contains("--against"), "{error}");
     assert!(String::from_utf8(out).unwrap().contains("Not gated"));
-    assert!(args(None).run(&mut Vec::new()).unwrap(), "without a limit there is no gate");
+    assert!(args(None).print(&mut Vec::new()).unwrap(), "without a limit there is no gate");
 }

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use copycost::cell::Payload;
+use copycost::command::report::{ReportArgs, run as write_report};
 use copycost::record::Manifest;
-use copycost::report::{self, Part, ReportArgs};
+use copycost::report::{self, Part};
 use copycost::simulate::{Noise, PathCost, Simulation};
 use copycost::tables::Run;
 
@@ -29,7 +30,7 @@ impl Report {
         let dir = simulation.write(results.path()).unwrap();
         change(&dir);
         let only = vec![Part::Tables, Part::Html, Part::Markdown];
-        report::run(&ReportArgs { run: dir.clone(), no_plots: false, only }).unwrap();
+        write_report(&ReportArgs { run: dir.clone(), no_plots: false, only }).unwrap();
         Self::read(results, dir)
     }
 
@@ -389,7 +390,7 @@ fn parts_can_be_written_alone_and_bad_input_writes_nothing() {
     let results = tempfile::tempdir().unwrap();
     let dir = quiet().write(results.path()).unwrap();
     let args = ReportArgs { run: dir.clone(), no_plots: false, only: vec![Part::Markdown] };
-    report::run(&args).unwrap();
+    write_report(&args).unwrap();
     assert!(dir.join("report.md").exists());
     for absent in ["report.html", "plots", "cells.csv"] {
         assert!(!dir.join(absent).exists(), "{absent} was written");
@@ -403,7 +404,7 @@ fn parts_can_be_written_alone_and_bad_input_writes_nothing() {
     let mut rows = std::fs::read_to_string(dir.join("trials.csv")).unwrap();
     rows = rows.replacen("throughput_gbps", "speed", 1);
     std::fs::write(dir.join("trials.csv"), rows).unwrap();
-    let error = report::run(&ReportArgs { only: Vec::new(), ..args }).unwrap_err().to_string();
+    let error = write_report(&ReportArgs { only: Vec::new(), ..args }).unwrap_err().to_string();
     assert!(error.contains("trials.csv, line 1, column throughput_gbps"), "{error}");
     assert_eq!(std::fs::read(dir.join("report.md")).unwrap(), before);
     assert!(!dir.join("plots").exists());

@@ -1,7 +1,8 @@
 //! What the report says of figures that rest on little, or on something else than the sender: of simulated runs, whose
 //! truth is known.
 
-use copycost::report::{self, Part, ReportArgs};
+use copycost::command::report::{ReportArgs, run as write_report};
+use copycost::report::Part;
 use copycost::simulate::{Noise, PathCost, Simulation};
 
 /// A run's Markdown, without the marks that keep its words from being markup.
@@ -9,7 +10,7 @@ fn report(simulation: &Simulation) -> String {
     let results = tempfile::tempdir().unwrap();
     let run = simulation.write(results.path()).unwrap();
     let only = vec![Part::Tables, Part::Markdown];
-    report::run(&ReportArgs { run: run.clone(), no_plots: true, only }).unwrap();
+    write_report(&ReportArgs { run: run.clone(), no_plots: true, only }).unwrap();
     std::fs::read_to_string(run.join("report.md")).unwrap().replace('\\', "")
 }
 

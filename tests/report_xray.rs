@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use copycost::cell::Side;
+use copycost::command::report::{ReportArgs, run as write_report};
 use copycost::record::category::Category;
 use copycost::record::copies::{Evidence, Place, Verdict};
 use copycost::record::csv_file::Appender;
 use copycost::record::roofline::Level;
 use copycost::record::{Attribution, Copies, Recorded, Roofline};
-use copycost::report::{self, Part, ReportArgs};
+use copycost::report::{self, Part};
 use copycost::simulate::{Noise, PathCost, Simulation};
 use copycost::tables::Run;
 
@@ -137,7 +138,7 @@ fn a_headline_says_what_it_costs_what_held_it_back_and_where_the_time_went() {
     let dir = simulation.write(results.path()).unwrap();
     account(&dir);
     let only = vec![Part::Tables, Part::Markdown];
-    report::run(&ReportArgs { run: dir.clone(), no_plots: true, only }).unwrap();
+    write_report(&ReportArgs { run: dir.clone(), no_plots: true, only }).unwrap();
     let text = std::fs::read_to_string(dir.join("report.md")).unwrap().replace('\\', "");
     let verdict = text.split("## Verdict").nth(1).unwrap().split("## Environment").next().unwrap();
     for part in [

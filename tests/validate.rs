@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use copycost::command::report::{ReportArgs, run as write_report};
+use copycost::command::validate::ValidateArgs;
 use copycost::record::{SCHEMA_VERSION, Trial, csv_file};
-use copycost::report::{self, Part, ReportArgs};
+use copycost::report::Part;
 use copycost::simulate::Simulation;
 use copycost::tables::{Run, Tables};
-use copycost::validate::{ValidateArgs, validate};
+use copycost::validate::validate;
 use tempfile::TempDir;
 
 fn written(simulation: &Simulation) -> (TempDir, PathBuf) {
@@ -47,7 +49,7 @@ fn a_run_is_valid_with_counters_or_without_and_with_rows_that_did_not_end_well()
         let (_parent, dir) = written(&simulation);
         assert_eq!(sentences(&dir), Vec::<String>::new());
         let mut said = Vec::new();
-        assert!(ValidateArgs { run: dir }.run(&mut said).unwrap());
+        assert!(ValidateArgs { run: dir }.print(&mut said).unwrap());
         let said = String::from_utf8(said).unwrap();
         assert!(said.starts_with("valid: manifest.json (1), trials.csv (1"), "{said}");
         assert!(said.contains("cells.csv (24)"), "{said}");
@@ -166,7 +168,7 @@ fn each_fault_is_one_sentence_with_its_place() {
         let said = sentences(&dir);
         assert!(said.iter().any(|one| one.contains(expected)), "{column}={value}: {said:#?}");
         assert!(said.iter().all(|one| !one.contains('\n')), "{said:#?}");
-        assert!(!ValidateArgs { run: dir }.run(&mut Vec::new()).unwrap());
+        assert!(!ValidateArgs { run: dir }.print(&mut Vec::new()).unwrap());
     }
 }
 
@@ -243,7 +245,7 @@ fn a_run_without_a_trial_is_told_as_one() {
     let nothing_ran = Simulation { failing: 1.0, ..Simulation::default() };
     let (_parent, dir) = written(&nothing_ran);
     let mut said = Vec::new();
-    assert!(ValidateArgs { run: dir }.run(&mut said).unwrap());
+    assert!(ValidateArgs { run: dir }.print(&mut said).unwrap());
     let said = String::from_utf8(said).unwrap();
     assert!(said.contains("no trial went well, of 120"), "{said}");
 }
@@ -314,7 +316,7 @@ fn a_run_of_the_first_schema_is_valid_and_has_its_report() {
     let run = Run::load(&dir).unwrap();
     assert!(run.left_out.is_empty() && run.trials.len() == 120, "{:?}", run.left_out);
     assert!(run.trials.iter().all(|trial| trial.wire_bytes.is_none() && trial.disturbed.is_empty()));
-    report::run(&ReportArgs { run: dir.clone(), no_plots: true, only: vec![Part::Tables, Part::Markdown] })
+    write_report(&ReportArgs { run: dir.clone(), no_plots: true, only: vec![Part::Tables, Part::Markdown] })
         .unwrap();
     let report = std::fs::read_to_string(dir.join("report.md")).unwrap();
     for told in ["Label refuted", "splice", "86.8", "## Account"] {

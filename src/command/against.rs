@@ -1,10 +1,11 @@
 //! `copycost sweep --against`: two programs in the same blocks, and what differs between them.
 
+use super::compare::{CompareArgs, Format};
 use super::source::{grid_of, read_grid};
 use super::sweep::{SweepArgs, dry_run, expected_wire, seed};
 use super::{Exit, UsageError, print, stop_flag};
 use crate::against::{Against, BASE, Other, Pair, grid_of_run};
-use crate::compare::{CompareArgs, Format, NO_MEASUREMENT};
+use crate::compare::NO_MEASUREMENT;
 use crate::grid::Grid;
 use crate::output::{Out, say};
 use crate::record::{Status, Trial};
@@ -100,7 +101,7 @@ fn conclude(ended: &Ended, pair: &Pair, rows: &[Trial], arguments: &SweepArgs) -
         }
         let mut written = std::fs::File::create(path.join("comparison.json"))?;
         compare(Format::Json).write(&mut written)?;
-        regressed = !compare(Format::Table).run(&mut Out)?;
+        regressed = !compare(Format::Table).print(&mut Out)?;
         print("\n")?;
     }
     Ok(match ended {

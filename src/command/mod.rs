@@ -2,16 +2,21 @@
 
 mod against;
 pub mod agent;
+pub mod compare;
 pub mod completions;
+pub mod doctor;
 pub mod health;
 mod lab;
+pub mod link;
 pub mod man;
 pub mod measure;
 pub mod paths;
+pub mod report;
 pub mod schema;
 mod source;
 mod stop;
 pub mod sweep;
+pub mod validate;
 pub mod vm;
 mod working_set;
 pub mod xray;

@@ -8,7 +8,7 @@ use super::footing::Footing;
 use crate::tables::{Better, CellRow, Estimate, METRICS, Metric, Run, samples};
 
 /// Everything, as one object; what is absent is null.
-pub(super) fn json(comparison: &Comparison) -> String {
+pub(crate) fn json(comparison: &Comparison) -> String {
     let cells: Vec<Value> = comparison
         .cells
         .iter()
@@ -87,7 +87,7 @@ fn kept() -> impl Iterator<Item = &'static Metric> {
 
 /// Bencher Metric Format: name → measure → value, `lower_value`, `upper_value` (bencher.dev, "Bencher Metric
 /// Format"). A cell without a figure is left out: the format has no word for absent.
-pub(super) fn bencher(run: &Run) -> String {
+pub(crate) fn bencher(run: &Run) -> String {
     let metric = |estimate: &Estimate| {
         let mut metric = Map::new();
         metric.insert("value".to_owned(), json!(estimate.value?));
@@ -113,7 +113,7 @@ pub(super) fn bencher(run: &Run) -> String {
 
 /// The custom formats of github-action-benchmark: a list of name, unit, value, range and extra. One file holds
 /// figures of one direction, so there is one for those that should rise and one for those that should fall.
-pub(super) fn github_action(run: &Run, better: Better) -> String {
+pub(crate) fn github_action(run: &Run, better: Better) -> String {
     let mut entries = Vec::new();
     for sample in samples(run) {
         let row = CellRow::of(&sample);

@@ -33,7 +33,7 @@ impl Footing {
 }
 
 /// What a run's times are times of, for a sentence.
-pub(super) fn clock(manifest: &Manifest) -> &'static str {
+pub(crate) fn clock(manifest: &Manifest) -> &'static str {
     match manifest.basis() {
         Basis::Hardware => "took time on a CPU",
         Basis::Emulator => "took time on an emulator",

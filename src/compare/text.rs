@@ -10,7 +10,7 @@ use super::footing::{Footing, SAME};
 use crate::tables::{CellRow, Estimate, TOO_FEW_TRIALS};
 
 /// For a terminal.
-pub(super) fn table(comparison: &Comparison) -> String {
+pub(crate) fn table(comparison: &Comparison) -> String {
     let mut out = format!("{} against {}\n", comparison.new, comparison.base);
     for sentence in &comparison.unlike {
         let _ = write!(out, "\n{sentence}\n");
@@ -38,7 +38,7 @@ pub(super) fn table(comparison: &Comparison) -> String {
 }
 
 /// As Markdown, for a comment on a change.
-pub(super) fn markdown(comparison: &Comparison) -> String {
+pub(crate) fn markdown(comparison: &Comparison) -> String {
     let mut out = format!("### `{}` against `{}`\n", comparison.new, comparison.base);
     for sentence in &comparison.unlike {
         let _ = write!(out, "\n{sentence}\n");

@@ -7,14 +7,12 @@ mod containers;
 mod counters;
 mod host;
 mod lab;
-mod print;
+pub(crate) mod print;
 mod xray;
 mod zero_copy;
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 /// How well a check went.
@@ -67,41 +65,6 @@ pub struct Diagnosis {
     pub default_lab: bool,
     /// Each check, in the order in which a person would ask.
     pub findings: Vec<Finding>,
-}
-
-/// Checks what this host can do.
-#[derive(Clone, Debug, Args)]
-pub struct DoctorArgs {
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
-    /// Where results would go
-    #[arg(long, value_name = "DIR", default_value = "results")]
-    pub results: PathBuf,
-}
-
-/// How the diagnosis is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Lines for people.
-    Table,
-    /// One object.
-    Json,
-}
-
-impl DoctorArgs {
-    /// Runs every check and prints the diagnosis. Whether the default lab can run decides the exit code.
-    ///
-    /// # Errors
-    /// When `out` cannot be written.
-    pub fn run(&self, out: &mut impl Write) -> std::io::Result<bool> {
-        let diagnosis = diagnose(&self.results);
-        match self.format {
-            Format::Table => print::table(&diagnosis, out)?,
-            Format::Json => print::json(&diagnosis, out)?,
-        }
-        Ok(diagnosis.default_lab)
-    }
 }
 
 /// Runs every check; `results` is where results would go.

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 
 use super::{Diagnosis, Verdict};
 
-pub(super) fn json(diagnosis: &Diagnosis, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn json(diagnosis: &Diagnosis, out: &mut impl Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, diagnosis)?;
     writeln!(out)
 }
 
-pub(super) fn table(diagnosis: &Diagnosis, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn table(diagnosis: &Diagnosis, out: &mut impl Write) -> io::Result<()> {
     let width = diagnosis.findings.iter().map(|finding| finding.check.len()).max().unwrap_or(0);
     for (index, finding) in diagnosis.findings.iter().enumerate() {
         let verdict = match finding.verdict {

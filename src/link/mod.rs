@@ -14,7 +14,6 @@
 //!
 //! Everything goes through netlink and ioctls; no `ip`, `ethtool` or `nsenter` is needed.
 
-pub mod args;
 pub mod borrow;
 pub mod child;
 mod ethtool;
@@ -38,7 +37,6 @@ mod disturbance;
 #[cfg(test)]
 mod tests;
 
-pub use args::LinkArgs;
 pub use borrow::{Borrowed, Loan, recover};
 pub use namespace::{Entered, NsRef, enter_new_netns, join_user_ns_then_new_netns};
 pub use offload::Offload;

@@ -22,7 +22,7 @@ mod xray;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 
 use crate::file;
 use crate::plot::{self, Figure};
@@ -31,19 +31,6 @@ use crate::study::Subject;
 use crate::tables::{Run, Tables};
 use document::Document;
 use figures::Outcome;
-
-/// Turns a run's directory into tables, figures, a page and Markdown.
-#[derive(Args, Clone, Debug)]
-pub struct ReportArgs {
-    /// The run's directory, such as results/latest
-    pub run: PathBuf,
-    /// Writes no files into plots/; the page keeps its charts
-    #[arg(long)]
-    pub no_plots: bool,
-    /// Writes only these
-    #[arg(long, value_delimiter = ',', value_name = "PART")]
-    pub only: Vec<Part>,
-}
 
 /// A part of the report that can be written alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -67,27 +54,6 @@ pub struct Written {
     pub verdict: Vec<String>,
 }
 
-/// `copycost report`.
-///
-/// # Errors
-/// A directory that is no run, a run that cannot be read, or a file that cannot be written.
-pub fn run(args: &ReportArgs) -> Result<()> {
-    let run = Run::load(&args.run)?;
-    let parts =
-        |part| (args.only.is_empty() || args.only.contains(&part)) && !(part == Part::Plots && args.no_plots);
-    let written = write_parts(&run, parts)?;
-    for line in &written.verdict {
-        eprintln!("{line}");
-    }
-    let plots = run.dir.join("plots");
-    let (drawn, others): (Vec<_>, Vec<_>) = written.files.iter().partition(|file| file.starts_with(&plots));
-    // A line a figure and format would bury the rest.
-    for file in others.into_iter().chain((!drawn.is_empty()).then_some(&plots)) {
-        println!("{}", file.display());
-    }
-    Ok(())
-}
-
 /// Writes the whole report of a run into its directory.
 ///
 /// # Errors
@@ -96,7 +62,11 @@ pub fn write(run: &Run) -> Result<Written> {
     write_parts(run, |_| true)
 }
 
-fn write_parts(run: &Run, wanted: impl Fn(Part) -> bool) -> Result<Written> {
+/// Writes those parts of a run's report into its directory that are wanted.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write_parts(run: &Run, wanted: impl Fn(Part) -> bool) -> Result<Written> {
     let tables = Tables::of(run);
     let mut written = Written::default();
     if wanted(Part::Tables) {

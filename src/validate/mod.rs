@@ -11,22 +11,13 @@ mod streams;
 mod table;
 mod trials;
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, ensure};
-use clap::Args;
 
 use crate::record::csv_file::Numbered;
 use crate::record::{Fault, Manifest, Recorded, Status, Stream, Trial};
 use findings::Findings;
-
-/// The arguments of `copycost validate`.
-#[derive(Args, Clone, Debug)]
-pub struct ValidateArgs {
-    /// Directory of the run
-    pub run: PathBuf,
-}
 
 /// What was found of a run.
 #[derive(Clone, Debug, Default)]
@@ -85,32 +76,4 @@ pub fn validate(dir: &Path) -> anyhow::Result<Validation> {
         _ => None,
     };
     Ok(Validation { violations: found, checked, remark })
-}
-
-/// Violations that are printed; a file that is wrong throughout would bury the first ones.
-const PRINTED: usize = 50;
-
-impl ValidateArgs {
-    /// Checks the run and prints what is wrong with it. True when nothing is.
-    ///
-    /// # Errors
-    /// When the run cannot be read at all, or the output cannot be written.
-    pub fn run(&self, out: &mut impl Write) -> anyhow::Result<bool> {
-        let found = validate(&self.run)?;
-        for violation in found.violations.iter().take(PRINTED) {
-            writeln!(out, "{violation}")?;
-        }
-        if found.violations.len() > PRINTED {
-            writeln!(out, "and {} more", found.violations.len() - PRINTED)?;
-        }
-        if found.violations.is_empty() {
-            let files: Vec<String> =
-                found.checked.iter().map(|(file, rows)| format!("{file} ({rows})")).collect();
-            writeln!(out, "valid: {}", files.join(", "))?;
-            if let Some(remark) = &found.remark {
-                writeln!(out, "{remark}")?;
-            }
-        }
-        Ok(found.violations.is_empty())
-    }
 }

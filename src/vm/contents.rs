@@ -18,21 +18,21 @@ const NEEDED: [&str; 3] = ["virtio_pci", "virtio_console", "veth"];
 const USEFUL: [&str; 2] = ["sch_netem", "tcp_bbr"];
 
 /// What the guest's file tree is to hold.
-pub(super) struct Contents<'a> {
-    pub(super) task: &'a Task,
-    pub(super) kernel: &'a Kernel,
-    pub(super) nic: Nic,
+pub(crate) struct Contents<'a> {
+    pub(crate) task: &'a Task,
+    pub(crate) kernel: &'a Kernel,
+    pub(crate) nic: Nic,
     /// Files that the user has it carry along.
-    pub(super) carried: &'a [PathBuf],
+    pub(crate) carried: &'a [PathBuf],
     /// Standard input of the command, where it reads any.
-    pub(super) input: Option<Vec<u8>>,
+    pub(crate) input: Option<Vec<u8>>,
 }
 
 /// Standard input, where a command with these words reads it.
 ///
 /// # Errors
 /// When it cannot be read.
-pub(super) fn input(task: &Task) -> Result<Option<Vec<u8>>> {
+pub(crate) fn input(task: &Task) -> Result<Option<Vec<u8>>> {
     if task.command.iter().all(|word| word != "-") {
         return Ok(None);
     }
@@ -46,7 +46,7 @@ impl Contents<'_> {
     ///
     /// # Errors
     /// When a file cannot be read, or is too large to be carried.
-    pub(super) fn archive(&self, facts: &Vm) -> Result<Vec<u8>> {
+    pub(crate) fn archive(&self, facts: &Vm) -> Result<Vec<u8>> {
         let mut archive = Initramfs::new()?;
         archive.directory(&self.task.directory)?;
         self.task.watched.iter().try_for_each(|directory| archive.directory(directory))?;

@@ -15,14 +15,14 @@ use crate::file;
 
 /// The directories that the guest may write to.
 #[derive(Debug)]
-pub(super) struct Home(pub(super) Vec<PathBuf>);
+pub(crate) struct Home(pub(crate) Vec<PathBuf>);
 
 impl Home {
     /// Does what the guest tells.
     ///
     /// # Errors
     /// When the path is none of the guest's, or cannot be written.
-    pub(super) fn apply(&self, path: &Path, change: &Change, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn apply(&self, path: &Path, change: &Change, bytes: &[u8]) -> Result<()> {
         let is_plain = path.components().skip(1).all(|part| matches!(part, Component::Normal(_)));
         ensure!(
             path.is_absolute() && is_plain && self.0.iter().any(|root| path.starts_with(root)),

@@ -10,15 +10,15 @@ use super::modules::Modules;
 use super::package::{self, is_image_name};
 
 /// A kernel to boot.
-pub(super) struct Kernel {
+pub(crate) struct Kernel {
     /// `uname -r`, as the image tells it.
-    pub(super) release: String,
+    pub(crate) release: String,
     /// The image's bytes.
-    pub(super) image: Vec<u8>,
+    pub(crate) image: Vec<u8>,
     /// Its modules.
-    pub(super) modules: Modules,
+    pub(crate) modules: Modules,
     /// Where it came from, for the manifest.
-    pub(super) origin: PathBuf,
+    pub(crate) origin: PathBuf,
 }
 
 /// Where distributions keep images and modules.
@@ -34,7 +34,7 @@ impl Kernel {
     ///
     /// # Errors
     /// When there is none, or it cannot be read; the sentence says what to do.
-    pub(super) fn named(path: &Path) -> Result<Self> {
+    pub(crate) fn named(path: &Path) -> Result<Self> {
         let in_boot = Path::new(BOOT).join(path);
         let path = if path.exists() || !in_boot.exists() { path } else { &in_boot };
         if path.is_dir() {
@@ -54,7 +54,7 @@ impl Kernel {
     ///
     /// # Errors
     /// When there is none; the sentence says what to do.
-    pub(super) fn newest(suits: impl Fn(&Modules) -> bool, what: &str) -> Result<Self> {
+    pub(crate) fn newest(suits: impl Fn(&Modules) -> bool, what: &str) -> Result<Self> {
         newest(Path::new(BOOT), suits)?
             .with_context(|| format!("no kernel in {BOOT} can be read and has {what}; {REMEDY}"))
     }
@@ -133,7 +133,7 @@ fn release(image: &mut &[u8], path: &Path) -> Result<String> {
 ///
 /// # Errors
 /// When the system has no memory for it.
-pub(super) fn in_memory(name: &std::ffi::CStr, bytes: &[u8]) -> Result<File> {
+pub(crate) fn in_memory(name: &std::ffi::CStr, bytes: &[u8]) -> Result<File> {
     use std::io::Write;
     let flags = nix::sys::memfd::MFdFlags::MFD_CLOEXEC;
     let fd = nix::sys::memfd::memfd_create(name, flags).context("cannot make a file in memory")?;

@@ -64,7 +64,7 @@ const CODE: [u8; 171] = [
 ///
 /// # Errors
 /// When QEMU cannot be started at all.
-pub(super) fn works(qemu: &Qemu) -> Result<Result<(), String>> {
+pub(crate) fn works(qemu: &Qemu) -> Result<Result<(), String>> {
     ended(qemu, ["kvm", "host"], PATIENCE)
 }
 

@@ -13,7 +13,7 @@ const MARK: &str = "copycost-mark ";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The log of a QEMU.
-pub(super) struct Log {
+pub(crate) struct Log {
     writer: PipeWriter,
     shared: Arc<Shared>,
 }
@@ -36,7 +36,7 @@ struct State {
 
 impl Log {
     /// A log that a thread reads; QEMU writes to its [`Log::end`].
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
@@ -45,17 +45,17 @@ impl Log {
     }
 
     /// An end for QEMU to write to.
-    pub(super) fn end(&self) -> io::Result<PipeWriter> {
+    pub(crate) fn end(&self) -> io::Result<PipeWriter> {
         self.writer.try_clone()
     }
 
     /// What the cards read since this was last asked: all that QEMU had written before the call.
-    pub(super) fn take_reads(&self) -> io::Result<Vec<Read>> {
+    pub(crate) fn take_reads(&self) -> io::Result<Vec<Read>> {
         Ok(std::mem::take(&mut self.up_to_date()?.reads))
     }
 
     /// The first thing that QEMU complained of.
-    pub(super) fn said(&self) -> Option<String> {
+    pub(crate) fn said(&self) -> Option<String> {
         self.up_to_date().ok()?.said.clone()
     }
 

@@ -39,7 +39,7 @@ enum Event {
 }
 
 /// Why a machine did not get as far as its command.
-pub(super) enum NotUp {
+pub(crate) enum NotUp {
     /// Nothing came within this time.
     Silent(Duration),
     /// It ended, or cannot go on.
@@ -47,7 +47,7 @@ pub(super) enum NotUp {
 }
 
 /// A machine whose command runs.
-pub(super) struct Up {
+pub(crate) struct Up {
     running: Running,
     events: Receiver<Event>,
     console: Console,
@@ -94,7 +94,7 @@ impl Console {
 }
 
 /// Starts a machine and waits until its command runs.
-pub(super) fn start(
+pub(crate) fn start(
     qemu: &Qemu,
     machine: &Machine<'_>,
     [image, initramfs]: [&File; 2],
@@ -160,7 +160,7 @@ impl Up {
     ///
     /// # Errors
     /// When the machine ends before its command, or what it writes cannot be written here.
-    pub(super) fn run(mut self, home: &Home, stop: &AtomicBool, patience: Option<Duration>) -> Result<u8> {
+    pub(crate) fn run(mut self, home: &Home, stop: &AtomicBool, patience: Option<Duration>) -> Result<u8> {
         let mut is_told = false;
         let mut trouble: Option<anyhow::Error> = None;
         let mut watchdog = Watchdog::new(patience.unwrap_or(self.usual_patience), Instant::now());

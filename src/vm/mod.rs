@@ -14,23 +14,20 @@
 //! No root, no tap device, no disk image, no file system driver: the initramfs carries what the command needs,
 //! and one virtio-serial port ([`frame`]) carries everything home.
 
-pub mod args;
-mod contents;
+pub(crate) mod contents;
 pub mod frame;
 pub mod guest;
-mod home;
+pub(crate) mod home;
 mod initramfs;
-mod kernel;
-mod kvm;
-mod log;
-mod machine;
-mod modules;
+pub(crate) mod kernel;
+pub(crate) mod kvm;
+pub(crate) mod log;
+pub(crate) mod machine;
+pub(crate) mod modules;
 mod package;
-mod qemu;
+pub(crate) mod qemu;
 mod qmp;
-mod task;
-mod vmlinux;
+pub(crate) mod task;
+pub(crate) mod vmlinux;
 mod watchdog;
 mod witness;
-
-pub use args::VmArgs;

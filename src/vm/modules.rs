@@ -10,7 +10,7 @@ use object::{Object, ObjectSection};
 use super::package::decompressed;
 
 /// Where the modules of one kernel are.
-pub(super) enum Modules {
+pub(crate) enum Modules {
     /// A directory `lib/modules/RELEASE`.
     Directory(PathBuf),
     /// The files of a package, by their path in such a directory.
@@ -19,11 +19,11 @@ pub(super) enum Modules {
 
 /// A module that a guest loads.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Module {
+pub(crate) struct Module {
     /// Its name, with `_` for `-`.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The object file, uncompressed.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Modules {
@@ -32,7 +32,7 @@ impl Modules {
     ///
     /// # Errors
     /// When the kernel has no module of that name, or one cannot be read.
-    pub(super) fn load_order(&self, names: &[&str]) -> Result<Vec<Module>> {
+    pub(crate) fn load_order(&self, names: &[&str]) -> Result<Vec<Module>> {
         let paths = self.paths()?;
         let (mut order, mut seen) = (Vec::new(), BTreeSet::new());
         for name in names {
@@ -42,7 +42,7 @@ impl Modules {
     }
 
     /// Whether the kernel has this, built in or as a module.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.paths().is_ok_and(|paths| paths.contains_key(name))
     }
 

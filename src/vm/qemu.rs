@@ -69,7 +69,7 @@ impl Nic {
     }
 
     /// The kernel's name of the driver.
-    pub(super) fn module(self) -> &'static str {
+    pub(crate) fn module(self) -> &'static str {
         match self {
             Self::E1000e => "e1000e",
             Self::Igb => "igb",
@@ -84,39 +84,39 @@ const PROGRAM: &str = "qemu-system-x86_64";
 const FIXED_CPU: &str = "Nehalem-v1,+rdrand";
 
 /// A QEMU that can be started.
-pub(super) struct Qemu {
+pub(crate) struct Qemu {
     path: PathBuf,
     /// Its version, as it tells it.
-    pub(super) version: String,
+    pub(crate) version: String,
 }
 
 /// A machine to be.
-pub(super) struct Machine<'a> {
-    pub(super) accel: Accel,
-    pub(super) clock: Clock,
-    pub(super) nic: Nic,
-    pub(super) cpus: u32,
-    pub(super) memory_mib: u64,
+pub(crate) struct Machine<'a> {
+    pub(crate) accel: Accel,
+    pub(crate) clock: Clock,
+    pub(crate) nic: Nic,
+    pub(crate) cpus: u32,
+    pub(crate) memory_mib: u64,
     /// More words for the kernel's command line.
-    pub(super) append: &'a str,
+    pub(crate) append: &'a str,
 }
 
 /// A process of QEMU; dropped, it is killed and reaped.
-pub(super) struct Process(pub(super) Child);
+pub(crate) struct Process(pub(super) Child);
 
 /// A running machine.
-pub(super) struct Running {
-    pub(super) process: Process,
+pub(crate) struct Running {
+    pub(crate) process: Process,
     /// The host's end of the port.
-    pub(super) port: UnixStream,
+    pub(crate) port: UnixStream,
     /// The guest's console.
-    pub(super) console: UnixStream,
+    pub(crate) console: UnixStream,
     /// The host's end of the port by which the cards are asked about.
-    pub(super) witness: UnixStream,
+    pub(crate) witness: UnixStream,
     /// QEMU's monitor.
-    pub(super) monitor: UnixStream,
+    pub(crate) monitor: UnixStream,
     /// What QEMU says.
-    pub(super) log: Arc<Log>,
+    pub(crate) log: Arc<Log>,
 }
 
 impl Drop for Process {
@@ -131,7 +131,7 @@ impl Qemu {
     ///
     /// # Errors
     /// When there is none, with the command that installs it.
-    pub(super) fn find() -> Result<Self> {
+    pub(crate) fn find() -> Result<Self> {
         if !cfg!(target_arch = "x86_64") {
             bail!(
                 "copycost vm starts a machine of the program's own architecture, and knows x86_64 alone so far"
@@ -156,7 +156,7 @@ impl Qemu {
     ///
     /// # Errors
     /// When it has not; the sentence says what to do.
-    pub(super) fn check(&self, nic: Nic) -> Result<()> {
+    pub(crate) fn check(&self, nic: Nic) -> Result<()> {
         let output = Command::new(&self.path).args(["-device", "help"]).stdin(Stdio::null()).output()?;
         let name = format!("name \"{}\"", nic.device());
         if String::from_utf8_lossy(&output.stdout).contains(&name) {
@@ -169,7 +169,7 @@ impl Qemu {
     ///
     /// # Errors
     /// When the process cannot be started.
-    pub(super) fn start(&self, machine: &Machine<'_>, image: &File, initramfs: &File) -> Result<Running> {
+    pub(crate) fn start(&self, machine: &Machine<'_>, image: &File, initramfs: &File) -> Result<Running> {
         let (port, port_there) = UnixStream::pair()?;
         let (console, console_there) = UnixStream::pair()?;
         let (witness, witness_there) = UnixStream::pair()?;
@@ -212,7 +212,7 @@ impl Qemu {
     ///
     /// # Errors
     /// When the process cannot be started.
-    pub(super) fn launch(&self, words: &[String], inherited: &[RawFd], log: &Log) -> Result<Process> {
+    pub(crate) fn launch(&self, words: &[String], inherited: &[RawFd], log: &Log) -> Result<Process> {
         let mut command = Command::new(&self.path);
         command
             .args(words)
@@ -246,7 +246,7 @@ impl Qemu {
 
 impl Machine<'_> {
     /// What the manifest says of the machine.
-    pub(super) fn facts(&self, qemu: &Qemu, kernel: &str) -> Vm {
+    pub(crate) fn facts(&self, qemu: &Qemu, kernel: &str) -> Vm {
         Vm {
             qemu: qemu.version.clone(),
             machine: MACHINE.to_owned(),
@@ -319,7 +319,7 @@ impl Machine<'_> {
 }
 
 /// The board: the plainest that has PCI.
-pub(super) const MACHINE: &str = "pc";
+pub(crate) const MACHINE: &str = "pc";
 
 #[cfg(test)]
 mod tests {

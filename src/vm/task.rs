@@ -17,40 +17,40 @@ const INHERITED: [&str; 4] = ["TERM", "NO_COLOR", "TZ", "RUST_BACKTRACE"];
 const HOSTS_OWN: [&str; 4] = ["COPYCOST_INTERFACES", "COPYCOST_QEMU", VM_FACTS, crate::witness::DEVICE];
 
 /// Where the task is in the guest. A process with the number 1 that finds it there is a guest's `/init`.
-pub(super) const TASK: &str = "/copycost-task.json";
+pub(crate) const TASK: &str = "/copycost-task.json";
 /// Where modules are, in the order of their names.
-pub(super) const MODULES: &str = "/modules";
+pub(crate) const MODULES: &str = "/modules";
 /// Where carried programs are.
-pub(super) const CARRIED: &str = "/carried";
+pub(crate) const CARRIED: &str = "/carried";
 /// Standard input of the command, where it has any.
-pub(super) const INPUT: &str = "/copycost-input";
+pub(crate) const INPUT: &str = "/copycost-input";
 
 /// What a guest is to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Task {
+pub(crate) struct Task {
     /// The command's words: those of copycost, or a carried program and its own.
-    pub(super) command: Vec<String>,
+    pub(crate) command: Vec<String>,
     /// Whether the first word is a carried program.
-    pub(super) is_carried: bool,
+    pub(crate) is_carried: bool,
     /// Variables of its environment.
-    pub(super) environment: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
     /// The directory that it runs in.
-    pub(super) directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// Directories whose changes go home.
-    pub(super) watched: Vec<PathBuf>,
+    pub(crate) watched: Vec<PathBuf>,
     /// Whether threads take turns by rank alone, as they do under the instruction clock.
-    pub(super) in_order: bool,
+    pub(crate) in_order: bool,
     /// The terminal at the host's standard output and standard error, where there is one.
-    pub(super) terminals: [Option<Size>; 2],
+    pub(crate) terminals: [Option<Size>; 2],
 }
 
 /// Columns and rows of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Size {
-    pub(super) columns: u16,
-    pub(super) rows: u16,
+pub(crate) struct Size {
+    pub(crate) columns: u16,
+    pub(crate) rows: u16,
 }
 
 /// What copycost in the machine writes down for itself.
@@ -61,7 +61,7 @@ impl Task {
     ///
     /// # Errors
     /// When there is no current directory, or a word is not UTF-8.
-    pub(super) fn of(command: &[OsString], carried: &[PathBuf], in_order: bool) -> Result<Self> {
+    pub(crate) fn of(command: &[OsString], carried: &[PathBuf], in_order: bool) -> Result<Self> {
         let directory = std::env::current_dir().context("the current directory is gone")?;
         let mut words = Vec::new();
         for word in command {
@@ -100,7 +100,7 @@ impl Task {
     }
 
     /// Paths of this host that the command's words name, alone or behind `=`.
-    pub(super) fn named_paths(&self) -> Vec<PathBuf> {
+    pub(crate) fn named_paths(&self) -> Vec<PathBuf> {
         let words = self.command.iter().skip(1).map(String::as_str);
         let parts = words
             .filter(|word| !word.starts_with('-') || word.contains('='))

@@ -25,7 +25,7 @@ const KINDS: [(&[u8], &str); 3] =
 const ENTRY: u32 = 18;
 
 /// The plain kernel of an image, where it can be unpacked and started; else the image starts itself.
-pub(super) fn plain(image: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn plain(image: &[u8]) -> Option<Vec<u8>> {
     let number = |at: usize| {
         Some(u32::from_le_bytes(image.get(at..at + 4)?.try_into().ok()?)).map(|number| number as usize)
     };

@@ -1,4 +1,4 @@
-//! The command `copycost link`.
+//! `copycost link`: joins two network namespaces, or takes the link away.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -8,9 +8,11 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use ipnet::IpNet;
 
-use super::namespace::NsRef;
-use super::offload::Offload;
-use super::pair::{self, LinkSpec};
+use super::Exit;
+use crate::link::namespace::NsRef;
+use crate::link::offload::Offload;
+use crate::link::pair::{self, LinkSpec};
+use crate::output::Out;
 
 /// Joins two network namespaces by one veth pair, or takes it away.
 #[derive(Clone, Debug, Args)]
@@ -126,27 +128,25 @@ impl LinkCommand {
     }
 }
 
-impl LinkArgs {
-    /// Runs the command; the process is in other namespaces afterwards and should end.
-    ///
-    /// # Errors
-    /// As [`pair::create`] and [`pair::delete`].
-    pub fn run(&self, out: &mut impl Write) -> Result<()> {
-        let spec = self.command.spec();
-        match &self.command {
-            LinkCommand::Create { .. } => {
-                let made = pair::create(&spec)?;
-                serde_json::to_writer_pretty(&mut *out, &made)?;
-                writeln!(out)?;
-            }
-            LinkCommand::GiveBack { .. } => pair::give_back(&spec)?,
-            LinkCommand::Delete { .. } => {
-                let was_there = pair::delete(&spec)?;
-                writeln!(out, "{}", if was_there { "deleted" } else { "there was none" })?;
-            }
+/// Runs the command; the process is in other namespaces afterwards and should end.
+///
+/// # Errors
+/// As [`pair::create`] and [`pair::delete`].
+pub fn run(arguments: &LinkArgs) -> Result<Exit> {
+    let spec = arguments.command.spec();
+    match &arguments.command {
+        LinkCommand::Create { .. } => {
+            let made = pair::create(&spec)?;
+            serde_json::to_writer_pretty(&mut Out, &made)?;
+            writeln!(Out)?;
         }
-        Ok(())
+        LinkCommand::GiveBack { .. } => pair::give_back(&spec)?,
+        LinkCommand::Delete { .. } => {
+            let was_there = pair::delete(&spec)?;
+            writeln!(Out, "{}", if was_there { "deleted" } else { "there was none" })?;
+        }
     }
+    Ok(Exit::Success)
 }
 
 fn parse_offload(text: &str) -> Result<(Offload, bool), String> {

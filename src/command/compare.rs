@@ -1,0 +1,124 @@
+//! `copycost compare`: whether two runs differ, and what differs in their environments.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, ValueEnum};
+
+use super::Exit;
+use crate::compare::{CellChange, Comparison, Footing, Gate, NO_MEASUREMENT, export, footing, text};
+use crate::output::{Out, say};
+use crate::tables::{Better, Metric, Run};
+use crate::units;
+
+/// The arguments of `copycost compare`.
+#[derive(Args, Clone, Debug)]
+pub struct CompareArgs {
+    /// Directory of the run to compare with
+    pub base: PathBuf,
+    /// Directory of the run to judge
+    pub new: PathBuf,
+    /// Exit with 3 when the interval of a cell or a path lies wholly beyond this, such as 5%
+    #[arg(long, value_name = "PERCENT", value_parser = units::parse_percent)]
+    pub max_regression: Option<f64>,
+    /// Figure to judge by: throughput_gbps, or a column of derived.csv that has a better side
+    #[arg(long, value_name = "COLUMN", default_value = "throughput_gbps", value_parser = Metric::judged)]
+    pub measure: &'static Metric,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// What `copycost compare` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table for a terminal
+    Table,
+    /// The same as Markdown, for a pull request
+    Markdown,
+    /// Everything, for programs
+    Json,
+    /// The new run in Bencher's metric format
+    Bencher,
+    /// The new run's figures that should fall, for github-action-benchmark (customSmallerIsBetter)
+    GhaSmaller,
+    /// The new run's figures that should rise, for github-action-benchmark (customBiggerIsBetter)
+    GhaBigger,
+}
+
+/// Compares the two runs and prints what differs.
+///
+/// # Errors
+/// As [`CompareArgs::print`].
+pub fn run(arguments: &CompareArgs) -> anyhow::Result<Exit> {
+    Ok(if arguments.print(&mut Out)? { Exit::Success } else { Exit::Found })
+}
+
+impl CompareArgs {
+    /// Compares the two runs and prints what differs. False when an interval lies beyond the limit.
+    ///
+    /// # Errors
+    /// A run that cannot be read, two runs without a common cell, a limit for two runs whose figures are of
+    /// different kinds, or an output that cannot be written.
+    pub fn print(&self, out: &mut impl Write) -> anyhow::Result<bool> {
+        let regressions = self.write(out)?;
+        for regression in &regressions {
+            say(format_args!("regression: {regression}"));
+        }
+        Ok(regressions.is_empty())
+    }
+
+    /// Compares the two runs and writes what differs, without a word beside it. The names of the cells and paths
+    /// whose interval lies beyond the limit.
+    ///
+    /// # Errors
+    /// As [`Self::print`].
+    pub fn write(&self, out: &mut impl Write) -> anyhow::Result<Vec<String>> {
+        let base = Run::load(&self.base).context("the base run")?;
+        let new = Run::load(&self.new).context("the new run")?;
+        let comparison = Comparison::of(&base, &new, self.measure, self.max_regression);
+        ensure!(
+            comparison.cells.iter().any(CellChange::is_in_both),
+            "{} and {} have no cell in common; compare runs of the same grid",
+            base.dir.display(),
+            new.dir.display()
+        );
+        ensure!(
+            comparison.footing != Footing::Nothing || self.max_regression.is_none(),
+            "{} {} and {} {}, so neither can be judged by the other; compare with a run made under the same clock",
+            base.dir.display(),
+            footing::clock(&base.manifest),
+            new.dir.display(),
+            footing::clock(&new.manifest)
+        );
+        if self.max_regression.is_some() {
+            for run in [&base, &new] {
+                ensure!(run.manifest.is_measurement(), "{} is {NO_MEASUREMENT}", run.dir.display());
+            }
+        }
+        let printed = match self.format {
+            Format::Table => text::table(&comparison),
+            Format::Markdown => text::markdown(&comparison),
+            Format::Json => export::json(&comparison),
+            Format::Bencher => export::bencher(&new),
+            Format::GhaSmaller => export::github_action(&new, Better::Lower),
+            Format::GhaBigger => export::github_action(&new, Better::Higher),
+        };
+        writeln!(out, "{}", printed.trim_end())?;
+        let has = |gate| comparison.cells.iter().any(|cell| cell.gate == gate);
+        let regressions = comparison.regressions();
+        if self.max_regression.is_some() && regressions.is_empty() && !has(Gate::Passed) {
+            bail!(match () {
+                () if has(Gate::Disturbed) =>
+                    "no cell could be gated: others were busy on the hosts in too many trials; run both sides with \
+                     `sweep --against`, or where nothing else runs",
+                () if has(Gate::Unjudged) =>
+                    "no cell could be gated: there are too few trials for an interval; raise the grid's repetitions",
+                () =>
+                    "no cell could be gated: none has the figure in both runs; see the reasons in their trials.csv",
+            });
+        }
+        Ok(regressions)
+    }
+}
