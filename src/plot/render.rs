@@ -1,12 +1,8 @@
 //! A figure's SVG as PNG and PDF, with the embedded font: there is one drawing.
 
 use anyhow::{Context, Result, anyhow};
-use krilla::Document;
-use krilla::geom::Size;
-use krilla::metadata::Metadata;
-use krilla::page::PageSettings;
-use krilla_svg::{SurfaceExt, SvgSettings};
 use resvg::{tiny_skia, usvg};
+use svg2pdf::{ConversionOptions, PageOptions};
 
 use super::font;
 
@@ -38,22 +34,13 @@ pub fn png(tree: &usvg::Tree) -> Result<Vec<u8>> {
     pixels.encode_png().context("the figure cannot be encoded as PNG")
 }
 
-/// The figure as a PDF of one page of its size, with its text as text.
+/// The figure as a PDF of one page of its size, a point for each CSS pixel, with its text as text.
 ///
 /// # Errors
-/// When it cannot be drawn or encoded.
-pub fn pdf(tree: &usvg::Tree, title: &str) -> Result<Vec<u8>> {
-    let (width, height) = (tree.size().width(), tree.size().height());
-    let page = PageSettings::from_wh(width, height).context("the figure has no size")?;
-    let size = Size::from_wh(width, height).context("the figure has no size")?;
-    let mut document = Document::new();
-    document.set_metadata(Metadata::new().title(title.to_owned()).creator("copycost".to_owned()));
-    let mut page = document.start_page_with(page);
-    let mut surface = page.surface();
-    surface.draw_svg(tree, size, SvgSettings::default()).context("the figure cannot be drawn as PDF")?;
-    surface.finish();
-    page.finish();
-    document.finish().map_err(|error| anyhow!("the figure cannot be encoded as PDF: {error:?}"))
+/// When it cannot be drawn.
+pub fn pdf(tree: &usvg::Tree) -> Result<Vec<u8>> {
+    svg2pdf::to_pdf(tree, ConversionOptions::default(), PageOptions::default())
+        .map_err(|error| anyhow!("the figure cannot be drawn as PDF: {error}"))
 }
 
 #[cfg(test)]
@@ -80,7 +67,7 @@ mod tests {
     #[test]
     fn the_pdf_is_one_page_of_the_figure_s_size_and_its_text_is_text() {
         let tree = parse(&figure().svg()).unwrap();
-        let pdf = lopdf::Document::load_mem(&pdf(&tree, "Time < size").unwrap()).unwrap();
+        let pdf = lopdf::Document::load_mem(&pdf(&tree).unwrap()).unwrap();
         let pages = pdf.get_pages();
         assert_eq!(pages.len(), 1);
         let page = pdf.get_dictionary(pages[&1]).unwrap();

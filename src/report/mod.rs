@@ -146,7 +146,7 @@ fn plot(dir: &Path, figure: &Figure) -> Result<[PathBuf; 3]> {
     Ok([
         put(&file("svg"), svg.as_bytes())?,
         put(&file("png"), &plot::png(&tree)?)?,
-        put(&file("pdf"), &plot::pdf(&tree, &figure.title)?)?,
+        put(&file("pdf"), &plot::pdf(&tree)?)?,
     ])
 }
 
