@@ -184,19 +184,7 @@ impl Session {
 
     fn request(&mut self, request: Request) -> Result<(), FrameError> {
         match request {
-            Request::Prepare(order) => {
-                self.trial = None;
-                let number = order.trial;
-                self.last = number;
-                match self.prepare(*order) {
-                    Ok(Some(reply)) => self.reply(&reply),
-                    Ok(None) => Ok(()),
-                    Err(failure) => {
-                        self.trial = None;
-                        self.reply(&Reply::Broken { trial: number, failure })
-                    }
-                }
-            }
+            Request::Prepare(order) => self.prepare_or_say_why(*order),
             Request::Start { trial } => {
                 self.advance(trial, gate::WARM_UP);
                 Ok(())
@@ -210,20 +198,7 @@ impl Session {
                 self.advance(trial, gate::HELD);
                 Ok(())
             }
-            Request::Measure { trial } => {
-                if let Some(trial) = self.current(trial) {
-                    if trial.counts_messages() {
-                        trial.begin_window();
-                    }
-                    if let Some(watcher) = &mut trial.watcher {
-                        watcher.begin();
-                    }
-                }
-                let Some(now) = self.current(trial) else { return Ok(()) };
-                let (is_sending, counts_messages) = (now.order.is_sending(), now.counts_messages());
-                self.advance(trial, if is_sending && counts_messages { gate::FLOW } else { gate::MEASURE });
-                if is_sending { Ok(()) } else { self.reply(&Reply::Armed { trial }) }
-            }
+            Request::Measure { trial } => self.measure(trial),
             Request::Flow { trial } => {
                 self.advance(trial, gate::FLOW);
                 Ok(())
@@ -260,6 +235,34 @@ impl Session {
                 self.reply(&Reply::Interface { end })
             }
         }
+    }
+
+    fn prepare_or_say_why(&mut self, order: Order) -> Result<(), FrameError> {
+        self.trial = None;
+        let number = order.trial;
+        self.last = number;
+        match self.prepare(order) {
+            Ok(Some(reply)) => self.reply(&reply),
+            Ok(None) => Ok(()),
+            Err(failure) => {
+                self.trial = None;
+                self.reply(&Reply::Broken { trial: number, failure })
+            }
+        }
+    }
+
+    /// Lets the streams' windows begin.
+    fn measure(&mut self, number: u64) -> Result<(), FrameError> {
+        let Some(trial) = self.current(number) else { return Ok(()) };
+        let (is_sending, counts_messages) = (trial.order.is_sending(), trial.counts_messages());
+        if counts_messages {
+            trial.begin_window();
+        }
+        if let Some(watcher) = &mut trial.watcher {
+            watcher.begin();
+        }
+        trial.gate.advance(if is_sending && counts_messages { gate::FLOW } else { gate::MEASURE });
+        if is_sending { Ok(()) } else { self.reply(&Reply::Armed { trial: number }) }
     }
 
     /// The namespace of direct pairs, where a pair in it leads to the address.

@@ -6,6 +6,8 @@ mod error;
 mod parse;
 mod raw;
 mod scalar;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

@@ -20,6 +20,7 @@ const SETTLE: Duration = Duration::from_millis(10);
 /// How long zero-copy completions are waited for after the last send, seconds.
 const DRAIN_S: f64 = 5.0;
 impl Lab {
+    /// Takes both agents through a trial.
     pub(super) fn drive(
         &mut self,
         cell: &Cell,
@@ -27,12 +28,6 @@ impl Lab {
         pass: Option<Pass>,
     ) -> Result<(Measured, [Option<Seen>; 2]), Trouble> {
         let trial = self.trial;
-        let (sender_cpus, receiver_cpus) = self.pinning(options);
-        let is_examined = pass.is_some();
-        let watches = pass.map(|pass| {
-            pinning::watches(pass, cell, &options.pin, &self.sender.welcome, &self.receiver.welcome)
-        });
-        let [sender_watch, receiver_watch] = watches.map_or([None, None], |watches| watches.map(Some));
         let patience = patience(cell, options);
         let work = Work {
             cell: cell.clone(),
@@ -42,12 +37,48 @@ impl Lab {
             verify: options.verify,
             drain_s: DRAIN_S,
         };
+        self.prepare(&work, options, pass, patience)?;
+        self.tell_both(&Request::Start { trial })?;
+        self.pause(options.warmup)?;
+        if work.messages.is_some() {
+            self.hold(trial)?;
+            if let Some(rest) = policy::rest() {
+                self.pause(rest)?;
+            }
+        }
+        let announced = Instant::now();
+        self.begin_windows(trial)?;
+        if let Bound::Duration(window) = options.bound {
+            self.count(trial, window, announced, patience)?;
+        }
+        let (mut sent, mut received) = self.reports(patience)?;
+        let seen = [sent.seen.take(), received.seen.take()];
+        let places =
+            pinning::places(&options.pin, cell.threads, &self.sender.welcome, &self.receiver.welcome);
+        let window = if pass.is_some() { EXAMINED } else { TIMED };
+        let measured = assemble(&work, options.bound, &places, &window, &sent.end, &received.end)?;
+        Ok((measured, seen))
+    }
+
+    /// Gives both agents their orders, and waits until their streams stand.
+    fn prepare(
+        &mut self,
+        work: &Work,
+        options: &TrialOptions,
+        pass: Option<Pass>,
+        patience: Duration,
+    ) -> Result<(), Trouble> {
+        let trial = self.trial;
+        let (sender_cpus, receiver_cpus) = self.pinning(options);
+        let watches = pass.map(|pass| {
+            pinning::watches(pass, &work.cell, &options.pin, &self.sender.welcome, &self.receiver.welcome)
+        });
+        let [sender_watch, receiver_watch] = watches.map_or([None, None], |watches| watches.map(Some));
         let order = |role, pin, watch| {
             let patience_s = (PROMPT * 3 + patience).as_secs_f64();
             Request::Prepare(Box::new(Order { trial, role, work: work.clone(), pin, patience_s, watch }))
         };
-
-        let listen = self.route(cell.wire)?;
+        let listen = self.route(work.cell.wire)?;
         self.tell(Side::Sender, &order(Role::Send { listen }, sender_cpus, sender_watch))?;
         let mut listening = None;
         self.expect("the sender's port", PROMPT, |side, reply| match reply {
@@ -59,17 +90,11 @@ impl Lab {
         })?;
         let Some((peer, nonce)) = listening else { return Err(Failure::Failed("no port".into()).into()) };
         self.tell(Side::Receiver, &order(Role::Receive { peer, nonce }, receiver_cpus, receiver_watch))?;
-        self.expect_both("the agents' readiness", PROMPT * 2, |reply| matches!(reply, Reply::Ready { .. }))?;
+        self.expect_both("the agents' readiness", PROMPT * 2, |reply| matches!(reply, Reply::Ready { .. }))
+    }
 
-        self.tell_both(&Request::Start { trial })?;
-        self.pause(options.warmup)?;
-        if work.messages.is_some() {
-            self.hold(trial)?;
-            if let Some(rest) = policy::rest() {
-                self.pause(rest)?;
-            }
-        }
-        let announced = Instant::now();
+    /// Lets each stream's window begin.
+    fn begin_windows(&mut self, trial: u64) -> Result<(), Trouble> {
         // A receiver that waits for bytes notices when some come, and may get one message a stream alone: so the
         // receivers are ready for it before the senders are told.
         self.tell(Side::Receiver, &Request::Measure { trial })?;
@@ -77,42 +102,43 @@ impl Lab {
             Reply::Armed { .. } => Ok(true),
             other => Err(out_of_place(side, &other)),
         })?;
-        self.tell(Side::Sender, &Request::Measure { trial })?;
-        if let Bound::Duration(window) = options.bound {
-            // The time runs when the last stream's window has begun, and ends before the first one's does. Each agent
-            // keeps it by its own clock: this process may be late on a busy host.
-            self.expect_both("the windows' begin", patience, |reply| {
-                matches!(reply, Reply::Measuring { .. })
-            })?;
-            self.tell(Side::Sender, &Request::Flow { trial })?;
-            // Queues that were emptied while the last one began are full again after about as long.
-            self.pause(SETTLE.max(announced.elapsed()))?;
-            self.tell_both(&Request::Count { trial, window_s: window.as_secs_f64() })?;
-            self.expect_both("the windows' end", window + patience, |reply| {
-                matches!(reply, Reply::Counted { .. })
-            })?;
-            self.tell_both(&Request::Stop { trial })?;
-        }
+        self.tell(Side::Sender, &Request::Measure { trial })
+    }
 
+    /// Lets the window that all streams have in common begin and end. The time runs when the last stream's window has
+    /// begun, and ends before the first one's does. Each agent keeps it by its own clock: this process may be late on a
+    /// busy host.
+    fn count(
+        &mut self,
+        trial: u64,
+        window: Duration,
+        announced: Instant,
+        patience: Duration,
+    ) -> Result<(), Trouble> {
+        self.expect_both("the windows' begin", patience, |reply| matches!(reply, Reply::Measuring { .. }))?;
+        self.tell(Side::Sender, &Request::Flow { trial })?;
+        // Queues that were emptied while the last one began are full again after about as long.
+        self.pause(SETTLE.max(announced.elapsed()))?;
+        self.tell_both(&Request::Count { trial, window_s: window.as_secs_f64() })?;
+        let is_due: fn(&Reply) -> bool = |reply| matches!(reply, Reply::Counted { .. });
+        self.expect_both("the windows' end", window + patience, is_due)?;
+        self.tell_both(&Request::Stop { trial })
+    }
+
+    /// What the sender's and the receiver's agent report.
+    fn reports(&mut self, patience: Duration) -> Result<(Report, Report), Trouble> {
         let (mut sent, mut received) = (None, None);
         self.expect("the agents' reports", patience, |side, reply| {
             match (side, reply) {
-                (Side::Sender, Reply::Report { report, .. }) => sent = Some(report),
-                (Side::Receiver, Reply::Report { report, .. }) => received = Some(report),
+                (Side::Sender, Reply::Report { report, .. }) => sent = Some(*report),
+                (Side::Receiver, Reply::Report { report, .. }) => received = Some(*report),
                 // Nobody waited for it when messages bound the window.
                 (_, Reply::Measuring { .. }) => {}
                 (side, other) => return Err(out_of_place(side, &other)),
             }
             Ok(sent.is_some() && received.is_some())
         })?;
-        let (mut sent, mut received): (Box<Report>, Box<Report>) =
-            (sent.unwrap_or_default(), received.unwrap_or_default());
-        let seen = [sent.seen.take(), received.seen.take()];
-        let places =
-            pinning::places(&options.pin, cell.threads, &self.sender.welcome, &self.receiver.welcome);
-        let window = if is_examined { EXAMINED } else { TIMED };
-        let measured = assemble(&work, options.bound, &places, &window, &sent.end, &received.end)?;
-        Ok((measured, seen))
+        Ok((sent.unwrap_or_default(), received.unwrap_or_default()))
     }
 
     /// Pauses the streams between warm-up and window, with nothing in flight: a window that is bounded by

@@ -1,0 +1,145 @@
+use super::parse::parse;
+use super::*;
+use crate::grid::defaults::DEFAULT_REPETITIONS;
+use crate::link::Offload;
+use std::time::Duration;
+
+const SMALL: &str = "name: x\npaths: [A1, zero-copy]\nmessage_sizes: [64, 1KiB]\nthreads: [1, 4]\n";
+
+fn with(line: &str) -> Result<Grid, GridError> {
+    parse(&format!("{SMALL}{line}\n"))
+}
+
+#[test]
+fn a_small_grid_gets_the_documented_defaults() {
+    let grid = parse(SMALL).unwrap();
+    assert_eq!(grid.paths, ["two-copy", "zero-copy"]);
+    assert_eq!(grid.cells(Wire::Veth).len(), 8);
+    assert_eq!(grid.cells(Wire::Veth)[0].key(), "veth/two-copy/recv/static/64B/t1");
+    assert_eq!(grid.trial.bound, Bound::Duration(Duration::from_secs(1)));
+    assert_eq!((grid.repetitions, grid.trial.pin), (DEFAULT_REPETITIONS, Pin::Auto));
+    assert!(!grid.trial.socket.nodelay);
+}
+
+#[test]
+fn the_design_example_reads() {
+    let grid = parse(
+        "name: example\npaths: [two-copy, one-copy, zero-copy]\nreceive_paths: [recv]\npayload: [static]\n\
+         message_sizes: [64, 1KiB, 16KiB, 64KiB]\nthreads: [1, 2, 4]\nduration: 1s\nwarmup: 200ms\n\
+         repetitions: {min: 5, max: 30, until: 2%}\nseed: 42\nwire: veth\n\
+         pin: {sender: [0], receiver: [1]}\n\
+         socket: {congestion: cubic, nodelay: true, send_buffer: 4MiB, receive_buffer: 4MiB}\n\
+         link: {mtu: 1500, tso: true, gso: true, gro: true}\nread_size: auto\nverify: false\nxray: false\n",
+    )
+    .unwrap();
+    assert_eq!(grid.repetitions, Repetitions { min: 5, max: 30, until: Some(0.02) });
+    assert_eq!(grid.trial.pin, Pin::Explicit { sender: vec![0], receiver: vec![1] });
+    assert_eq!(grid.trial.socket.send_buffer, Some(4 << 20));
+    assert_eq!((grid.link.mtu, grid.link.offloads[&Offload::Tso]), (Some(1500), true));
+    assert_eq!(grid.link.interfaces, None);
+    let link = with("link: {interfaces: [ens1f0, ens1f1], mtu: 9000}").unwrap().link;
+    assert_eq!(link.interfaces, Some(["ens1f0".to_owned(), "ens1f1".to_owned()]));
+}
+
+#[test]
+fn refusals_name_the_line_and_what_is_allowed() {
+    for (text, line, part) in [
+        ("colour: red", 5, "unknown field `colour`"),
+        ("name: y", 5, "duplicate"),
+        ("messages: 0", 5, "1 to 1000000000"),
+        ("duration: 1", 5, "500ms"),
+        ("duration: 2h", 5, "1h"),
+        ("warmup: -1s", 5, "500ms"),
+        ("repetitions: 0", 5, "1 to 10000"),
+        ("repetitions: {min: 5, max: 2, until: 2%}", 5, "min at most max"),
+        ("repetitions: {min: 5, mix: 2}", 5, "{min: 5, max: 30, until: 2%}"),
+        ("seed: -4", 5, "seed"),
+        ("lab: moon", 5, "netns, loopback"),
+        ("wire: [veth, veth]", 5, "twice"),
+        ("wire: air", 5, "bridge"),
+        ("pin: some", 5, "auto, none"),
+        ("pin: {sender: [], receiver: [1]}", 5, "at least one CPU"),
+        ("pin: {sender: [0], receiver: [70000]}", 5, "0 to 1023"),
+        ("read_size: 0", 5, "auto"),
+        ("working_set: 10TiB", 5, "hot"),
+        ("payload: [cold]", 5, "static, fresh"),
+        ("receive_paths: []", 5, "empty"),
+        ("control: one-copy", 5, "not among"),
+        ("link: {mtu: 9, tso: true}", 5, "68 to 65535"),
+        ("link: {interfaces: [ens1f0]}", 5, "two names"),
+        ("link: {interfaces: [a, a]}", 5, "twice"),
+        ("link: {interfaces: [a, b/c]}", 5, "two names"),
+        ("link: {tsa: true}", 5, "unknown field `tsa`"),
+        ("socket: {congestion: a_name_that_is_too_long}", 5, "congestion"),
+        ("socket: {send_buffer: 1}", 5, "send_buffer"),
+        ("socket: {nagle: true}", 5, "unknown field"),
+    ] {
+        let error = with(text).expect_err(text);
+        assert!(error.what.contains(part), "{text}: {error}");
+        assert_eq!(error.line, line, "{text}: {error}");
+        assert_eq!(error.what.lines().count(), 1, "{text}: {error}");
+    }
+}
+
+#[test]
+fn working_sets_and_wires_are_one_word_or_a_list_of_words_and_numbers() {
+    let sets = |text| with(text).unwrap().working_sets;
+    assert_eq!(sets("working_set: 4096"), [Some(4096)]);
+    assert_eq!(sets("working_set: [hot, 4KiB, 128]"), [None, Some(4096), Some(128)]);
+    assert_eq!(with("wire: [veth, bridge]").unwrap().wires, [Wire::Veth, Wire::Bridge]);
+    assert!(with("working_set: {a: 1}").unwrap_err().what.contains("a list of words"));
+}
+
+#[test]
+fn impossible_sizes_threads_and_names_are_refused() {
+    for (from, to, part) in [
+        ("[64, 1KiB]", "[0]", "64 to 256MiB"),
+        ("[64, 1KiB]", "[10TiB]", "64 to 256MiB"),
+        ("[64, 1KiB]", "[64, 64]", "twice"),
+        ("[64, 1KiB]", "[]", "empty"),
+        ("[1, 4]", "[1000000000]", "1 to 1024"),
+        ("[1, 4]", "[0]", "1 to 1024"),
+        ("[A1, zero-copy]", "[A1, two-copy]", "twice"),
+        ("[A1, zero-copy]", "[magic]", "no send path"),
+        ("name: x", "name: ../x", "directory"),
+        ("name: x", "name: ''", "directory"),
+    ] {
+        let error = parse(&SMALL.replace(from, to)).expect_err(to);
+        assert!(error.what.contains(part), "{to}: {error}");
+        assert!(error.line >= 1, "{to}: {error}");
+    }
+    for text in ["", "[]", "name: [", "\u{0}", "name: x"] {
+        assert!(parse(text).is_err(), "{text:?} was accepted");
+    }
+}
+
+#[test]
+fn an_alias_bomb_is_refused_at_once() {
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..30 {
+        let list = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("a{level}: &a{level} [{list}]\n"));
+    }
+    let started = std::time::Instant::now();
+    assert!(parse(&bomb).is_err());
+    let inside = bomb.replace("a0: &a0", "name: &a0").replace("\na29: &a29", "\npaths: &a29");
+    assert!(parse(&inside).is_err());
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_product_of_dimensions_is_bounded() {
+    let sizes: Vec<_> = (64..1500).map(|size: u32| size.to_string()).collect();
+    let threads: Vec<_> = (1..=200).map(|count: u32| count.to_string()).collect();
+    let text = SMALL
+        .replace("[64, 1KiB]", &format!("[{}]", sizes.join(", ")))
+        .replace("[1, 4]", &format!("[{}]", threads.join(", ")));
+    assert!(parse(&text).unwrap_err().what.contains("100000 cells"));
+}
+
+#[test]
+fn a_control_path_runs_twice_in_a_block() {
+    let grid = with("control: A1").unwrap();
+    let times: u32 = grid.cells(Wire::Veth).iter().map(|cell| grid.times_per_block(cell)).sum();
+    assert_eq!(times, 12);
+}
