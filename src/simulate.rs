@@ -106,7 +106,7 @@ impl Default for Simulation {
 
 /// The rows of a simulated run.
 #[derive(Debug)]
-pub struct Rows {
+pub struct SimulatedRows {
     /// Those of `trials.csv`.
     pub trials: Vec<Trial>,
     /// Those of `streams.csv`.
@@ -141,11 +141,11 @@ impl Simulation {
 
     /// Draws the rows. The same simulation always draws the same rows.
     #[must_use]
-    pub fn rows(&self) -> Rows {
+    pub fn rows(&self) -> SimulatedRows {
         let mut source = Source::new(self.seed);
         let cells = self.cells();
         let widths: Vec<f64> = cells.iter().map(|_| source.between(self.noise.within)).collect();
-        let mut rows = Rows { trials: Vec::new(), streams: Vec::new() };
+        let mut rows = SimulatedRows { trials: Vec::new(), streams: Vec::new() };
         let mut reps = vec![0; cells.len()];
         for block in 1..=self.repetitions {
             let block_factor = source.log_normal(self.noise.block);

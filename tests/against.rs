@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use copycost::record::manifest::Sided;
+use copycost::record::manifest::ComparisonSide;
 use copycost::record::{Status, Trial};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -52,7 +52,10 @@ fn a_program_against_itself_is_two_whole_runs_whose_trials_alternate() {
     }
     let sides = [manifest(&new), manifest(&base)];
     assert_eq!(sides.each_ref().map(|one| one.outcome.as_deref()), [Some("complete"); 2]);
-    assert_eq!(sides.each_ref().map(|one| one.together.as_ref().unwrap().side), [Sided::New, Sided::Base]);
+    assert_eq!(
+        sides.each_ref().map(|one| one.together.as_ref().unwrap().side),
+        [ComparisonSide::New, ComparisonSide::Base]
+    );
     assert!(sides[0].ran_together_with(&sides[1]) && !sides[0].ran_together_with(&sides[0]));
 
     let (new_rows, base_rows) = (started(&trials(&new).0), started(&trials(&base).0));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use copycost::compare::{CompareArgs, Comparison, Format, Gate, Group, Judgement};
+use copycost::compare::{CompareArgs, Comparison, Format, GateOutcome, Group, Judgement};
 use copycost::record::manifest::Vm;
 use copycost::record::{Disturbance, Disturbances, Status, Trial, csv_file};
 use copycost::simulate::{Noise, Simulation};
@@ -212,7 +212,7 @@ fn counted_instructions_differ_beyond_a_thousandth_and_are_alike_within_it() {
     assert_eq!((alike.regressions(), &alike.unlike), (Vec::new(), &Vec::new()));
     let worse = compare(1.003);
     assert_eq!(worse.count(Judgement::Worse), worse.cells.len());
-    assert!(worse.cells.iter().all(|cell| cell.gate == Gate::Beyond));
+    assert!(worse.cells.iter().all(|cell| cell.gate == GateOutcome::Beyond));
     assert_eq!(compare(0.997).count(Judgement::Better), worse.cells.len());
 }
 
@@ -266,7 +266,7 @@ fn a_busy_neighbour_is_no_regression() {
     assert_eq!(half.regressions(), quiet.regressions(), "five undisturbed trials are enough");
     let busy = slow(6);
     assert_eq!(busy.regressions(), Vec::<String>::new());
-    assert!(busy.cells.iter().all(|cell| cell.gate == Gate::Disturbed), "four are not");
+    assert!(busy.cells.iter().all(|cell| cell.gate == GateOutcome::Disturbed), "four are not");
     assert_eq!(busy.count(Judgement::Worse), quiet.count(Judgement::Worse), "what was measured is shown");
 }
 

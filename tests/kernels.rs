@@ -46,11 +46,11 @@ on_each_kernel!(
 
 /// The one run that came home to this directory.
 fn home(results: &Path) -> PathBuf {
-    only_run(results).or_else(|| examined(results)).expect("a run that came home")
+    only_run(results).or_else(|| xrayed(results)).expect("a run that came home")
 }
 
 /// A run of the x-ray alone, which has no trials.
-fn examined(results: &Path) -> Option<PathBuf> {
+fn xrayed(results: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(results).ok()?.flatten().map(|entry| entry.path());
     entries.filter(|path| path.is_dir() && !path.is_symlink()).find(|path| path.join("copies.csv").exists())
 }

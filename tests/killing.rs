@@ -114,8 +114,8 @@ fn an_agent_that_dies_in_the_x_ray_takes_nothing_from_the_trials() {
     let mut command = copycost(["sweep", &grid, "--quiet", "--results"]);
     command.arg(&results);
     let sweep = Running::start(command);
-    let is_examined = || only_run(&results).is_some_and(|run| run.join("copies.csv").exists());
-    assert!(until(PATIENCE, is_examined), "no x-ray: {}", sweep.stderr());
+    let is_xrayed = || only_run(&results).is_some_and(|run| run.join("copies.csv").exists());
+    assert!(until(PATIENCE, is_xrayed), "no x-ray: {}", sweep.stderr());
     sweep.agents()[0].kill(Signal::SIGKILL);
     let ended = sweep.wait();
     assert_eq!(ended.code(), Some(1), "{ended:?}");
@@ -129,9 +129,9 @@ fn an_agent_that_dies_in_the_x_ray_takes_nothing_from_the_trials() {
     let ended = run(resume(&path));
     assert_eq!(ended.code(), Some(0), "{ended:?}");
     assert_eq!((trials(&path).0.len(), manifest(&path).outcome.as_deref()), (rows.len(), Some("complete")));
-    let examined = std::fs::read_to_string(path.join("copies.csv")).unwrap();
+    let xrayed = std::fs::read_to_string(path.join("copies.csv")).unwrap();
     let cells = rows.iter().map(|row| &row.cell).collect::<std::collections::BTreeSet<_>>();
-    assert!(cells.iter().all(|cell| examined.contains(cell.as_str())), "{examined}");
+    assert!(cells.iter().all(|cell| xrayed.contains(cell.as_str())), "{xrayed}");
 }
 
 /// An agent that is stopped can neither answer nor end by itself.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use copycost::agent::frame::{self, CAP};
-use copycost::agent::protocol::{Answer, Challenge, Hello, PROTOCOL, Proof};
+use copycost::agent::protocol::{Admission, Challenge, Hello, PROTOCOL, Proof};
 use copycost::record::Status;
 use support::agent::{Agent, Coordinator, connect};
 use support::lab::{assert_whole, directory, start_with_rows, sweep, tiny_grid, trials};
@@ -64,8 +64,8 @@ fn refusal(stream: TcpStream, hello: &Hello, proof: Option<&str>) -> String {
         frame::write(&mut stream, &Proof { proof: proof.to_owned() }).unwrap();
     }
     match frame::read(&mut stream, CAP).unwrap() {
-        Answer::Refused { why } => why,
-        Answer::Welcome(_) => panic!("a stranger was welcomed"),
+        Admission::Refused { why } => why,
+        Admission::Welcome(_) => panic!("a stranger was welcomed"),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::workload::{Note, StreamReport};
 
 /// What the state machine is fed with.
-pub(super) enum Event {
+pub(super) enum SessionEvent {
     Frame(Request),
     Lost(FrameError),
     /// The streams of trial 0 stand, or not.

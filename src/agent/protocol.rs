@@ -205,7 +205,7 @@ pub struct Proof {
 /// The agent's last word of the handshake.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Answer {
+pub enum Admission {
     /// Come in.
     Welcome(Box<Welcome>),
     /// Stay out, and why.

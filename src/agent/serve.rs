@@ -97,7 +97,7 @@ pub fn listen(address: SocketAddr, token: &Token, pair_netns: bool) -> anyhow::R
         say(format_args!("copycost agent: no namespace of its own for direct pairs: {error:#}"));
         None
     });
-    let agent = Arc::new(Agent {
+    let agent = Arc::new(AgentServer {
         token: token.clone(),
         pair,
         // What the host is like is read once, while nobody measures.
@@ -125,7 +125,7 @@ struct Handshake {
 }
 
 /// What the threads of a listening agent share.
-struct Agent {
+struct AgentServer {
     token: Token,
     pair: Option<Arc<PairNetns>>,
     about: Welcome,
@@ -134,7 +134,7 @@ struct Agent {
     handshakes: Mutex<VecDeque<Handshake>>,
 }
 
-impl Agent {
+impl AgentServer {
     /// Gives a connection a thread of its own. Where too many have not proved themselves yet, the oldest makes
     /// room: strangers keep silent, and a coordinator's handshake takes a moment.
     fn admit(self: &Arc<Self>, number: u64, connection: Socket) -> io::Result<()> {

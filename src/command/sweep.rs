@@ -21,7 +21,7 @@ use crate::sweep::passes::Passes;
 use crate::sweep::plan::Plan;
 use crate::sweep::progress::Progress;
 use crate::sweep::run_dir::RunDir;
-use crate::sweep::samples::{Sampled, Samples};
+use crate::sweep::samples::{Samples, SamplingLab};
 use crate::sweep::{Ended, manifest, run as sweep, table};
 use crate::tables::{Metric, Run};
 use crate::units;
@@ -134,7 +134,7 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     }
     let mut progress = Progress::new(plan.remaining(), arguments.quiet);
     let mut samples = Samples::new(grid.repetitions.min, &grid.trial);
-    let mut sampled = Sampled::new(&mut lab, &mut samples);
+    let mut sampled = SamplingLab::new(&mut lab, &mut samples);
     // A resumed run would have samples of some of its blocks alone.
     let ended = if grid.xray && rows.is_empty() {
         sweep(&mut sampled, &mut plan, &grid.trial, &mut run, &mut rows, &mut progress, &stop)
@@ -144,7 +144,7 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     progress.finish();
     let mut ended = ended?;
     if grid.xray && ended == Ended::Complete {
-        ended = examine(&mut lab, plan.cells(), &mut samples, &grid, &run, arguments.quiet, &stop)?;
+        ended = xray(&mut lab, plan.cells(), &mut samples, &grid, &run, arguments.quiet, &stop)?;
     }
     drop(lab);
     run.manifest.finished_at = Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
@@ -171,7 +171,7 @@ fn counts_instructions() -> bool {
 }
 
 /// The attribution passes other than samples, after the timing trials.
-fn examine(
+fn xray(
     lab: &mut Lab,
     cells: &[Cell],
     samples: &mut Samples,
@@ -186,7 +186,7 @@ fn examine(
     Ok(match whole {
         Ok(true) => Ended::Complete,
         Ok(false) => Ended::Interrupted,
-        // The trials are there, and what was examined before.
+        // The trials are there, and what was x-rayed before.
         Err(error) => Ended::Broken(format!("{error:#}")),
     })
 }

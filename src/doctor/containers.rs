@@ -119,7 +119,7 @@ fn wait(mut child: Child) -> Ran {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use crate::doctor::Severity;
 
     fn well(text: &str) -> Ran {
         Ran::Well(text.to_owned())
@@ -128,14 +128,14 @@ mod tests {
     #[test]
     fn docker_is_judged_by_client_daemon_and_rights() {
         let client = well("Docker version 28.2.2");
-        assert_eq!(judge_docker(&client, &well("28.2.2")).verdict, Verdict::Ok);
-        assert_eq!(judge_docker(&Ran::Absent, &Ran::Absent).verdict, Verdict::Note);
+        assert_eq!(judge_docker(&client, &well("28.2.2")).verdict, Severity::Ok);
+        assert_eq!(judge_docker(&Ran::Absent, &Ran::Absent).verdict, Severity::Note);
         let denied =
             Ran::Badly("permission denied while trying to connect to the Docker daemon socket".into());
         assert!(judge_docker(&client, &denied).remedy.unwrap().contains("usermod -aG docker"));
         let down = Ran::Badly("Cannot connect to the Docker daemon".into());
         assert!(judge_docker(&client, &down).remedy.unwrap().contains("systemctl start docker"));
-        assert_eq!(judge_docker(&client, &Ran::Hung).verdict, Verdict::Shortfall);
+        assert_eq!(judge_docker(&client, &Ran::Hung).verdict, Severity::Shortfall);
     }
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
         let none = Ran::Badly("unknown command".into());
         assert_eq!(judge_compose(&well("2.30.1"), &Ran::Absent).found, "docker compose 2.30.1");
         assert_eq!(judge_compose(&none, &well("1.29.2")).found, "docker-compose 1.29.2");
-        assert_eq!(judge_compose(&none, &Ran::Absent).verdict, Verdict::Note);
+        assert_eq!(judge_compose(&none, &Ran::Absent).verdict, Severity::Note);
         assert!(judge_compose(&none, &Ran::Hung).found.contains("hangs"));
     }
 

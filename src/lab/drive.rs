@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::assemble::{EXAMINED, Measured, TIMED, assemble};
+use super::assemble::{Measured, TIMED, XRAYED, assemble};
 use super::listen::out_of_place;
 use super::{Lab, PROMPT, Side, Trouble, pinning};
 use crate::agent::order::{Order, Role};
@@ -28,7 +28,7 @@ impl Lab {
     ) -> Result<(Measured, [Option<Seen>; 2]), Trouble> {
         let trial = self.trial;
         let (sender_cpus, receiver_cpus) = self.pinning(options);
-        let is_examined = pass.is_some();
+        let is_xrayed = pass.is_some();
         let watches = pass.map(|pass| {
             pinning::watches(pass, cell, &options.pin, &self.sender.welcome, &self.receiver.welcome)
         });
@@ -110,7 +110,7 @@ impl Lab {
         let seen = [sent.seen.take(), received.seen.take()];
         let places =
             pinning::places(&options.pin, cell.threads, &self.sender.welcome, &self.receiver.welcome);
-        let window = if is_examined { EXAMINED } else { TIMED };
+        let window = if is_xrayed { XRAYED } else { TIMED };
         let measured = assemble(&work, options.bound, &places, &window, &sent.end, &received.end)?;
         Ok((measured, seen))
     }

@@ -103,7 +103,7 @@ impl Promise {
 
 /// The kernel's interface that takes the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interface {
+pub enum KernelInterface {
     /// send(2), from one buffer.
     Send,
     /// sendmsg(2), from an iovec.
@@ -126,7 +126,7 @@ pub struct Entry {
     /// One line: what it does.
     pub about: &'static str,
     /// The kernel's interface that it uses.
-    pub interface: Interface,
+    pub interface: KernelInterface,
     /// What it copies.
     pub promise: Promise,
     /// How it looks in figures.

@@ -4,7 +4,7 @@
 //! legible on a phone.
 
 use super::axis::Axis;
-use super::canvas::{Anchor, Canvas, Drawing, Lettering, Place, Stroke};
+use super::canvas::{Anchor, Canvas, Drawing, Lettering, Position, Stroke};
 use super::colour::{Colour, INK, QUIET};
 use super::marker::Style;
 use super::scale::{BELOW, Scale};
@@ -147,7 +147,7 @@ struct Plot<'a> {
 
 impl Plot<'_> {
     /// Where a pair of values lies, moved sideways; absent where an axis has no place for it.
-    fn place(&self, (x, y): (f64, f64), shift: f64) -> Option<Place> {
+    fn place(&self, (x, y): (f64, f64), shift: f64) -> Option<Position> {
         let drawn = self.panel.x.takes(x) && self.panel.y.takes(y);
         drawn.then(|| (self.x.at(x) + shift, self.y.at(y)))
     }
@@ -178,13 +178,13 @@ impl Plot<'_> {
 
     fn values(&mut self) {
         for (series, shift) in self.panel.shifted() {
-            let points: Vec<(&Point, Place)> = series
+            let points: Vec<(&Point, Position)> = series
                 .points
                 .iter()
                 .filter_map(|point| Some((point, self.place((point.x, point.value), shift)?)))
                 .collect();
             if series.joined {
-                let corners: Vec<Place> = points.iter().map(|&(_, place)| place).collect();
+                let corners: Vec<Position> = points.iter().map(|&(_, place)| place).collect();
                 self.canvas.line(&corners, series.style.stroke());
             }
             for (point, place) in points {

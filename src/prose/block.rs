@@ -65,7 +65,7 @@ impl From<String> for Text {
 
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
+pub struct TableColumn {
     /// Its header.
     pub name: String,
     /// Whether its fields are numbers, which stand at the right and sort by value.
@@ -74,14 +74,14 @@ pub struct Column {
 
 /// A field of a table.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Field {
+pub struct TableField {
     /// What it shows.
     pub text: String,
     /// What it sorts by, where that is not its text.
     pub order: Option<f64>,
 }
 
-impl Field {
+impl TableField {
     /// A number as it is shown, and the number.
     #[must_use]
     pub fn number(text: impl Into<String>, order: impl Into<Option<f64>>) -> Self {
@@ -89,7 +89,7 @@ impl Field {
     }
 }
 
-impl<T: Into<String>> From<T> for Field {
+impl<T: Into<String>> From<T> for TableField {
     fn from(text: T) -> Self {
         Self { text: text.into(), order: None }
     }
@@ -101,9 +101,9 @@ pub struct Table {
     /// What it shows.
     pub caption: String,
     /// Its columns.
-    pub columns: Vec<Column>,
+    pub columns: Vec<TableColumn>,
     /// Its rows, each with a field a column.
-    pub rows: Vec<Vec<Field>>,
+    pub rows: Vec<Vec<TableField>>,
 }
 
 impl Table {
@@ -112,13 +112,13 @@ impl Table {
     pub fn new(caption: impl Into<String>, columns: &[&str]) -> Self {
         let column = |name: &&str| {
             let plain = name.strip_prefix('#');
-            Column { name: plain.unwrap_or(name).to_owned(), numeric: plain.is_some() }
+            TableColumn { name: plain.unwrap_or(name).to_owned(), numeric: plain.is_some() }
         };
         Self { caption: caption.into(), columns: columns.iter().map(column).collect(), rows: Vec::new() }
     }
 
     /// Adds a row.
-    pub fn push(&mut self, row: Vec<Field>) {
+    pub fn push(&mut self, row: Vec<TableField>) {
         debug_assert_eq!(row.len(), self.columns.len(), "a field a column");
         self.rows.push(row);
     }

@@ -39,7 +39,7 @@ words!(Place:
 
 impl Place {
     /// The places that the x-ray looks at, in the order of their rows.
-    pub const EXAMINED: [Self; 6] =
+    pub const XRAYED: [Self; 6] =
         [Self::User, Self::Kernel, Self::Deferred, Self::BelowTcp, Self::Receive, Self::Unknown];
 }
 

@@ -76,7 +76,7 @@ pub struct Together {
     /// What both sides have in common, and no other run has: the new side's run id.
     pub blocks: String,
     /// Which side the run is.
-    pub side: Sided,
+    pub side: ComparisonSide,
     /// The program that the new one was held against.
     pub what: String,
 }
@@ -84,14 +84,14 @@ pub struct Together {
 /// A side of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Sided {
+pub enum ComparisonSide {
     /// What is judged.
     New,
     /// What it is held against.
     Base,
 }
 
-impl Sided {
+impl ComparisonSide {
     /// The word for it.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -153,7 +153,7 @@ impl<'a> Subject<'a> {
         }
         let samples = samples(run).into_iter().map(|sample| (sample.cell.key(), sample)).collect();
         let mut costs: HashMap<_, Vec<_>> = HashMap::new();
-        for row in &run.examined.costs {
+        for row in &run.xray.costs {
             costs.entry((row.cell.as_str(), row.side)).or_default().push(row);
         }
         let ratio = |row: &'a RatioRow| {

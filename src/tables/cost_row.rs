@@ -2,7 +2,7 @@
 
 use super::cost_model::CostModel;
 use super::estimate::Estimate;
-use super::sample::Group;
+use super::sample::SettingGroup;
 use super::setting::Setting;
 use crate::record::row::row;
 
@@ -38,7 +38,7 @@ row! {
 }
 
 /// The row of every path in every setting that has a model. `models` are those of the groups' series.
-pub(super) fn cost_rows(groups: &[Group], models: &[Vec<Option<CostModel>>]) -> Vec<CostRow> {
+pub(super) fn cost_rows(groups: &[SettingGroup], models: &[Vec<Option<CostModel>>]) -> Vec<CostRow> {
     let mut rows = Vec::new();
     for (group, models) in groups.iter().zip(models) {
         for (series, model) in group.series.iter().zip(models) {

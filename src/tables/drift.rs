@@ -12,7 +12,7 @@ const CALLED: f64 = 0.01;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Drift {
     /// How successive trials resemble each other, each against the median of its own cell; absent for few.
-    pub trials: Option<stats::drift::Drift>,
+    pub trials: Option<stats::drift::Autocorrelation>,
     /// Rank correlation of a cell's trial with its trial in the next block, over all cells; absent for few.
     pub blocks: Option<f64>,
 }

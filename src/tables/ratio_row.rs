@@ -3,7 +3,7 @@
 use super::estimate::Estimate;
 use super::noise_row::NoiseRow;
 use super::paired::Paired;
-use super::sample::{Group, Sample};
+use super::sample::{Sample, SettingGroup};
 use super::setting::Setting;
 use crate::cell::words;
 use crate::record::Trial;
@@ -75,7 +75,7 @@ row! {
 pub const SIGNIFICANCE: f64 = 0.05;
 
 /// The ratios of every pair of paths at every size that both ran at, each pair in both directions.
-pub(super) fn ratios(groups: &[Group], noise: &[NoiseRow]) -> Vec<RatioRow> {
+pub(super) fn ratios(groups: &[SettingGroup], noise: &[NoiseRow]) -> Vec<RatioRow> {
     let mut rows = Vec::new();
     for group in groups {
         for (place, one) in group.series.iter().enumerate() {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::examined::Examined;
+use super::xray::XrayRows;
 use crate::record::row::row;
 use crate::record::{Manifest, Recorded, Trial, csv_file};
 
@@ -19,7 +19,7 @@ pub struct Run {
     /// The throughput of each stream, from `streams.csv`; empty when that file is absent or broken.
     pub streams: Vec<StreamRate>,
     /// What its x-ray found.
-    pub examined: Examined,
+    pub xray: XrayRows,
     /// What was left out of the files, a sentence each, for people.
     pub left_out: Vec<String>,
 }
@@ -77,8 +77,8 @@ impl Run {
         });
         let trials = trials.map_err(|error| refuse(error.to_string()))?;
         left_out.extend(trials.cut_off(dir));
-        let examined = Examined::load(dir, &mut left_out);
-        if trials.rows.is_empty() && examined.is_empty() {
+        let xray = XrayRows::load(dir, &mut left_out);
+        if trials.rows.is_empty() && xray.is_empty() {
             return Err(refuse(format!(
                 "{}: no whole row; the sweep recorded no trial, so there is nothing to report",
                 dir.join(Trial::FILE).display()
@@ -95,6 +95,6 @@ impl Run {
                 Vec::new()
             }
         };
-        Ok(Self { dir: dir.to_owned(), manifest, trials: trials.rows, streams, examined, left_out })
+        Ok(Self { dir: dir.to_owned(), manifest, trials: trials.rows, streams, xray, left_out })
     }
 }

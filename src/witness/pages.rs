@@ -38,7 +38,7 @@ impl Pages {
     /// # Errors
     /// When this process may not know where its pages are.
     pub fn watch() -> Result<Self, String> {
-        let mut look = Look::open()?;
+        let mut look = PageScan::open()?;
         look.look()?;
         let (_going_on, until) = channel();
         let thread = std::thread::Builder::new().name("pages".to_owned());
@@ -56,14 +56,14 @@ impl Pages {
     }
 }
 
-struct Look {
+struct PageScan {
     map: File,
     found: HashSet<u64>,
     /// The memfds that were found, mapped here so that their pages have addresses.
     memfds: HashMap<(u64, u64), Mmap>,
 }
 
-impl Look {
+impl PageScan {
     fn open() -> Result<Self, String> {
         let map = File::open("/proc/self/pagemap").map_err(|error| format!("/proc/self/pagemap: {error}"))?;
         Ok(Self { map, found: HashSet::new(), memfds: HashMap::new() })
@@ -177,7 +177,7 @@ mod tests {
 
     /// Frames of what lies at an address.
     fn frames_at(address: u64, bytes: u64) -> HashSet<u64> {
-        let mut look = Look::open().unwrap();
+        let mut look = PageScan::open().unwrap();
         look.look_up(address..address + bytes).unwrap();
         look.found
     }

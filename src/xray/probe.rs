@@ -26,7 +26,7 @@ use perf_event::{Builder, Counter, SampleFlag};
 use super::functions;
 use super::obstacle::Obstacle;
 use super::sampler::build;
-use super::tracefs::{Field, Tracefs, Tracepoint};
+use super::tracefs::{RecordField, Tracefs, Tracepoint};
 use crate::counters::events::reason;
 use crate::record::copies::Place;
 
@@ -49,13 +49,13 @@ const REGISTERS: Option<(u64, [usize; 3])> = None;
 /// Where a record has its number of bytes.
 #[derive(Clone, Debug)]
 pub(super) enum Length {
-    Field(Field),
+    Field(RecordField),
     Register(usize),
     /// The result of a system call that is one of these; other calls have none.
     Result {
-        number: Field,
+        number: RecordField,
         of: &'static [i64],
-        result: Field,
+        result: RecordField,
     },
     /// It has none: that it was made is all there is to know.
     None,

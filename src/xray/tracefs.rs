@@ -71,12 +71,12 @@ fn mount() -> rustix::io::Result<OwnedFd> {
 pub struct Tracepoint {
     /// Its number.
     pub id: u64,
-    fields: Vec<Field>,
+    fields: Vec<RecordField>,
 }
 
 /// One integer field of a raw record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Field {
+pub struct RecordField {
     name: String,
     offset: usize,
     size: usize,
@@ -87,14 +87,14 @@ impl Tracepoint {
     /// Reads a `format` file.
     fn parse(text: &str) -> Option<Self> {
         let id = text.lines().find_map(|line| line.strip_prefix("ID:"))?.trim().parse().ok()?;
-        Some(Self { id, fields: text.lines().filter_map(Field::parse).collect() })
+        Some(Self { id, fields: text.lines().filter_map(RecordField::parse).collect() })
     }
 
     /// The field of this name.
     ///
     /// # Errors
     /// When this kernel's tracepoint has none.
-    pub fn field(&self, name: &str) -> Result<Field, Obstacle> {
+    pub fn field(&self, name: &str) -> Result<RecordField, Obstacle> {
         let field = self.fields.iter().find(|field| field.name == name).cloned();
         field.ok_or_else(|| {
             Obstacle::NotInKernel(format!("tracepoint {} has no field `{name}` in this kernel", self.id))
@@ -102,7 +102,7 @@ impl Tracepoint {
     }
 }
 
-impl Field {
+impl RecordField {
     /// Reads `field:int len; offset:16; size:4; signed:1;`.
     fn parse(line: &str) -> Option<Self> {
         let mut parts = line.trim().split(';').map(str::trim);

@@ -14,17 +14,17 @@ use crate::study::Subject;
 use crate::study::published::Beside;
 
 /// What the answers are made from.
-pub(super) struct Evidence<'s, 'a> {
+pub(super) struct AnswerInputs<'s, 'a> {
     /// The run.
     pub(super) subject: &'s Subject<'a>,
     /// Published figures beside the run's.
     pub(super) published: &'s [Beside],
 }
 
-type Answer = fn(&Evidence) -> Vec<Block>;
+type AnswerFn = fn(&AnswerInputs) -> Vec<Block>;
 
 /// The questions, in the order of the report.
-const QUESTIONS: [(&str, Answer); 6] = [
+const QUESTIONS: [(&str, AnswerFn); 6] = [
     ("1. When does one-copy, and when does zero-copy, beat two-copy?", when::answer),
     ("2. Why does zero-copy not always give the best throughput?", why_not_zero_copy::answer),
     ("3. Which cache level shows the largest reduction in misses, and between which paths?", caches::answer),
@@ -35,7 +35,7 @@ const QUESTIONS: [(&str, Answer); 6] = [
 
 /// The section of answers.
 #[must_use]
-pub(super) fn blocks(evidence: &Evidence) -> Vec<Block> {
+pub(super) fn blocks(evidence: &AnswerInputs) -> Vec<Block> {
     let mut blocks = vec![Block::section("Answers")];
     for (question, answer) in QUESTIONS {
         blocks.push(Block::part(question));

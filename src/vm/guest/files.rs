@@ -20,13 +20,13 @@ use super::Port;
 use crate::vm::frame::{Change, News};
 
 /// The thread that watches.
-pub(super) struct Watch {
+pub(super) struct FileWatcher {
     thread: JoinHandle<Result<()>>,
     /// Closed, the thread looks once more at everything and ends.
     _going_on: PipeWriter,
 }
 
-impl Watch {
+impl FileWatcher {
     /// Begins to watch these directories and all below them; what is in them now is known to the host.
     pub(super) fn start(directories: &[PathBuf], port: Port) -> Result<Self> {
         let (until, going_on) = std::io::pipe()?;

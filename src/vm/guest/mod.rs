@@ -50,7 +50,7 @@ fn perform(port: &Port) -> Result<u8> {
     let task: Task = serde_json::from_slice(&std::fs::read(TASK)?).context("the task is not understood")?;
     port.tell(&News::Up, &[])?;
     boot::set_up_network()?;
-    let files = files::Watch::start(&task.watched, port.clone())?;
+    let files = files::FileWatcher::start(&task.watched, port.clone())?;
     let code = command::run(&task, port)?;
     files.finish()?;
     Ok(code)

@@ -3,7 +3,7 @@
 //! The card is asked where it read. Payload that it read in the program's own pages was not copied on the way
 //! to it; the rest was, at least once. A copy that lies beside that way, as for a tap, is not the card's to see.
 
-use super::{Findings, TOLERANCE};
+use super::{Observations, TOLERANCE};
 use crate::path;
 use crate::record::copies::{Copies, Evidence, Place, Verdict};
 use crate::witness::Testimony;
@@ -11,7 +11,7 @@ use crate::xray::watch::Seen;
 
 /// What the card told of one trial, and what that trial sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct CardReading {
     /// What it read.
     pub testimony: Testimony,
     /// Payload bytes that were sent, from connection to EOF.
@@ -20,7 +20,7 @@ pub struct Told {
     pub retransmits: Option<u64>,
 }
 
-impl Told {
+impl CardReading {
     /// Payload bytes that the card did not read in the program's own pages.
     fn elsewhere(&self) -> u64 {
         self.sent.saturating_sub(self.testimony.within)
@@ -41,7 +41,7 @@ impl Told {
     }
 }
 
-impl Findings<'_> {
+impl Observations<'_> {
     /// The rows with that of the card, where it was asked, and what follows from it.
     pub(super) fn with_the_card(&self, mut rows: Vec<Copies>) -> Vec<Copies> {
         let Some(told) = &self.card else { return rows };
