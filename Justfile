@@ -40,7 +40,7 @@ smoke:
     @{{ lab }} sweep lab/grids/smoke-wires.yaml
     @{{ lab }} tool validate results/latest
 
-# Go on with a run of the lab that was interrupted
+# Resume a run of the lab that was interrupted
 [group('container lab')]
 resume RUN:
     @{{ lab }} resume {{ quote(RUN) }}

@@ -198,7 +198,7 @@ run() {
     "$COPYCOST_IMAGE" sweep "$@" --results results --sender sender:7010 --receiver receiver:7010 \
     --token-file /run/secrets/token --wire veth=198.19.0.1 --wire bridge || code=$?
   collect
-  [ "$code" != 1 ] || say "a run that was interrupted goes on with \`just resume results/latest\`"
+  [ "$code" != 1 ] || say "resume an interrupted run with \`just resume results/latest\`"
   return "$code"
 }
 
@@ -207,9 +207,9 @@ sweep() {
   if [ -f "$grid" ]; then run - <"$grid"; else run "$grid" </dev/null; fi
 }
 
-is_run() { [ -f "$1/manifest.json" ] || die "$1 is no run; give its directory under results/"; }
+is_run() { [ -f "$1/manifest.json" ] || die "$1 is not a run; give its directory under results/"; }
 
-# Goes on with a run that was interrupted: its directory goes back into the lab's volume.
+# Resumes a run that was interrupted: its directory goes back into the lab's volume.
 resume() {
   is_run "$1"
   need_docker
@@ -299,5 +299,5 @@ remove_all() {
 
 case ${1:-} in
   image | up | status | doctor | sweep | resume | reproduce | collect | tool | down | build | binary) "$@" ;;
-  *) die "\`${1:-}\` is no verb of the lab; see the head of lab/lab.sh" ;;
+  *) die "\`${1:-}\` is not a verb of the lab; see the head of lab/lab.sh" ;;
 esac

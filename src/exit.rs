@@ -15,7 +15,7 @@ pub enum Exit {
     Found,
     /// The sweep finished with failed trials.
     FailedTrials,
-    /// A signal came.
+    /// A signal ended it before its work was done.
     Interrupted,
     /// What a command in a virtual machine ended with.
     OfCommand(u8),

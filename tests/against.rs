@@ -208,7 +208,7 @@ fn what_cannot_be_held_against_is_one_sentence() {
         run(sweep("smoke", &scratch.path("results"), &["--against", BINARY, "--max-regression", "5%"]));
     assert_eq!(smoke.code(), Some(2), "{smoke:?}");
     assert!(
-        smoke.stderr.contains("smoke is no measurement") && !scratch.path("results").exists(),
+        smoke.stderr.contains("smoke is not a measurement") && !scratch.path("results").exists(),
         "{smoke:?}"
     );
     for flags in [&["--max-regression", "5%"][..], &["--against", BINARY, "--sender", "127.0.0.1:1"]] {

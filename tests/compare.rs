@@ -1,4 +1,4 @@
-//! Two simulated runs held against each other, where what changed is known.
+//! Two simulated runs compared, where what changed is known.
 
 use std::path::PathBuf;
 

@@ -177,8 +177,8 @@ fn orders_out_of_range_are_refused_before_anything_is_allocated() {
         (work(|work| work.read_size = 0), "a read asks"),
         (work(|work| (work.read_size, work.cell.threads) = (256 << 20, 1024)), "8 GiB"),
         (work(|work| work.messages = Some(0)), "at least one message"),
-        (Order { patience_s: 1e300, ..good(1) }, "a wait has"),
-        (work(|work| work.drain_s = -1.0), "a wait has"),
+        (Order { patience_s: 1e300, ..good(1) }, "a wait must have"),
+        (work(|work| work.drain_s = -1.0), "a wait must have"),
     ] {
         coordinator.tell(&prepare(bad));
         let failure = broken(coordinator.hear(), 1);

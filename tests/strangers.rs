@@ -256,7 +256,7 @@ fn beyond_loopback_an_agent_needs_a_token() {
     let ended = run(copycost(["agent", "--listen", "127.0.0.1:0", "--token-file", &short]));
     assert_eq!(ended.code(), Some(2), "{ended:?}");
     assert!(
-        ended.stderr.contains("16 are the least") && ended.stderr.contains("/dev/urandom"),
+        ended.stderr.contains("at least 16") && ended.stderr.contains("/dev/urandom"),
         "{}",
         ended.stderr
     );

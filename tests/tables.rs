@@ -365,7 +365,7 @@ fn what_is_no_run_is_refused_in_one_sentence() {
         assert!(!sentence.contains('\n'), "{sentence}");
         sentence
     };
-    assert!(refused(parent.path()).contains("is no run: it holds no manifest.json"));
+    assert!(refused(parent.path()).contains("is not a run: it has no manifest.json"));
 
     let dir = Simulation::default().write(parent.path()).unwrap();
     let (trials, manifest) = (dir.join("trials.csv"), dir.join("manifest.json"));

@@ -38,7 +38,7 @@ pub const BASE: &str = "against";
 pub struct Pair {
     /// That of this program.
     pub new: RunDir,
-    /// That of the program that it is held against.
+    /// That of the program that it is compared with.
     pub base: RunDir,
 }
 
@@ -71,7 +71,7 @@ impl Pair {
 
 /// A sweep of two programs.
 pub struct Against<'a> {
-    /// The grid.
+    /// Both sides' cells, order and bounds.
     pub grid: &'a Grid,
     /// The wire of cells that name none.
     pub wire: crate::cell::Wire,

@@ -46,7 +46,7 @@ impl Token {
         let token = bytes.trim_ascii();
         if token.len() < 16 {
             return Err(format!(
-                "token file {} holds {} bytes, and 16 are the least; make one with `head -c 32 /dev/urandom | base64 > {}`",
+                "token file {} holds {} bytes, but a token has at least 16; make one with `head -c 32 /dev/urandom | base64 > {}`",
                 path.display(),
                 token.len(),
                 path.display()
@@ -175,7 +175,7 @@ fn exchange_nonces(input: &mut Until<'_>) -> Result<(String, String), String> {
         return Err(harmless(&why));
     }
     let Challenge { nonce } =
-        serde_json::from_value(reply).map_err(|_| "it is no copycost agent".to_owned())?;
+        serde_json::from_value(reply).map_err(|_| "it is not a copycost agent".to_owned())?;
     Ok((own, nonce))
 }
 

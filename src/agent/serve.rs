@@ -52,14 +52,14 @@ fn raise_open_files() {
 /// Serves the coordinator at the other end of standard input, until it is gone.
 ///
 /// # Errors
-/// When standard input is no socket, or the coordinator is not one.
+/// When standard input is not a socket, or the coordinator is not one.
 pub fn inherited() -> anyhow::Result<()> {
     raise_open_files();
     let fd = std::io::stdin().as_fd().try_clone_to_owned()?;
     let control = Socket::from(fd);
     control
         .domain()
-        .context("standard input is no socket; --inherited is for a coordinator's own children")?;
+        .context("standard input is not a socket; --inherited is for a coordinator's own children")?;
     handshake::agent(&control, &Token::default(), CHILD_PATIENCE, || Ok(welcome()))?;
     match Session::new(control, None)?.serve() {
         // The coordinator is gone while a reply was on its way: it has said why, or was killed.
@@ -90,7 +90,7 @@ pub fn listen(address: SocketAddr, token: &Token, pair_netns: bool) -> anyhow::R
     allowed(address, token).map_err(anyhow::Error::msg)?;
     raise_open_files();
     let listener = TcpListener::bind(address).with_context(|| {
-        format!("cannot listen on {address}; is another agent there? choose with --listen")
+        format!("cannot listen on {address}; is another agent running? choose another address with --listen")
     })?;
     // Refused, a direct pair goes into the namespace that the agent is in, filters and all.
     let pair = pair_netns.then(PairNetns::offer).transpose().unwrap_or_else(|error| {
@@ -116,7 +116,7 @@ pub fn listen(address: SocketAddr, token: &Token, pair_netns: bool) -> anyhow::R
     Ok(())
 }
 
-/// A handshake in hand.
+/// A coordinator that has not yet proved itself.
 struct Handshake {
     number: u64,
     /// A second handle: shutting it down ends the handshake.

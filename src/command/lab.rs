@@ -29,7 +29,7 @@ pub struct LabArgs {
     /// The receiver's agent; without it the coordinator starts its own
     #[arg(long, value_name = "ADDR", requires = "sender")]
     pub receiver: Option<String>,
-    /// What joins the agents: loopback, veth, bridge, overlay or nic, held against what their interfaces
+    /// What joins the agents: loopback, veth, bridge, overlay or nic, compared with what their interfaces
     /// show; for agents reached by address also the sender's address on it where that is not its agent's;
     /// may be given again
     #[arg(long = "wire", value_name = "WIRE[=ADDR]", value_parser = parse_wire)]
@@ -132,7 +132,7 @@ fn parse_wire(text: &str) -> Result<(Wire, Option<IpAddr>), String> {
     let (wire, address) = match text.split_once('=') {
         None => (text, None),
         Some((wire, address)) => {
-            let address = address.parse().map_err(|_| format!("`{address}` is no IP address"))?;
+            let address = address.parse().map_err(|_| format!("`{address}` is not an IP address"))?;
             (wire, Some(address))
         }
     };

@@ -41,7 +41,7 @@ pub struct SweepArgs {
     /// Directory that run directories are made in
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub results: PathBuf,
-    /// Go on with a run that was killed or interrupted
+    /// Resume a run that was killed or interrupted
     #[arg(long, value_name = "RUN")]
     pub resume: Option<PathBuf>,
     /// Hold this program against another in the same blocks, trial by trial: a copycost binary, the one that made a
@@ -106,7 +106,7 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
         Some((run, rows)) => {
             ensure!(
                 run.manifest.together.is_none(),
-                "{} is one side of a comparison, whose blocks cannot be resumed; begin it again",
+                "{} is one side of a comparison, whose blocks cannot be resumed; start it again",
                 run.path().display()
             );
             check_same_lab(&run, &lab, &cells)?;
@@ -218,7 +218,7 @@ fn conclude(
             }
         }
     }
-    let go_on = match &arguments.lab.sender {
+    let resume = match &arguments.lab.sender {
         Some(sender) => format!("copycost sweep --resume {path} --sender {sender} …"),
         None => format!("copycost sweep --resume {path}"),
     };
@@ -233,13 +233,13 @@ fn conclude(
         }
         Ended::Complete if rows.iter().all(|row| row.status != Status::Ok) => {
             let why = rows.iter().map(|row| row.reason.as_str()).find(|reason| !reason.is_empty());
-            let why = why.unwrap_or("no trial was begun");
-            say(format_args!("copycost: nothing ran: {why}; `copycost doctor` tells what this host lacks"));
+            let why = why.unwrap_or("no trial was started");
+            say(format_args!("copycost: nothing ran: {why}; `copycost doctor` shows what this host lacks"));
             Exit::FailedTrials
         }
         Ended::Complete => Exit::Success,
         Ended::Interrupted => {
-            say(format_args!("copycost: interrupted after {} trials; go on with `{go_on}`", rows.len()));
+            say(format_args!("copycost: interrupted after {} trials; resume with `{resume}`", rows.len()));
             Exit::Interrupted
         }
         Ended::Broken(why) => {
@@ -247,7 +247,7 @@ fn conclude(
                 Some(row) => format!("during {} #{}; that trial is recorded as failed", row.cell, row.rep),
                 None => "in the x-ray that follows the trials".to_owned(),
             };
-            say(format_args!("copycost: {why}, {when}: go on with `{go_on}`"));
+            say(format_args!("copycost: {why}, {when}: resume with `{resume}`"));
             Exit::Unable
         }
     };
@@ -298,7 +298,7 @@ fn check_same_lab(run: &RunDir, lab: &Lab, cells: &[Cell]) -> anyhow::Result<()>
     let keys: Vec<String> = cells.iter().map(Cell::key).collect();
     ensure!(
         run.manifest.lab == lab.kind() && run.manifest.cells == keys,
-        "{} began in a {} lab on {}; go on with it there, with the same flags",
+        "{} began in a {} lab on {}; resume it there, with the same flags",
         run.path().display(),
         run.manifest.lab,
         run.manifest.wires.keys().map(String::as_str).collect::<Vec<_>>().join(" and ")

@@ -284,7 +284,7 @@ mod tests {
             assert_eq!(Grid::parse(&grid.text).unwrap(), grid);
         }
         assert_eq!(grid("--path A1").unwrap().paths, ["two-copy"]);
-        assert!(grid("--path warp").unwrap_err().contains("no send path"));
+        assert!(grid("--path warp").unwrap_err().contains("not a send path"));
         assert!(grid("--size 1KiB --size 1024").unwrap_err().contains("twice"));
     }
 }

@@ -227,7 +227,7 @@ impl CellChange {
 pub enum Group {
     /// All cells of one send path.
     Path(String),
-    /// All cells.
+    /// Every cell that both runs have.
     All,
 }
 

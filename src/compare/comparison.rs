@@ -1,4 +1,4 @@
-//! Two runs, held against each other.
+//! Two runs, compared.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use super::footing::{self, Footing};
 use super::together;
 use crate::tables::{Drift, Metric, Run, Sample, samples};
 
-/// Two runs, held against each other.
+/// Two runs, compared.
 #[derive(Clone, Debug)]
 pub struct Comparison {
     /// Name of the base run.
@@ -17,7 +17,7 @@ pub struct Comparison {
     pub new: String,
     /// What the comparison stands on.
     pub footing: Footing,
-    /// The figure compared.
+    /// The metric by which cells are compared.
     pub measure: &'static Metric,
     /// The regression allowed, a share.
     pub limit: Option<f64>,

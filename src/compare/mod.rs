@@ -28,7 +28,7 @@ use crate::tables::{Better, Metric, Run};
 use crate::units;
 
 /// Why a run, or a grid, cannot be gated whose grid has `measurement: false`.
-pub const NO_MEASUREMENT: &str = "no measurement, as its grid says (`measurement: false`), so no regression can be \
+pub const NO_MEASUREMENT: &str = "not a measurement, as its grid says (`measurement: false`), so no regression can be \
     judged by it; take another grid, or leave out --max-regression";
 
 /// The arguments of `copycost compare`.

@@ -179,7 +179,7 @@ fn sentences(comparison: &Comparison) -> Vec<String> {
         )],
         Footing::Blocks => vec![blocks_sentence(&verdicts, judged, count(Judgement::Uncorrected))],
         Footing::Instructions => vec![format!(
-            "{verdicts}. Instructions were counted, so a difference of more than {} % is no chance.",
+            "{verdicts}. Instructions were counted, so a difference of more than {} % is not chance.",
             SAME * 100.0
         )],
     };

@@ -146,7 +146,7 @@ fn room(results: &Path) -> Finding {
     // The directory need not exist yet; what counts is where it would be made.
     let absolute = std::path::absolute(results).unwrap_or_else(|_| results.to_owned());
     let Some(place) = absolute.ancestors().find(|path| path.exists()) else {
-        return Finding::note("results", format!("{}: cannot be looked at", results.display()));
+        return Finding::note("results", format!("{}: cannot be read", results.display()));
     };
     let writable = place.is_dir() && access(place, AccessFlags::W_OK | AccessFlags::X_OK).is_ok();
     let free = statvfs(place).ok().map(|told| told.blocks_available() * told.fragment_size());

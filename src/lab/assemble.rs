@@ -94,7 +94,7 @@ fn is_as_asked(window_s: f64, asked: Duration, window: &RangeInclusive<f64>) -> 
     }
     let asked = units::duration(asked);
     Err(Failure::Failed(format!(
-        "the streams have a window of {window_s:.3} s in common where {asked} was asked: the host was too busy; give \
+        "the streams share a window of {window_s:.3} s where {asked} was asked for: the host was too busy; give \
          the window more time, or the trial fewer streams"
     )))
 }
@@ -299,6 +299,6 @@ mod tests {
         assert!(joined(SECOND, silent.clone(), silent).is_err());
         let mut mute = report(1.0, 5, 10);
         mute.common = None;
-        assert!(joined(SECOND, mute.clone(), mute).unwrap_err().reason().contains("did not tell"));
+        assert!(joined(SECOND, mute.clone(), mute).unwrap_err().reason().contains("did not say"));
     }
 }

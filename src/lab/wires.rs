@@ -21,7 +21,7 @@ impl Lab {
             let (wire, link) = self.read_route(word, address)?;
             if self.links.insert(wire.to_string(), link).is_some() {
                 return Err(UsageError(format!(
-                    "two of the wires are {wire}, and rows tell wires apart by that word; name one of them"
+                    "two of the wires are {wire}, and the rows name a wire by that word alone; choose one of them"
                 ))
                 .into());
             }

@@ -131,11 +131,11 @@ pub struct Made {
 /// One end of a link that was made.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MadeEnd {
-    /// Its name.
+    /// Its name in its own namespace.
     pub interface: String,
-    /// Its address.
+    /// The address that streams use, without its prefix length.
     pub address: IpAddr,
-    /// Its MTU.
+    /// MTU in bytes; absent where the kernel does not tell.
     pub mtu: Option<u32>,
     /// Its offloads, all that the kernel tells.
     pub offloads: BTreeMap<Offload, bool>,
@@ -295,7 +295,7 @@ impl PairEnd<'_> {
         let Some(found) = self.rtnl.by_name(self.name)? else { return Ok(false) };
         if found.kind.as_deref() != Some("veth") {
             let kind = found.kind.as_deref().unwrap_or("a device");
-            bail!("{} exists and is {kind}, no veth; choose another name", self.name);
+            bail!("{} exists but is {kind}, not a veth; choose another name", self.name);
         }
         match self.rtnl.delete(found.index) {
             // The far end, deleted a moment ago, takes this one along.

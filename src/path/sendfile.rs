@@ -32,7 +32,9 @@ pub(super) const ENTRY: Entry = Entry {
     open: |setup, _| {
         refuse_fresh("sendfile", setup.payload)?;
         Ok(Box::new(Sendfile::open(setup).map_err(|error| {
-            Failure::Unsupported(format!("a sealed memfd for sendfile: {error}; Linux 3.17 has it first"))
+            Failure::Unsupported(format!(
+                "a sealed memfd for sendfile: {error}; it takes Linux 3.17 or newer"
+            ))
         })?))
     },
 };

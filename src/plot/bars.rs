@@ -23,7 +23,7 @@ pub struct BarChart {
     pub bars: Vec<Bar>,
 }
 
-/// One bar.
+/// A label and its segments, laid end to end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bar {
     /// What stands beside it.
@@ -35,7 +35,7 @@ pub struct Bar {
 /// A piece of a bar.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segment {
-    /// Its colour.
+    /// The fill, the same for this part in every bar.
     pub colour: Colour,
     /// Its length, in the axis' unit.
     pub value: f64,

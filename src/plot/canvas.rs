@@ -53,7 +53,7 @@ impl Lettering {
     }
 }
 
-/// A finished drawing.
+/// The elements of a drawing and its size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drawing {
     /// The inside of an `<svg>` element, in CSS pixels.

@@ -48,20 +48,20 @@ pub struct Series {
 /// A line without points of its own: a model, or a bound.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
-    /// Its colour.
+    /// The line's colour.
     pub colour: Colour,
     /// Whether it is broken.
     pub dashed: bool,
-    /// Its corners.
+    /// The points that it joins, in this order and in data units.
     pub points: Vec<(f64, f64)>,
 }
 
 /// A stretch of the horizontal axis that is shaded from bottom to top.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Band {
-    /// Its colour.
+    /// The colour of the fill.
     pub colour: Colour,
-    /// From and to.
+    /// Where it begins and ends, in data units.
     pub x: (f64, f64),
 }
 
@@ -70,9 +70,9 @@ pub struct Band {
 pub struct Panel {
     /// What sets it apart from its neighbours; empty when it is alone.
     pub title: String,
-    /// The horizontal axis.
+    /// The horizontal axis: its range, scale and title.
     pub x: Axis,
-    /// The vertical axis.
+    /// The vertical axis: its range, scale and title.
     pub y: Axis,
     /// Shaded stretches, behind everything.
     pub bands: Vec<Band>,

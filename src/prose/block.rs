@@ -7,7 +7,7 @@ use crate::plot::Figure;
 /// A piece of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Span {
-    /// As it is.
+    /// Words that each format escapes.
     Plain(String),
     /// What the eye should find.
     Strong(String),
@@ -63,16 +63,16 @@ impl From<String> for Text {
     }
 }
 
-/// A column of a table.
+/// How a column of a table is headed and aligned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableColumn {
-    /// Its header.
+    /// The words in the table's head.
     pub name: String,
     /// Whether its fields are numbers, which stand at the right and sort by value.
     pub numeric: bool,
 }
 
-/// A field of a table.
+/// What a reader sees in a cell of a table, and what the page sorts it by.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableField {
     /// What it shows.
@@ -95,12 +95,12 @@ impl<T: Into<String>> From<T> for TableField {
     }
 }
 
-/// A table.
+/// Rows under a head, which the page lets a reader sort.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     /// What it shows.
     pub caption: String,
-    /// Its columns.
+    /// From left to right.
     pub columns: Vec<TableColumn>,
     /// Its rows, each with a field a column.
     pub rows: Vec<Vec<TableField>>,
@@ -143,13 +143,13 @@ impl Table {
 pub enum Block {
     /// A heading of level 2 or 3.
     Heading(u8, String),
-    /// A paragraph.
+    /// Running text.
     Paragraph(Text),
     /// A list of points.
     List(Vec<Text>),
-    /// A table.
+    /// Rows under a head, which the page lets a reader sort.
     Table(Table),
-    /// A figure.
+    /// A drawing with its caption.
     Figure(Box<Figure>),
 }
 
@@ -166,7 +166,7 @@ impl Block {
         Self::Heading(3, words.into())
     }
 
-    /// A paragraph.
+    /// Running text.
     #[must_use]
     pub fn says(words: impl Into<Text>) -> Self {
         Self::Paragraph(words.into())

@@ -120,7 +120,7 @@ pub const REGISTRY: &[Entry] = &[recv::ENTRY, trunc::ENTRY];
 pub fn find(name: &str) -> Result<&'static Entry, String> {
     REGISTRY.iter().find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
-        format!("`{name}` is no receive path; there are {}", names.join(", "))
+        format!("`{name}` is not a receive path; choose one of {}", names.join(", "))
     })
 }
 

@@ -237,7 +237,7 @@ fn crossovers(subject: &Subject) -> Option<Table> {
 fn costs(subject: &Subject) -> Option<Table> {
     let mut table = Table::new(
         "Cost model: time of a message in one stream = fixed + per KiB × size. Where the largest error is not small, \
-         the cost is no straight line of the size and the model does not hold; where the line misses a size by more than \
+         the cost is not linear in the size and the model does not hold; where the line misses a size by more than \
          the interval of its median, no crossover is predicted.",
         &columns(&["path", "#threads", "#fixed, ns", "#per KiB, ns", "#sizes", "#largest error"]),
     );

@@ -9,9 +9,9 @@
 /// A point, and how far it may err: its standard deviation up to a common factor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DataPoint {
-    /// Where it is.
+    /// The size, or whatever the line runs over.
     pub x: f64,
-    /// Its value.
+    /// What was measured there.
     pub y: f64,
     /// Its error, up to a factor common to all points; positive.
     pub error: f64,

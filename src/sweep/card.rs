@@ -1,4 +1,4 @@
-//! The pass in which the card is asked: what it read for one trial, held against the pages of the sender.
+//! The pass in which the card is asked: what it read for one trial, compared with the pages of the sender.
 //!
 //! From before the first byte to after the last one, so that what was sent is known exactly: the bytes from
 //! connection to EOF, which both ends counted alike.

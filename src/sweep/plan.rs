@@ -45,7 +45,7 @@ pub struct Plan {
 pub struct Next {
     /// Which cell, by its place in the grid.
     pub place: usize,
-    /// The block, from 1.
+    /// Which block of the sweep the trial belongs to, from 1.
     pub block: u32,
     /// Number of the trial within its cell, from 1.
     pub rep: u32,
@@ -62,7 +62,7 @@ impl Plan {
         Self { cells, times, places, repetitions, seed, history, done: 0 }
     }
 
-    /// The cells.
+    /// The cells in the order of the grid; [`Next::place`] is an index into them.
     #[must_use]
     pub fn cells(&self) -> &[Cell] {
         &self.cells

@@ -1,5 +1,5 @@
 //! The x-ray's samples of a sweep's cells, taken between its blocks: a machine changes from one minute to the next, and
-//! what is held against the trials must have met the same of it.
+//! what is compared with the trials must have met the same of it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};

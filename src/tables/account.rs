@@ -30,7 +30,7 @@ row! {
         message_bytes: u64 in "B",
         /// The path that saves.
         path: String,
-        /// The path that it is held against.
+        /// The path that it is compared with.
         over: String,
         /// Blocks that hold both.
         blocks: u64,
@@ -83,7 +83,7 @@ impl Field for WorkByCategory {
     fn parse(text: &str) -> Result<Self, String> {
         let part = |part: &str| -> Result<(Category, f64), String> {
             let (category, time) =
-                part.split_once(' ').ok_or_else(|| format!("`{part}` is no category and a time"))?;
+                part.split_once(' ').ok_or_else(|| format!("`{part}` is not a category and a time"))?;
             Ok((category.parse()?, f64::parse(time)?))
         };
         text.split("; ").filter(|text| !text.is_empty()).map(part).collect::<Result<_, _>>().map(Self)
@@ -129,7 +129,6 @@ struct Parts {
     of: Vec<(Category, f64, f64)>,
     /// Time of CPUs that waited.
     waiting: f64,
-    /// All samples.
     samples: f64,
     /// The time per KiB in the passes.
     all: f64,

@@ -102,7 +102,7 @@ impl CellRow {
         }
     }
 
-    /// Its throughput.
+    /// Its throughput: median and interval over the trials that went well.
     #[must_use]
     pub fn throughput(&self) -> Estimate {
         Estimate { value: self.throughput_gbps, low: self.throughput_low, high: self.throughput_high }

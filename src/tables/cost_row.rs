@@ -27,7 +27,7 @@ row! {
         /// What each KiB adds.
         per_kib_ns: Estimate in "ns/KiB",
         /// Largest distance of a size's median time from the line, as a share of the line: where it is not small,
-        /// the cost is no straight line of the size, and the model does not hold. Empty with two sizes.
+        /// the cost is not linear in the size, and the model does not hold. Empty with two sizes.
         largest_error: Option<f64>,
         /// The size at which that is.
         largest_error_bytes: Option<u64> in "B",

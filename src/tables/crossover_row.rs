@@ -41,7 +41,7 @@ row! {
         setting: Setting as "",
         /// The path that may win.
         path: String,
-        /// The path that it is held against.
+        /// The path that it is compared with.
         over: String,
         /// The naive reading: the smallest tested size at which the median throughput is the higher one.
         first_win_bytes: Option<u64> in "B",

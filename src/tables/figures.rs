@@ -85,7 +85,7 @@ impl Metric {
         let judged = || METRICS.iter().filter(|metric| metric.better != Better::Neither);
         judged().find(|metric| metric.name == name).ok_or_else(|| {
             let names: Vec<&str> = judged().map(|metric| metric.name).collect();
-            format!("`{name}` is none of {}", names.join(", "))
+            format!("`{name}` is not one of {}", names.join(", "))
         })
     }
 }
@@ -304,6 +304,6 @@ mod tests {
         assert_eq!(Metric::judged("throughput_gbps").unwrap().better, Better::Higher);
         assert_eq!(Metric::judged("receiver_cpu_ns_per_kib").unwrap().better, Better::Lower);
         assert!(Metric::judged("cpus").is_err(), "busy CPUs are neither good nor bad");
-        assert!(Metric::judged("speed").unwrap_err().contains("none of throughput_gbps, messages_per_s"));
+        assert!(Metric::judged("speed").unwrap_err().contains("not one of throughput_gbps, messages_per_s"));
     }
 }

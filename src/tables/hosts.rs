@@ -36,7 +36,7 @@ impl HostOfEnd {
     }
 }
 
-/// Both ends.
+/// What is known of the hosts of both ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Hosts {
     /// Where the sender ran.
@@ -52,7 +52,7 @@ impl Hosts {
         Self { sender: HostOfEnd::of(&manifest.sender), receiver: HostOfEnd::of(&manifest.receiver) }
     }
 
-    /// One of the two.
+    /// The host of this side.
     #[must_use]
     pub fn end(&self, side: Side) -> &HostOfEnd {
         match side {

@@ -10,9 +10,9 @@ use crate::record::{Manifest, Recorded, Trial, csv_file};
 /// What is read of a run. Rows are there only where they are whole.
 #[derive(Debug)]
 pub struct Run {
-    /// Its directory.
+    /// The directory that it was read from.
     pub dir: PathBuf,
-    /// Its manifest.
+    /// What `manifest.json` says.
     pub manifest: Manifest,
     /// Every whole row of `trials.csv`.
     pub trials: Vec<Trial>,
@@ -62,7 +62,7 @@ impl Run {
         let manifest_file = dir.join("manifest.json");
         if !manifest_file.is_file() {
             return Err(refuse(format!(
-                "{} is no run: it holds no manifest.json; give the directory that `copycost sweep` printed",
+                "{} is not a run: it has no manifest.json; give the directory that `copycost sweep` printed",
                 dir.display()
             )));
         }

@@ -13,7 +13,7 @@ use crate::record::{Status, Trial};
 /// The trials of one cell.
 #[derive(Clone, Debug)]
 pub struct Sample<'run> {
-    /// The cell.
+    /// What the trials have in common.
     pub cell: Cell,
     /// All of its trials, in the order they ran in.
     pub trials: Vec<&'run Trial>,

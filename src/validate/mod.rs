@@ -47,7 +47,7 @@ pub struct Validation {
 pub fn validate(dir: &Path) -> anyhow::Result<Validation> {
     ensure!(
         dir.join("manifest.json").is_file(),
-        "{} is no run: it holds no manifest.json; give the directory that `copycost sweep` printed",
+        "{} is not a run: it has no manifest.json; give the directory that `copycost sweep` printed",
         dir.display()
     );
     let manifest = Manifest::read(&dir.join("manifest.json")).map_err(anyhow::Error::msg)?;

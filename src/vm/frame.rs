@@ -21,7 +21,7 @@ pub enum News {
     Up,
     /// The command wrote to its standard output, or error.
     Output {
-        /// Which.
+        /// Standard output or standard error.
         stream: OutputStream,
         /// How many bytes follow.
         bytes: u64,
@@ -30,7 +30,7 @@ pub enum News {
     Changed {
         /// The absolute path, the same on both sides.
         path: PathBuf,
-        /// How.
+        /// What happened to it; bytes that it was given follow.
         change: Change,
         /// How many bytes follow.
         bytes: u64,
@@ -71,7 +71,7 @@ pub enum Change {
         /// What its length was.
         from: u64,
     },
-    /// It is gone.
+    /// It was deleted or moved away.
     Gone,
 }
 

@@ -26,7 +26,7 @@ impl Home {
         let is_plain = path.components().skip(1).all(|part| matches!(part, Component::Normal(_)));
         ensure!(
             path.is_absolute() && is_plain && self.0.iter().any(|root| path.starts_with(root)),
-            "the machine wrote to {}, which is none of its directories",
+            "the machine wrote to {}, which is not one of its directories",
             path.display()
         );
         self.refuse_links_above(path)?;

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use super::frame::{self, GuestRequest, News, OutputStream};
 use super::home::Home;
 use super::qemu::{Accel, Machine, Nic, Qemu, Running};
-use super::watchdog::{Deed, Watchdog, usual_patience};
+use super::watchdog::{Action, Watchdog, usual_patience};
 use super::witness::Onlooker;
 use crate::agent::frame as control;
 use crate::exit::Interrupted;
@@ -174,9 +174,9 @@ impl Up {
             match &event {
                 Ok(MachineEvent::News(..)) => watchdog.hear(now),
                 Err(RecvTimeoutError::Timeout) => match watchdog.look(now) {
-                    Deed::Wait => {}
-                    Deed::Ask => self.order(GuestRequest::Ping)?,
-                    Deed::End => return Err(trouble.unwrap_or_else(|| self.hangs(watchdog.silence(now)))),
+                    Action::Wait => {}
+                    Action::Ask => self.order(GuestRequest::Ping)?,
+                    Action::End => return Err(trouble.unwrap_or_else(|| self.hangs(watchdog.silence(now)))),
                 },
                 _ => {}
             }

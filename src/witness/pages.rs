@@ -28,7 +28,7 @@ const NUMBER: u64 = (1 << 55) - 1;
 /// The looking up of this process's frames, from now until it is collected.
 #[derive(Debug)]
 pub struct Pages {
-    _going_on: Sender<()>,
+    _stop_when_dropped: Sender<()>,
     thread: JoinHandle<Result<Frames, String>>,
 }
 
@@ -40,10 +40,10 @@ impl Pages {
     pub fn watch() -> Result<Self, String> {
         let mut look = PageScan::open()?;
         look.look()?;
-        let (_going_on, until) = channel();
+        let (_stop_when_dropped, until) = channel();
         let thread = std::thread::Builder::new().name("pages".to_owned());
         let thread = thread.spawn(move || look.again_and_again(&until)).map_err(|error| error.to_string())?;
-        Ok(Self { _going_on, thread })
+        Ok(Self { _stop_when_dropped, thread })
     }
 
     /// Looks a last time; all frames that were found.
@@ -51,7 +51,7 @@ impl Pages {
     /// # Errors
     /// When the page map cannot be read any more.
     pub fn collect(self) -> Result<Frames, String> {
-        drop(self._going_on);
+        drop(self._stop_when_dropped);
         self.thread.join().map_err(|_| "the thread that looks up pages broke".to_owned())?
     }
 }

@@ -17,7 +17,7 @@ pub enum Question {
     End(Frames),
 }
 
-/// What is answered.
+/// What the host answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {

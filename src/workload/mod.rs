@@ -50,7 +50,7 @@ pub struct Worker<'a> {
     pub stream: u32,
     /// The bytes that it carries.
     pub pattern: Pattern,
-    /// Its connection.
+    /// The stream's connection, made but not yet used.
     pub socket: &'a Socket,
     /// The phases of the trial.
     pub gate: &'a Gate,
@@ -95,6 +95,6 @@ pub const REGISTRY: &[Entry] = &[stream::ENTRY];
 pub fn find(name: &str) -> Result<&'static Entry, String> {
     REGISTRY.iter().find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
-        format!("`{name}` is no workload; there is {}", names.join(", "))
+        format!("`{name}` is not a workload; choose one of {}", names.join(", "))
     })
 }

@@ -52,9 +52,9 @@ impl Frame {
 /// Kernel and user frames of one chain, innermost first.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain<'a> {
-    /// Kernel frames.
+    /// Frames of the kernel, innermost first.
     pub kernel: &'a [Frame],
-    /// User frames.
+    /// Frames of the program, innermost first.
     pub user: &'a [Frame],
     /// Whether packets may be so small that a card's driver copies them whole.
     pub small_packets: bool,

@@ -56,7 +56,7 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Adds a sample.
+    /// Adds a sample to the sum of its category and owner.
     pub fn add(&mut self, sample: StackSample<'_>) {
         let worker = self.workers.contains(&sample.thread);
         let Self { symbols, kernel, user, .. } = self;

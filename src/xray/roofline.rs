@@ -26,7 +26,7 @@ const MEMORY: (u64, u64) = (128 << 20, 512 << 20);
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bandwidth {
-    /// Where.
+    /// The cache level, or memory.
     pub level: Level,
     /// Sources and destinations together, bytes.
     pub working_set_bytes: u64,

@@ -51,7 +51,7 @@ const SMALLEST_RING: usize = 64 << 10;
 pub struct StackSample<'a> {
     /// The thread that ran, as this process's PID namespace numbers it; 0 for the idle task and for strangers.
     pub thread: u32,
-    /// The CPU.
+    /// The CPU that was sampled.
     pub cpu: u32,
     /// Kernel frames.
     pub kernel: &'a [u64],

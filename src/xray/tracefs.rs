@@ -55,8 +55,7 @@ impl Tracefs {
             }
             _ => format!("the tracepoint {group}:{name} cannot be read: {error}; run as root").into(),
         })?;
-        Tracepoint::parse(&text)
-            .ok_or_else(|| format!("the format of {group}:{name} is not understood").into())
+        Tracepoint::parse(&text).ok_or_else(|| format!("the format of {group}:{name} cannot be read").into())
     }
 }
 
@@ -69,7 +68,7 @@ fn mount() -> rustix::io::Result<OwnedFd> {
 /// A tracepoint: what perf_event_open calls it, and where its fields lie in a raw record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tracepoint {
-    /// Its number.
+    /// The kernel's id for it, which perf takes as `config`.
     pub id: u64,
     fields: Vec<RecordField>,
 }

@@ -43,7 +43,7 @@ pub enum Pass {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Watch {
-    /// The pass.
+    /// Which pass of the x-ray this is.
     pub pass: Pass,
     /// CPUs that the workers may run on.
     pub cpus: Vec<usize>,

@@ -119,7 +119,7 @@ pub fn assert_whole(run: &Path) {
     let mut keys: Vec<_> = rows.iter().map(key).collect();
     keys.sort();
     keys.dedup();
-    assert_eq!(keys.len(), rows.len(), "a row stands there twice");
+    assert_eq!(keys.len(), rows.len(), "a row is there twice");
 }
 
 /// Interfaces of this network namespace whose name is one of ours.

@@ -74,7 +74,7 @@ pub fn find(name: &str) -> Result<&'static Entry, String> {
     let mut here = REGISTRY.iter().filter(|entry| entry.name != REMOTE.name);
     here.clone().find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<_> = here.by_ref().map(|entry| entry.name).collect();
-        format!("`{name}` is none of {}", names.join(", "))
+        format!("`{name}` is not one of {}", names.join(", "))
     })
 }
 

@@ -11,14 +11,13 @@ mod why_not_zero_copy;
 
 use crate::prose::block::{Block, Text};
 use crate::study::Subject;
-use crate::study::published::Beside;
+use crate::study::published::PublishedComparison;
 
 /// What the answers are made from.
 pub(super) struct AnswerInputs<'s, 'a> {
-    /// The run.
     pub(super) subject: &'s Subject<'a>,
     /// Published figures beside the run's.
-    pub(super) published: &'s [Beside],
+    pub(super) published: &'s [PublishedComparison],
 }
 
 type AnswerFn = fn(&AnswerInputs) -> Vec<Block>;

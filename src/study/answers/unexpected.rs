@@ -45,7 +45,7 @@ fn point(label: &str, words: String) -> Text {
 fn labels(subject: &Subject) -> Vec<Text> {
     let mut points = Vec::new();
     for (flag, label, says) in [
-        (Flag::DeferredCopy, "label", "is no zero-copy: every completed call was copied after all"),
+        (Flag::DeferredCopy, "label", "is not zero-copy: every completed call was copied after all"),
         (
             Flag::PartlyCopied,
             "label",
@@ -123,7 +123,7 @@ fn bends(subject: &Subject) -> Vec<Text> {
             ));
         }
     }
-    let why = "their time is no straight line of the size, so fixed and per-byte costs say little there";
+    let why = "their time is not linear in the size, so fixed and per-byte costs say little there";
     (!far.is_empty())
         .then(|| point("cost model", format!("{}: {why}.", words::list(&far))))
         .into_iter()

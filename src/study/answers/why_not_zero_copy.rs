@@ -165,7 +165,7 @@ fn opening(subject: &Subject, place: usize, path: &str, name: &str) -> Text {
     let size = condition.largest();
     let mut text = Text::from(over(subject, place)).strong(name);
     let Some(baseline) = subject.baseline(place).filter(|baseline| *baseline != path) else {
-        return text.and(" ran alone, so it cannot be held against another path.");
+        return text.and(" ran alone, so it cannot be compared with another path.");
     };
     let mut parts = Vec::new();
     for &threads in &condition.threads {

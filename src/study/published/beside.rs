@@ -19,8 +19,7 @@ pub(in crate::study) enum Agreement {
 
 /// One published figure or statement beside this run's.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::study) struct Beside {
-    /// The study.
+pub(in crate::study) struct PublishedComparison {
     pub(in crate::study) study: String,
     /// What it is about.
     pub(in crate::study) about: String,
@@ -36,8 +35,8 @@ pub(in crate::study) struct Beside {
 
 /// Everything published that this run has cells for.
 #[must_use]
-pub(in crate::study) fn beside(subject: &Subject) -> Vec<Beside> {
-    let mut found: Vec<Beside> = Vec::new();
+pub(in crate::study) fn beside(subject: &Subject) -> Vec<PublishedComparison> {
+    let mut found: Vec<PublishedComparison> = Vec::new();
     for study in studies() {
         for (place, condition) in subject.conditions.iter().enumerate() {
             // Studies received into a buffer and sent the same bytes again and again.
@@ -48,7 +47,7 @@ pub(in crate::study) fn beside(subject: &Subject) -> Vec<Beside> {
             let before = found.len();
             found.extend(study.values.iter().flat_map(|values| values.beside(subject, place, &study.name)));
             let claims = study.claims.iter().filter_map(|claim| claim.beside(subject, place));
-            found.extend(claims.map(|claim| Beside { study: study.name.clone(), ..claim }));
+            found.extend(claims.map(|claim| PublishedComparison { study: study.name.clone(), ..claim }));
             // What the studies call zero-copy keeps their name; what it is here is said beside the figure.
             for path in &condition.paths {
                 let name = subject.name(place, path);
@@ -64,7 +63,7 @@ pub(in crate::study) fn beside(subject: &Subject) -> Vec<Beside> {
 impl Values {
     /// Each ratio of a path over two-copy at the same size and threads; where one path stands alone, of the most
     /// threads over the fewest.
-    fn beside(&self, subject: &Subject, place: usize, study: &str) -> Vec<Beside> {
+    fn beside(&self, subject: &Subject, place: usize, study: &str) -> Vec<PublishedComparison> {
         let mut found = Vec::new();
         let over = BASELINE;
         for path in self.paths.keys().filter(|path| *path != over) {
@@ -96,7 +95,7 @@ impl Values {
         }
     }
 
-    /// This run's ratio, and what it was judged to be: only throughput is held against a noise floor and corrected.
+    /// This run's ratio, and what it was judged to be: only throughput is judged against a noise floor and corrected.
     fn ratio_here(
         &self,
         subject: &Subject,
@@ -124,7 +123,7 @@ impl Values {
         study: &str,
         path: &str,
         (s, size): (usize, u64),
-    ) -> Option<Beside> {
+    ) -> Option<PublishedComparison> {
         let ([fewest, .., most], true) = (&self.threads[..], self.of == "context_switches") else {
             return None;
         };
@@ -154,7 +153,7 @@ fn of_ratio(
     published: f64,
     here: &Estimate,
     judged: Option<Difference>,
-) -> Beside {
+) -> PublishedComparison {
     let alike = (published - 1.0).abs() <= ALIKE;
     let (says, pattern) = match here.interval() {
         None => ("no interval here, so nothing can be said", Agreement::Open),
@@ -173,7 +172,7 @@ fn of_ratio(
         }
         Some(_) => ("opposite direction", Agreement::Differs),
     };
-    Beside {
+    PublishedComparison {
         study: study.to_owned(),
         about,
         published: words::number(published),
@@ -185,7 +184,7 @@ fn of_ratio(
 
 impl Claim {
     /// The statement beside what this run has at its fewest threads; absent where it has no such cells.
-    fn beside(&self, subject: &Subject, place: usize) -> Option<Beside> {
+    fn beside(&self, subject: &Subject, place: usize) -> Option<PublishedComparison> {
         let condition = &subject.conditions[place];
         let threads = *condition.threads.first()?;
         let with = words::threads(threads);
@@ -264,7 +263,14 @@ impl Claim {
             Agreement::Open => "this run does not decide it",
         };
         let about = format!("{about}, here with {with}");
-        Some(Beside { study: String::new(), about, published, here, says: says.to_owned(), pattern })
+        Some(PublishedComparison {
+            study: String::new(),
+            about,
+            published,
+            here,
+            says: says.to_owned(),
+            pattern,
+        })
     }
 }
 

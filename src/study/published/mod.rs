@@ -6,12 +6,12 @@ mod sources;
 
 use crate::prose::block::{Block, Table, TableField, Text};
 use crate::prose::words;
-pub(super) use beside::{Agreement, Beside, beside};
+pub(super) use beside::{Agreement, PublishedComparison, beside};
 use sources::{Study, literature, studies};
 
 /// The section on published figures.
 #[must_use]
-pub(super) fn blocks(found: &[Beside]) -> Vec<Block> {
+pub(super) fn blocks(found: &[PublishedComparison]) -> Vec<Block> {
     let mut blocks = vec![Block::section("Beside published figures")];
     if found.is_empty() {
         let why = "This run has no cell that the studies of this lab's kind have too (two-copy, one-copy or zero-copy \

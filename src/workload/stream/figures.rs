@@ -16,7 +16,7 @@ pub(super) fn of(work: &Work, sent: &EndReport, received: &EndReport) -> Result<
     let common = received.common.as_ref().filter(|common| common.bytes.len() == received.streams.len());
     let Some(common) = common else {
         return Err(Failure::Failed(
-            "the receiver did not tell what its streams had received in the window".to_owned(),
+            "the receiver did not say what its streams had received in the window".to_owned(),
         ));
     };
     let (window_s, moved) = match work.messages {

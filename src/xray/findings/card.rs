@@ -94,7 +94,7 @@ fn settled(row: Copies, card: &Copies, nothing_beside: bool) -> Copies {
     }
 }
 
-/// The card's row held against what else is known: one of them may be wrong.
+/// The card's row compared with what else is known: one of them may be wrong.
 fn held_against(card: Copies, others: &[Copies]) -> Copies {
     let share = card.copied_per_byte.unwrap_or_default();
     let none = |row: &Copies| {

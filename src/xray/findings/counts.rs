@@ -155,7 +155,7 @@ fn exact(row: Copies, counted: &Counted, bytes: Option<u64>) -> Copies {
     row.found(Some(per_byte), Evidence::Exact, note)
 }
 
-/// A count of copies into the kernel held against the samples: bytes that come in by a way that is not watched
+/// A count of copies into the kernel compared with the samples: bytes that come in by a way that is not watched
 /// would be missed.
 fn checked(row: Copies, sampled: &SampledPresence) -> Copies {
     match sampled {

@@ -28,7 +28,7 @@ const TOLERANCE: f64 = 0.05;
 /// Everything that the two passes of one cell brought.
 #[derive(Debug)]
 pub struct Observations<'a> {
-    /// The cell.
+    /// The cell that was x-rayed.
     pub cell: &'a Cell,
     /// What the sender's and the receiver's agent sampled.
     pub samples: [&'a Seen; 2],
@@ -182,7 +182,7 @@ impl Observations<'_> {
         path::find(&self.cell.send_path).is_ok_and(|entry| entry.promise.kernel > 0)
     }
 
-    /// A row held against what the interfaces of the wire say: a copy that must be there is explained by it,
+    /// A row compared with what the interfaces of the wire say: a copy that must be there is explained by it,
     /// and when it was not found, something is wrong.
     fn against_the_wire(&self, row: Copies) -> Copies {
         if row.place != Place::BelowTcp || self.expected.is_empty() {

@@ -34,16 +34,16 @@ pub enum FrameRole {
     Small,
 }
 
-/// One rule.
+/// What a function in a call chain means.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
     /// The function's name.
     pub pattern: &'static str,
     /// What it means.
     pub category: Category,
-    /// Where.
+    /// In which frames the rule applies.
     pub place: FrameRole,
-    /// Why.
+    /// What in the kernel's source supports it.
     pub why: &'static str,
 }
 
