@@ -34,7 +34,7 @@ die() {
 # Is there a daemon that does what we ask? In one sentence if not.
 need_docker() {
   local said
-  command -v docker >/dev/null || die "there is no docker command; install Docker Engine, or use the labs" \
+  command -v docker >/dev/null || die "Docker is not installed; install Docker Engine, or use the labs" \
     "that need none: \`copycost sweep\`"
   said=$(docker version --format '{{.Server.Version}}' 2>&1) && return
   case $said in
@@ -50,7 +50,7 @@ compose() {
   elif command -v docker-compose >/dev/null; then
     docker-compose "$@"
   else
-    echo "there is no Compose; install the plugin (docker-compose-v2 or docker-compose-plugin) or docker-compose"
+    echo "Compose is not installed; install the plugin (docker-compose-v2 or docker-compose-plugin) or docker-compose"
     return 1
   fi
 }

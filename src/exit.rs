@@ -1,4 +1,4 @@
-//! How the program ends: exit codes, and the error that is the user's to mend.
+//! How the program ends: exit codes, and the error that is the user's to fix.
 
 use thiserror::Error;
 
@@ -37,7 +37,7 @@ impl Exit {
     }
 }
 
-/// An error that is the user's to mend in the command line or the grid: exit code 2.
+/// An error that is the user's to fix in the command line or the grid: exit code 2.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);

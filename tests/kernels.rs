@@ -114,7 +114,7 @@ fn over_veth_copies_into_the_kernel_are_counted(series: &str, test: &str) {
     }
 }
 
-/// What the card told of a path: payload bytes that it read in the program's own pages, per payload byte.
+/// What the card reported of a path: payload bytes that it read in the program's own pages, per payload byte.
 fn direct(card: &Copies) -> f64 {
     assert_eq!(card.evidence, Evidence::Witnessed, "{card:?}");
     let (copied, sent) = (card.copied_bytes.unwrap(), card.call_bytes.unwrap());

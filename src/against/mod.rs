@@ -208,7 +208,7 @@ impl Sides {
 }
 
 /// Which side goes first, each with whether it is the second: a coin decides for a cell in two blocks, of which the
-/// second turns the order round. So whatever comes second is no side's.
+/// second turns the order round. So neither side is always second.
 fn order(seed: u64, next: &Next) -> [(ComparisonSide, bool); 2] {
     let mut coin = ChaCha8Rng::seed_from_u64(seed);
     // Streams of the cipher that no block's shuffle uses.

@@ -13,7 +13,7 @@ pub(super) enum SessionEvent {
     Lost(FrameError),
     /// The streams of trial 0 stand, or not.
     Streams(u64, Result<Vec<Socket>, Failure>),
-    /// What a worker of the trial tells.
+    /// What a worker of the trial reports.
     Note(u64, Note),
     /// Stream 1 of trial 0 is over.
     Done(u64, u32, Box<Result<StreamReport, Failure>>),

@@ -182,7 +182,7 @@ fn exchange_nonces(input: &mut Until<'_>) -> Result<(String, String), String> {
 /// The coordinator's side.
 ///
 /// # Errors
-/// One sentence: the agent refused, is no agent, or takes too long.
+/// One sentence: the agent refused, is not an agent, or takes too long.
 pub fn coordinator(socket: &Socket, token: &Token, patience: Duration) -> Result<Welcome, String> {
     let mut input = Until::within(patience, socket);
     let (own, nonce) = exchange_nonces(&mut input)?;

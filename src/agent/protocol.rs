@@ -96,7 +96,7 @@ pub enum Reply {
         /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
     },
-    /// Every stream pauses; the sender tells the bytes of each.
+    /// Every stream pauses; the sender reports the bytes of each.
     Held {
         /// Number of the trial, as its `Prepare` gave it.
         trial: u64,

@@ -87,7 +87,7 @@ impl Session {
     /// Serves the coordinator until it is gone. A trial in hand is then dropped.
     ///
     /// # Errors
-    /// When the coordinator sent something that is no request, or does not take replies.
+    /// When the coordinator sent something that is not a request, or does not take replies.
     pub fn serve(mut self) -> Result<(), FrameError> {
         let result = self.run();
         // The reading thread holds a clone: without this it would wait for the peer.

@@ -15,7 +15,7 @@ pub enum Judgement {
     Better,
     /// It lies on the worse side.
     Worse,
-    /// It excludes 1, and among so many cells one that does is no rarity: no difference after correction.
+    /// It excludes 1, and among so many cells one that does is nothing rare: no difference after correction.
     Uncorrected,
     /// It holds 1: no difference was detected.
     Indistinct,

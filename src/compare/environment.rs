@@ -18,7 +18,7 @@ pub struct EnvironmentChange {
     pub new: String,
 }
 
-/// Facts of a manifest that say which run it is, not what it ran in. The grid's text is told by its hash.
+/// Facts of a manifest that say which run it is, not what it ran in. The grid's text is compared by its hash.
 const NOT_ENVIRONMENT: [&str; 12] = [
     "run_id",
     "started_at",

@@ -1,7 +1,7 @@
 //! Two runs whose trials ran in the same blocks: ratios are taken within them, and all cells are judged at once.
 //!
 //! What slowed a block slowed both sides, so it cancels; the block is the sample. And as nothing else is left of a
-//! difference but chance, the chance of many cells is corrected for: what a gate fires on is no accident of their
+//! difference but chance, the chance of many cells is corrected for: what a gate fires on is not an accident of their
 //! number.
 
 use std::collections::BTreeMap;

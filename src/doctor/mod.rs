@@ -23,9 +23,9 @@ use serde::Serialize;
 pub enum Severity {
     /// As it should be.
     Ok,
-    /// Worth knowing when figures are read; nothing is missing that could be mended from here.
+    /// Worth knowing when figures are read; nothing is missing that could be fixed from here.
     Note,
-    /// Something that copycost could do cannot be done here, and can be mended.
+    /// Something that copycost could do cannot be done here, and can be fixed.
     Shortfall,
 }
 
@@ -38,7 +38,7 @@ pub struct Finding {
     pub verdict: Severity,
     /// What was found.
     pub found: String,
-    /// The command that mends it, or what else to do.
+    /// The command that fixes it, or what else to do.
     pub remedy: Option<String>,
 }
 

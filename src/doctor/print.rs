@@ -31,7 +31,7 @@ pub(super) fn table(diagnosis: &Diagnosis, out: &mut impl Write) -> io::Result<(
     let lab = if diagnosis.default_lab { "can run" } else { "cannot run; `--lab loopback` can" };
     writeln!(
         out,
-        "\nThe netns lab, the default, {lab}. Shortfalls: {shortfalls}; behind each `>` is what mends it."
+        "\nThe netns lab, the default, {lab}. Shortfalls: {shortfalls}; the text after each `>` says how to fix it."
     )
 }
 
@@ -64,7 +64,7 @@ note       cycles     no PMU
 note       branches   no PMU
                       > bare metal
 
-The netns lab, the default, cannot run; `--lab loopback` can. Shortfalls: 1; behind each `>` is what mends it.
+The netns lab, the default, cannot run; `--lab loopback` can. Shortfalls: 1; the text after each `>` says how to fix it.
 ";
         assert_eq!(String::from_utf8(text).unwrap(), expected);
     }

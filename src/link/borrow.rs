@@ -140,13 +140,13 @@ impl Drop for Borrowed {
     }
 }
 
-/// What has become of an interface.
+/// What became of an interface.
 struct Restoration {
     what: String,
     is_trouble: bool,
 }
 
-/// Restores interfaces that killed runs had borrowed from this network namespace; says of each what has become of
+/// Restores interfaces that killed runs had borrowed from this network namespace; says of each what became of
 /// it.
 #[must_use]
 pub fn recover() -> Vec<String> {

@@ -1,7 +1,7 @@
 //! What a lab writes down before it borrows interfaces, so that they are restored whatever becomes of it.
 //!
 //! A journal is a file that its lab holds locked. The kernel unlocks it when the lab's process ends, however that
-//! happens: a journal that is there and not locked is one that somebody has to see to.
+//! happens: a journal that is there and not locked is one that somebody has to deal with.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -41,7 +41,7 @@ impl Journal {
     /// Writes one, and returns when the disk has it.
     pub(super) fn write(directory: Directory, entry: &JournalEntry) -> Result<Self> {
         let name = format!("interfaces-{}-{:x}.json", entry.pid, entry.home);
-        // One that a process of the same number left was seen to before, or belongs to an earlier boot.
+        // One that a process of the same number left was dealt with before, or belongs to an earlier boot.
         let _ = unlinkat(&directory.file, &name, AtFlags::empty());
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
         let write = || {

@@ -137,7 +137,7 @@ pub struct MadeEnd {
     pub address: IpAddr,
     /// MTU in bytes; absent where the kernel does not tell.
     pub mtu: Option<u32>,
-    /// Its offloads, all that the kernel tells.
+    /// Its offloads, all that the kernel reports.
     pub offloads: BTreeMap<Offload, bool>,
 }
 

@@ -49,7 +49,7 @@ pub(super) struct NetDevice {
     pub(super) far_end: Option<u32>,
     /// The same, where the far end is in this namespace.
     pub(super) peer: Option<u32>,
-    /// Up and with a carrier, from a driver that tells no more than that.
+    /// Up and with a carrier, from a driver that reports no more than that.
     pub(super) has_carrier: bool,
     /// XDP programs, by where they run; absent where the kernel does not tell.
     pub(super) xdp: Option<String>,
@@ -57,7 +57,7 @@ pub(super) struct NetDevice {
     pub(super) hardware_address: Vec<u8>,
     /// The address that it has on the link now; none where the link has no addresses.
     pub(super) link_layer_address: Vec<u8>,
-    /// Whether it can be moved into another namespace, as far as the kernel tells.
+    /// Whether it can be moved into another namespace, as far as the kernel says.
     pub(super) is_bound_to_netns: bool,
 }
 

@@ -72,7 +72,7 @@ impl Saved {
         self.hardware_address.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")
     }
 
-    /// Makes the interface what it was. What cannot be restored is told, and the rest is done all the same.
+    /// Makes the interface what it was. What cannot be restored is reported, and the rest is done all the same.
     pub(super) fn restore(&self, rtnl: &mut Rtnl, found: &NetDevice) -> Vec<String> {
         let mut troubles = Vec::new();
         let mut note = |result: Result<()>| troubles.extend(result.err().map(|error| format!("{error:#}")));
@@ -154,7 +154,7 @@ impl Saved {
     }
 }
 
-/// A route, as the kernel tells it.
+/// A route, as the kernel reports it.
 pub(super) type Route = RouteMessage;
 
 /// Every route of both families, whatever its table.

@@ -74,7 +74,7 @@ impl BarChart {
             for segment in &bar.segments {
                 let (start, end) = (x.at(from), x.at(from + segment.value));
                 canvas.rectangle([(start, upper), (end, lower)], segment.colour, 1.0);
-                // A pale seam, so that neighbours can be told apart without their colours.
+                // A pale seam, so that neighbours can be distinguished without their colours.
                 canvas.line(&[(end, upper), (end, lower)], Stroke::solid(WHITE, 0.5));
                 answers.answer_area([(start, upper), (end, lower)], &segment.says);
                 from += segment.value;

@@ -46,7 +46,7 @@ impl Place {
 /// How a figure is known, the strongest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Evidence {
-    /// The card itself told which bytes it read, and where.
+    /// The card itself reported which bytes it read, and where.
     Witnessed,
     /// Every copy was recorded with its length, and none was lost unnoticed; below TCP a lower bound, because
     /// only copies in the worker threads' own time are recorded.

@@ -205,7 +205,7 @@ impl<R: Recorded> Appender<R> {
         Self { file, path, columns: R::columns() }.begin()
     }
 
-    /// Opens a file to go on with, and cuts off a half row that a killed run left at its end; one that it did
+    /// Opens a file to append to it, and cuts off a half row that a killed run left at its end; one that it did
     /// not come to make is made.
     ///
     /// # Errors

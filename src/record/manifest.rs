@@ -214,7 +214,7 @@ pub struct Agent {
     pub pinned: Vec<usize>,
 }
 
-/// A host, as far as it tells.
+/// A host, as far as it can be read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Host {
     /// `uname -r`.
@@ -233,7 +233,7 @@ pub struct Host {
     pub cpus_allowed: Vec<usize>,
     /// Memory in bytes.
     pub memory_bytes: Option<u64>,
-    /// Cache sizes as sysfs tells them: `L1d` → `32K`.
+    /// Cache sizes as sysfs lists them: `L1d` → `32K`.
     pub caches: BTreeMap<String, String>,
     /// cpufreq governor of CPU 0.
     pub governor: Option<String>,

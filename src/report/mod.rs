@@ -70,7 +70,7 @@ pub struct Written {
 /// `copycost report`.
 ///
 /// # Errors
-/// A directory that is no run, a run that cannot be read, or a file that cannot be written.
+/// A directory that is not a run, a run that cannot be read, or a file that cannot be written.
 pub fn run(args: &ReportArgs) -> Result<()> {
     let run = Run::load(&args.run)?;
     let parts =

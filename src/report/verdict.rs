@@ -200,12 +200,14 @@ fn fastest(subject: &Subject, place: usize) -> Option<Text> {
                     .unwrap_or_default()
             ))
         }
-        _ => Text::from("The fastest path ").and(at).and(" cannot be told: ").strong(names.0).and(format!(
-            " had {} Gb/s and {} {}, and no difference between the two was detected.",
-            rate(best),
-            names.1,
-            rate(second)
-        )),
+        _ => Text::from("The fastest path ").and(at).and(" cannot be determined: ").strong(names.0).and(
+            format!(
+                " had {} Gb/s and {} {}, and no difference between the two was detected.",
+                rate(best),
+                names.1,
+                rate(second)
+            ),
+        ),
     };
     Some(text)
 }

@@ -20,7 +20,7 @@ impl Card {
         Self(Witness::of_this_machine())
     }
 
-    /// Runs the pass; none where the cell's wire is no emulated card.
+    /// Runs the pass; none where the cell's wire is not an emulated card.
     ///
     /// # Errors
     /// When an agent is gone. Everything else is a reason why nothing was told.

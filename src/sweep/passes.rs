@@ -49,7 +49,7 @@ pub struct Passes {
 }
 
 impl Passes {
-    /// Makes the files in a run's directory, or opens them to go on with.
+    /// Makes the files in a run's directory, or opens them to append to.
     ///
     /// # Errors
     /// When they cannot be written, or hold something else.
@@ -211,7 +211,7 @@ impl Passes {
 }
 
 /// Why the cell's wire must copy below TCP, a sentence each, by what its interfaces said when the lab was made.
-/// A packet tap is no such reason: its filter may let nothing through, as that of a DHCP client does.
+/// A packet tap is not such a reason: its filter may let nothing through, as that of a DHCP client does.
 fn copies_that_the_wire_makes(lab: &Lab, cell: &Cell) -> Vec<String> {
     let host = |side| &lab.agent(side).0.host;
     let Some(mut link) = lab.links().get(cell.wire.word()).cloned() else { return Vec::new() };

@@ -2,7 +2,7 @@
 //!
 //! A block is one trial of every cell that still runs, shuffled. The order of block *b* depends on the seed
 //! and on *b* alone, and which cells still run depends on the rows of earlier blocks alone: so a resumed
-//! sweep goes on exactly as the unbroken one would have.
+//! sweep continues exactly as the unbroken one would have.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::grid::Repetitions;
 use crate::record::{Status, Trial};
 use crate::stats;
 
-/// What has become of one cell so far.
+/// What became of one cell so far.
 #[derive(Clone, Debug, Default)]
 struct History {
     /// Trials of each block, any status.

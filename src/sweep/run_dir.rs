@@ -74,11 +74,11 @@ impl RunDir {
         })
     }
 
-    /// Opens a run to go on with, and its rows so far. Half a row at a file's end is cut off, and rows of
+    /// Opens a run to resume it, and reads its rows so far. Half a row at a file's end is cut off, and rows of
     /// streams whose trial has no row are taken away: the trial is run again.
     ///
     /// # Errors
-    /// When the directory is no run, or its rows cannot be read.
+    /// When the directory is not a run, or its rows cannot be read.
     pub fn resume(path: &Path) -> anyhow::Result<(Self, Vec<Trial>)> {
         ensure!(
             path.join("manifest.json").is_file(),
@@ -157,7 +157,7 @@ fn room_for(directory: &Path, bytes: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Points `latest` to the newest run. A file system without symbolic links has none; that is no failure.
+/// Points `latest` to the newest run. A file system without symbolic links has none; that is not a failure.
 fn point_latest(results: &Path, run_id: &str) {
     let _ = file::replace_by_link(&results.join("latest"), Path::new(run_id));
 }

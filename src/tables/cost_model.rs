@@ -81,7 +81,7 @@ impl CostModel {
     }
 
     /// The largest distance among those sizes that the line misses by more than their noise: it lies further from their
-    /// median than [`MISS`] times the interval does. Such a cost is no straight line of the size. Absent where the line
+    /// median than [`MISS`] times the interval does. Such a cost is not linear in the size. Absent where the line
     /// meets all.
     pub(super) fn miss(&self) -> Option<(f64, u64)> {
         let missed = self.errors().filter(|(.., outside)| *outside);

@@ -42,7 +42,7 @@ impl Drift {
         self.blocks.map_or(1.0, stats::widening)
     }
 
-    /// Whether the order of trials is no chance.
+    /// Whether the order of trials matters more than chance explains.
     #[must_use]
     pub fn is_called(&self) -> bool {
         self.trials.is_some_and(|found| found.correlation > 0.0 && found.p < CALLED)

@@ -24,7 +24,7 @@ row! {
 }
 
 impl NoiseRow {
-    /// The noise floor from a cell; absent where the cell is no control.
+    /// The noise floor from a cell; absent where the cell is not a control.
     #[must_use]
     pub fn of(sample: &Sample) -> Option<Self> {
         let trials: Vec<_> = sample.ok().collect();

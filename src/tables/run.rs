@@ -55,7 +55,7 @@ impl Run {
     /// `streams.csv`, which only adds to what `trials.csv` has.
     ///
     /// # Errors
-    /// A directory that is no run, a manifest of a newer major version, a trials file that lacks a column,
+    /// A directory that is not a run, a manifest of a newer major version, a trials file that lacks a column,
     /// holds a field that is not what its column holds, or has no whole row while there is no x-ray either.
     pub fn load(dir: &Path) -> Result<Self, RunError> {
         let refuse = |what: String| RunError(what);

@@ -13,7 +13,7 @@ pub const PORT: &str = "copycost";
 /// Most bytes behind one frame.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// What the guest tells.
+/// What the guest reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum News {

@@ -1,4 +1,4 @@
-//! Results come home: what the guest tells of its files is done to the host's.
+//! Results come home: changes that the guest reports of its files are made to the host's.
 //!
 //! The guest is a program of another kernel's making: nothing that it says reaches a path outside the directories
 //! that were handed to it, nor follows a link out of them.
@@ -18,7 +18,7 @@ use crate::file;
 pub(super) struct Home(pub(super) Vec<PathBuf>);
 
 impl Home {
-    /// Does what the guest tells.
+    /// Applies what the guest reports.
     ///
     /// # Errors
     /// When the path is none of the guest's, or cannot be written.

@@ -11,7 +11,7 @@ use super::package::{self, is_image_name};
 
 /// A kernel to boot.
 pub(super) struct Kernel {
-    /// `uname -r`, as the image tells it.
+    /// `uname -r`, as the image states it.
     pub(super) release: String,
     /// The image's bytes.
     pub(super) image: Vec<u8>,

@@ -1,4 +1,4 @@
-//! A machine from its start to its end: it boots, what it tells is done, Ctrl-C reaches its command, and how it
+//! A machine from its start to its end: it boots, what it reports is acted on, Ctrl-C reaches its command, and how it
 //! ended is said.
 
 use std::collections::VecDeque;
@@ -156,7 +156,7 @@ fn read_console(console: &mut UnixStream, tell: &Sender<MachineEvent>) {
 }
 
 impl Up {
-    /// Does what the machine tells until its command has ended; the command's exit code.
+    /// Acts on what the machine reports until its command has ended; the command's exit code.
     ///
     /// # Errors
     /// When the machine ends before its command, or what it writes cannot be written here.

@@ -71,7 +71,7 @@ pub(super) fn is_image_name(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz"))
 }
 
-/// The bytes behind a file's compression, which its name tells.
+/// The bytes behind a file's compression, which its name shows.
 pub(super) fn decompressed<'a>(name: &Path, bytes: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
     let kind = name.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     Ok(match kind {

@@ -86,7 +86,7 @@ const FIXED_CPU: &str = "Nehalem-v1,+rdrand";
 /// A QEMU that can be started.
 pub(super) struct Qemu {
     path: PathBuf,
-    /// Its version, as it tells it.
+    /// Its version, as it reports it.
     pub(super) version: String,
 }
 

@@ -1,5 +1,5 @@
-//! Is the machine still there? Asked only when it has told nothing for long: what it tells anyway is an answer, and a
-//! question in the middle of a window is a disturbance.
+//! Is the machine still there? Asked only when it has been silent for long: anything that it reports is an
+//! answer, and a question in the middle of a window is a disturbance.
 
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ impl Watchdog {
         Self { half: patience / 2, heard: now, asked: None }
     }
 
-    /// The machine told something.
+    /// The machine reported something.
     pub(super) fn hear(&mut self, now: Instant) {
         (self.heard, self.asked) = (now, None);
     }

@@ -105,7 +105,7 @@ impl PageScan {
             if !std::fs::read_link(&descriptor).is_ok_and(|target| is_memfd(&target)) {
                 continue;
             }
-            // Opened again for reading alone, it can be mapped though it is sealed; gone meanwhile, it is no loss.
+            // Opened again for reading alone, it can be mapped though it is sealed. If it has gone, nothing is lost.
             let Ok(file) = File::open(&descriptor) else { continue };
             let Ok(meta) = file.metadata() else { continue };
             let is_new = !self.memfds.contains_key(&(meta.dev(), meta.ino()));

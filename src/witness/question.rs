@@ -25,7 +25,7 @@ pub enum Answer {
     Begun,
     /// What was read.
     Told(Testimony),
-    /// It cannot be told here; why.
+    /// It cannot be determined here; why.
     Unable(String),
 }
 

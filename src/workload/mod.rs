@@ -54,7 +54,7 @@ pub struct Worker<'a> {
     pub socket: &'a Socket,
     /// The phases of the trial.
     pub gate: &'a Gate,
-    /// How it tells where it is.
+    /// How it reports where it is.
     pub notes: &'a Notes,
     /// Where it counts what it receives, for others to look at meanwhile.
     pub tally: &'a ReceiveCounters,

@@ -227,7 +227,7 @@ pub(super) fn lacks(pmu: &str, option: &str, error: &io::Error) -> Obstacle {
 }
 
 /// The file that holds the `memcpy` that this program runs, and its offset there. The C library chooses
-/// among several for the CPU when the program starts; its address tells which.
+/// among several for the CPU when the program starts; its address shows which.
 fn memcpy_in_file() -> io::Result<(PathBuf, u64)> {
     let address = libc::memcpy as *const () as u64;
     let maps = std::fs::read_to_string("/proc/self/maps")?;

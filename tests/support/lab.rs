@@ -53,7 +53,7 @@ pub fn sweep(grid: &str, results: &Path, more: &[&str]) -> Command {
     command
 }
 
-/// Goes on with a run.
+/// Resumes a run.
 pub fn resume(run: &Path) -> Command {
     let mut command = copycost(["sweep", "--no-report", "--resume"]);
     command.arg(run);

@@ -57,7 +57,7 @@ pub struct Entry {
     pub make: fn(&Site) -> anyhow::Result<Lab>,
 }
 
-/// The lab of a command that is told of none.
+/// The lab of a command that names none.
 pub const DEFAULT: &Entry = &netns::ENTRY;
 
 /// The lab of agents that are reached by address.

@@ -48,7 +48,7 @@ pub(in crate::study) fn beside(subject: &Subject) -> Vec<PublishedComparison> {
             found.extend(study.values.iter().flat_map(|values| values.beside(subject, place, &study.name)));
             let claims = study.claims.iter().filter_map(|claim| claim.beside(subject, place));
             found.extend(claims.map(|claim| PublishedComparison { study: study.name.clone(), ..claim }));
-            // What the studies call zero-copy keeps their name; what it is here is said beside the figure.
+            // What the studies call zero-copy keeps their name; what it is here is said next to the figure.
             for path in &condition.paths {
                 let name = subject.name(place, path);
                 let named =

@@ -1,4 +1,4 @@
-//! What the card told of a cell: a row of its own, and what it means for the other rows.
+//! What the card reported of a cell: a row of its own, and what it means for the other rows.
 //!
 //! The card is asked where it read. Payload that it read in the program's own pages was not copied on the way
 //! to it; the rest was, at least once. A copy that lies beside that way, as for a tap, is not the card's to see.
@@ -9,7 +9,7 @@ use crate::record::copies::{Copies, Evidence, Place, Verdict};
 use crate::witness::Testimony;
 use crate::xray::watch::Seen;
 
-/// What the card told of one trial, and what that trial sent.
+/// What the card reported of one trial, and what that trial sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CardReading {
     /// What it read.
@@ -76,7 +76,7 @@ fn is_on_the_way(row: &Copies) -> bool {
     matches!(row.place, Place::Kernel | Place::Deferred | Place::BelowTcp)
 }
 
-/// A row of copies on the way to the card that could not be told: the card saw that there are none. Below TCP
+/// A row of copies on the way to the card that could not be determined: the card saw that there are none. Below TCP
 /// there may be copies beside the way too, unless the interfaces say that nothing takes any.
 fn settled(row: Copies, card: &Copies, nothing_beside: bool) -> Copies {
     let is_within = match row.place {

@@ -42,7 +42,7 @@ pub struct Observations<'a> {
     pub copy_ns_per_kib: Option<f64>,
     /// Why this wire must copy below TCP, a sentence each, as its interfaces tell; none where nothing does.
     pub expected: &'a [String],
-    /// What the card told, or why it told nothing; none where the wire has no card that could be asked.
+    /// What the card reported, or why it reported nothing; none where the wire has no card that could be asked.
     pub card: Option<Result<CardReading, String>>,
 }
 
@@ -57,7 +57,7 @@ pub fn copies(findings: &Observations<'_>) -> Vec<Copies> {
     findings.with_the_card(rows)
 }
 
-/// Whether a copy could not be told for want of samples, so that more of them may tell.
+/// Whether a copy could not be determined for want of samples, so that more of them may decide.
 #[must_use]
 pub fn wants_samples(findings: &Observations<'_>) -> bool {
     Place::XRAYED.into_iter().any(|place| findings.judge(place).wants_samples)

@@ -25,7 +25,7 @@ pub(super) enum Presence {
 
 /// Whether this many samples show a copy that would take `expected` of them, at the machine's fastest, if it
 /// were made of every byte. Less than a tenth of that is other small copies; in between some bytes may be
-/// copied, or a stranger's on the same CPU. Where neither could be told by so few samples, more may tell.
+/// copied, or a stranger's on the same CPU. Where so few samples decide neither, more may.
 pub(super) fn presence(found: u64, expected: f64) -> Presence {
     let found = found as f64;
     if found >= LEAST_PRESENT.max(expected / 2.0) {
