@@ -13,7 +13,7 @@ _list:
 image HOW="auto":
     @{{ lab }} image {{ HOW }}
 
-# Bring up sender, receiver and both wires, or mend them; `privileged` where the host refuses named rights
+# Bring up sender, receiver and both wires, or repair them; `privileged` where the host refuses named rights
 [group('container lab')]
 lab-up MODE="":
     @{{ lab }} up {{ MODE }}

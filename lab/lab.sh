@@ -179,7 +179,7 @@ status() {
     return
   fi
   docker ps -a --filter "label=$label" --format 'table {{.Label "copycost.role"}}\t{{.Status}}\t{{.Image}}'
-  is_up || die "it cannot measure as it is; \`just lab-up\` mends it"
+  is_up || die "it cannot measure as it is; \`just lab-up\` repairs it"
 }
 
 # Runs the coordinator: `run ARGUMENTS...` with a grid or a manifest on standard input. Whatever becomes of the

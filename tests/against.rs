@@ -187,8 +187,8 @@ fn what_cannot_be_held_against_is_one_sentence() {
         ("/no/such/program", 2, "no such file or run, and no revision"),
         ("no-such-revision", 2, "no such file or run, and no revision"),
         (text.as_str(), 2, "cannot be run"),
-        ("/bin/true", 2, "no copycost"),
-        ("/bin/cat", 2, "no copycost"),
+        ("/bin/true", 2, "not copycost"),
+        ("/bin/cat", 2, "not copycost"),
         (empty.as_str(), 2, "no manifest.json"),
         (run_dir.as_str(), 1, "give --against the path of that binary, or a revision"),
     ];

@@ -31,7 +31,7 @@ pub struct LabArgs {
     pub receiver: Option<String>,
     /// What joins the agents: loopback, veth, bridge, overlay or nic, compared with what their interfaces
     /// show; for agents reached by address also the sender's address on it where that is not its agent's;
-    /// may be given again
+    /// may be given several times
     #[arg(long = "wire", value_name = "WIRE[=ADDR]", value_parser = parse_wire)]
     pub wires: Vec<(Wire, Option<IpAddr>)>,
     /// Two interfaces of this host that are joined, such as the ports of a card with a cable between them: lent to

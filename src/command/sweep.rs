@@ -44,7 +44,7 @@ pub struct SweepArgs {
     /// Resume a run that was killed or interrupted
     #[arg(long, value_name = "RUN")]
     pub resume: Option<PathBuf>,
-    /// Hold this program against another in the same blocks, trial by trial: a copycost binary, the one that made a
+    /// Compare this program with another in the same blocks, trial by trial: a copycost binary, the one that made a
     /// run (whose grid and seed are run where no GRID is given), or one that is built from a git revision here. Both
     /// sides run every repetition; `control` and `xray` of the grid are left out
     #[arg(long, value_name = "BINARY|RUN|REVISION", conflicts_with_all = ["resume", "reproduce", "sender"])]

@@ -34,22 +34,22 @@ pub struct XrayArgs {
         conflicts_with_all = ["path", "size", "receive_path", "payload", "threads", "working_set"]
     )]
     pub grid: Option<PathBuf>,
-    /// Send path; may be given again [default: every one]
+    /// Send path; may be given several times [default: every one]
     #[arg(long)]
     pub path: Vec<String>,
-    /// Size of a message; may be given again
+    /// Size of a message; may be given several times
     #[arg(long, default_value = "64KiB", value_parser = grid::parse_message_size)]
     pub size: Vec<u64>,
-    /// Receive path; may be given again
+    /// Receive path; may be given several times
     #[arg(long, default_value = receive::DEFAULT)]
     pub receive_path: Vec<String>,
     /// static or fresh
     #[arg(long, default_value = "static")]
     pub payload: Payload,
-    /// Number of streams; may be given again
+    /// Number of streams; may be given several times
     #[arg(long, default_value = "1", value_parser = grid::parse_threads)]
     pub threads: Vec<u32>,
-    /// Bytes of distinct messages that a stream cycles through; may be given again
+    /// Bytes of distinct messages that a stream cycles through; may be given several times
     #[arg(long, value_name = "hot|SIZE", default_value = "hot", value_parser = parse_working_set)]
     pub working_set: Vec<WorkingSet>,
     /// Where the agents are.

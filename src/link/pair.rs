@@ -244,14 +244,8 @@ fn enter_both(spec: &LinkSpec) -> Result<(PairEnd<'_>, PairEnd<'_>)> {
         };
         netns.enter()?;
         let rtnl = Rtnl::open().context("cannot open a netlink socket")?;
-        anyhow::Ok(PairEnd {
-            is_foreign: !netns.is(&own)?,
-            netns,
-            rtnl,
-            name,
-            address,
-            existing: spec.existing,
-        })
+        let (is_foreign, existing) = (!netns.is(&own)?, spec.existing);
+        anyhow::Ok(PairEnd { netns, is_foreign, rtnl, name, address, existing })
     };
     Ok((
         end(sender, &spec.sender_name, spec.sender_addr)?,
