@@ -171,7 +171,7 @@ fn orders_out_of_range_are_refused_before_anything_is_allocated() {
         (cell(|cell| cell.threads = 0), "1 to 1024"),
         (cell(|cell| cell.threads = u32::MAX), "1 to 1024"),
         (cell(|cell| cell.working_set = Some(u64::MAX)), "8 GiB"),
-        (cell(|cell| cell.send_path = "../two-copy".into()), "no send path"),
+        (cell(|cell| cell.send_path = "../two-copy".into()), "not a send path"),
         (cell(|cell| cell.receive_path = String::new()), "not a receive path"),
         (cell(|cell| cell.workload = "none".into()), "not a workload"),
         (work(|work| work.read_size = 0), "a read must ask"),

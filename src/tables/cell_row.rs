@@ -53,7 +53,7 @@ row! {
         throughput_min: Option<f64> in "Gb/s",
         /// Throughput of the fastest trial.
         throughput_max: Option<f64> in "Gb/s",
-        /// What holds the cell back; empty where the rows do not tell.
+        /// What holds the cell back; empty where the rows do not show it.
         limit: Option<Limit> since "1.2.0",
         /// What a stream does between connection and end.
         workload: Option<String> since "1.3.0",

@@ -7,7 +7,7 @@ use super::setting::Setting;
 use crate::record::row::row;
 
 row! {
-    /// Time of a message in one stream as a straight line of its size: fixed + per KiB × size.
+    /// Time of a message in one stream as a linear function of its size: fixed + per KiB × size.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct CostRow in "cost_model.csv" moves "workload" {
         /// What the path ran in.

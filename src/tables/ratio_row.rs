@@ -61,7 +61,7 @@ row! {
         difference: Difference,
         /// Blocks in which one of the cells ran: what `blocks` is a part of.
         of_blocks: u64 since "1.2.0",
-        /// Comparisons of the run that were corrected for; empty where this is none of them.
+        /// Comparisons of the run that were corrected for; empty where this one is not among them.
         comparisons: Option<u64> since "1.2.0",
         /// How far the ratio of a cell to itself reaches from 1: a smaller difference is not called one. Empty without
         /// a control.
