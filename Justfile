@@ -13,7 +13,7 @@ _list:
 image HOW="auto":
     @{{ lab }} image {{ HOW }}
 
-# Bring up sender, receiver and both wires, or mend them; `privileged` where the host refuses named rights
+# Bring up sender, receiver and both wires, or repair them; `privileged` where the host refuses named rights
 [group('container lab')]
 lab-up MODE="":
     @{{ lab }} up {{ MODE }}
@@ -40,7 +40,7 @@ smoke:
     @{{ lab }} sweep lab/grids/smoke-wires.yaml
     @{{ lab }} tool validate results/latest
 
-# Go on with a run of the lab that was interrupted
+# Resume a run of the lab that was interrupted
 [group('container lab')]
 resume RUN:
     @{{ lab }} resume {{ quote(RUN) }}

@@ -34,7 +34,7 @@ die() {
 # Is there a daemon that does what we ask? In one sentence if not.
 need_docker() {
   local said
-  command -v docker >/dev/null || die "there is no docker command; install Docker Engine, or use the labs" \
+  command -v docker >/dev/null || die "Docker is not installed; install Docker Engine, or use the labs" \
     "that need none: \`copycost sweep\`"
   said=$(docker version --format '{{.Server.Version}}' 2>&1) && return
   case $said in
@@ -50,7 +50,7 @@ compose() {
   elif command -v docker-compose >/dev/null; then
     docker-compose "$@"
   else
-    echo "there is no Compose; install the plugin (docker-compose-v2 or docker-compose-plugin) or docker-compose"
+    echo "Compose is not installed; install the plugin (docker-compose-v2 or docker-compose-plugin) or docker-compose"
     return 1
   fi
 }
@@ -179,7 +179,7 @@ status() {
     return
   fi
   docker ps -a --filter "label=$label" --format 'table {{.Label "copycost.role"}}\t{{.Status}}\t{{.Image}}'
-  is_up || die "it cannot measure as it is; \`just lab-up\` mends it"
+  is_up || die "it cannot measure as it is; \`just lab-up\` repairs it"
 }
 
 # Runs the coordinator: `run ARGUMENTS...` with a grid or a manifest on standard input. Whatever becomes of the
@@ -198,7 +198,7 @@ run() {
     "$COPYCOST_IMAGE" sweep "$@" --results results --sender sender:7010 --receiver receiver:7010 \
     --token-file /run/secrets/token --wire veth=198.19.0.1 --wire bridge || code=$?
   collect
-  [ "$code" != 1 ] || say "a run that was interrupted goes on with \`just resume results/latest\`"
+  [ "$code" != 1 ] || say "resume an interrupted run with \`just resume results/latest\`"
   return "$code"
 }
 
@@ -207,9 +207,9 @@ sweep() {
   if [ -f "$grid" ]; then run - <"$grid"; else run "$grid" </dev/null; fi
 }
 
-is_run() { [ -f "$1/manifest.json" ] || die "$1 is no run; give its directory under results/"; }
+is_run() { [ -f "$1/manifest.json" ] || die "$1 is not a run; give its directory under results/"; }
 
-# Goes on with a run that was interrupted: its directory goes back into the lab's volume.
+# Resumes a run that was interrupted: its directory goes back into the lab's volume.
 resume() {
   is_run "$1"
   need_docker
@@ -299,5 +299,5 @@ remove_all() {
 
 case ${1:-} in
   image | up | status | doctor | sweep | resume | reproduce | collect | tool | down | build | binary) "$@" ;;
-  *) die "\`${1:-}\` is no verb of the lab; see the head of lab/lab.sh" ;;
+  *) die "\`${1:-}\` is not a verb of the lab; see the head of lab/lab.sh" ;;
 esac

@@ -132,7 +132,7 @@ impl FromStr for Cell {
             Some(cell)
         };
         // Whatever a key does not print is no part of one.
-        parse().filter(|cell| cell.key() == key).ok_or_else(|| format!("`{key}` is no key of a cell"))
+        parse().filter(|cell| cell.key() == key).ok_or_else(|| format!("`{key}` is not the key of a cell"))
     }
 }
 
@@ -162,7 +162,7 @@ macro_rules! words {
             fn from_str(text: &str) -> Result<Self, String> {
                 match text {
                     $($word => Ok(Self::$variant),)+
-                    _ => Err(format!("`{text}` is none of {}", Self::WORDS.join(", "))),
+                    _ => Err(format!("`{text}` is not one of {}", Self::WORDS.join(", "))),
                 }
             }
         }
@@ -212,7 +212,7 @@ mod tests {
         for bad in
             ["", "veth", "veth/a/b/static/1024/t4", "veth/a/b/static/1024B/4", "veth/a/b/static/01B/t1"]
         {
-            assert_eq!(bad.parse::<Cell>(), Err(format!("`{bad}` is no key of a cell")));
+            assert_eq!(bad.parse::<Cell>(), Err(format!("`{bad}` is not the key of a cell")));
         }
     }
 
@@ -221,6 +221,6 @@ mod tests {
         for word in Wire::WORDS {
             assert_eq!(&word.parse::<Wire>().unwrap().to_string(), word);
         }
-        assert_eq!("hot".parse::<Payload>(), Err("`hot` is none of static, fresh".into()));
+        assert_eq!("hot".parse::<Payload>(), Err("`hot` is not one of static, fresh".into()));
     }
 }

@@ -39,11 +39,11 @@ pub enum Command {
     Xray(xray::XrayArgs),
     /// List the send and receive paths, with what each copies
     Paths,
-    /// Tell what every column of a run's files holds, as Markdown
+    /// Print what every column of a run's files holds, as Markdown
     Schema,
-    /// Hold one end: serve coordinators that connect
+    /// Run one end of a lab: serve coordinators that connect
     Agent(agent::AgentArgs),
-    /// Ask an agent whether it is well: a container's health check
+    /// Ask an agent whether it is healthy: a container's health check
     Health(health::HealthArgs),
     /// Check what this host can do, with the remedy for each shortfall
     Doctor(doctor::DoctorArgs),

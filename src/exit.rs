@@ -1,4 +1,4 @@
-//! How the program ends: exit codes, and the error that is the user's to mend.
+//! How the program ends: exit codes, and the error that is the user's to fix.
 
 use thiserror::Error;
 
@@ -15,7 +15,7 @@ pub enum Exit {
     Found,
     /// The sweep finished with failed trials.
     FailedTrials,
-    /// A signal came.
+    /// A signal ended it before its work was done.
     Interrupted,
     /// What a command in a virtual machine ended with.
     OfCommand(u8),
@@ -37,7 +37,7 @@ impl Exit {
     }
 }
 
-/// An error that is the user's to mend in the command line or the grid: exit code 2.
+/// An error that is the user's to fix in the command line or the grid: exit code 2.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);

@@ -12,7 +12,7 @@ pub enum Failure {
     /// This machine cannot run the cell.
     #[error("{0}")]
     Unsupported(String),
-    /// The trial broke.
+    /// The trial broke; the same trial may work another time.
     #[error("{0}")]
     Failed(String),
 }
@@ -23,7 +23,7 @@ impl Failure {
         move |error| Self::Failed(format!("{doing}: {error}"))
     }
 
-    /// The reason alone.
+    /// The reason, without the word for its kind.
     #[must_use]
     pub fn reason(&self) -> &str {
         match self {

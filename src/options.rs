@@ -16,7 +16,7 @@ pub struct TrialOptions {
     pub warmup: Duration,
     /// Where workers run.
     pub pin: Pin,
-    /// Options of the sockets.
+    /// What is set on each stream's socket, at both ends.
     pub socket: SocketOptions,
     /// Bytes asked for in a receive call.
     pub read_size: ReadSize,
@@ -34,7 +34,7 @@ pub enum Bound {
 }
 
 impl Bound {
-    /// Which of the two it is.
+    /// The word that rows have for it.
     #[must_use]
     pub fn kind(self) -> BoundKind {
         match self {
@@ -75,7 +75,7 @@ pub enum ReadSize {
     /// 64 KiB, whatever the message: what a program that reads streams would do. A buffer that does not stay
     /// in the second cache would make the receiver the slower end.
     Auto,
-    /// One message.
+    /// As many bytes as a message has.
     Message,
     /// This many bytes.
     Bytes(u64),

@@ -1,4 +1,4 @@
-//! Standard output and standard error, whose readers may go away: that is no error, and no reason to stop.
+//! Standard output and standard error, whose readers may go away: that is neither an error nor a reason to stop.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};

@@ -19,7 +19,7 @@ use crate::units;
 /// What a send path costs in a simulation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PathCost {
-    /// Its name.
+    /// The send path, by its registry name.
     pub name: String,
     /// Time of a message whatever its size, ns.
     pub fixed_ns: f64,
@@ -44,9 +44,9 @@ pub struct Simulation {
     pub paths: Vec<PathCost>,
     /// What joins the agents.
     pub wire: Wire,
-    /// Receive paths.
+    /// The receive paths, by name.
     pub receive_paths: Vec<String>,
-    /// Payloads.
+    /// Kinds of payload: written once, or anew for each message.
     pub payloads: Vec<Payload>,
     /// Message sizes, bytes.
     pub message_sizes: Vec<u64>,
@@ -56,7 +56,7 @@ pub struct Simulation {
     pub repetitions: u32,
     /// Length of the window, seconds.
     pub window_s: f64,
-    /// The noise.
+    /// By how much trials of one cell differ.
     pub noise: Noise,
     /// Seed of everything drawn.
     pub seed: u64,
@@ -106,7 +106,7 @@ impl Default for Simulation {
 
 /// The rows of a simulated run.
 #[derive(Debug)]
-pub struct Rows {
+pub struct SimulatedRows {
     /// Those of `trials.csv`.
     pub trials: Vec<Trial>,
     /// Those of `streams.csv`.
@@ -141,11 +141,11 @@ impl Simulation {
 
     /// Draws the rows. The same simulation always draws the same rows.
     #[must_use]
-    pub fn rows(&self) -> Rows {
+    pub fn rows(&self) -> SimulatedRows {
         let mut source = Source::new(self.seed);
         let cells = self.cells();
         let widths: Vec<f64> = cells.iter().map(|_| source.between(self.noise.within)).collect();
-        let mut rows = Rows { trials: Vec::new(), streams: Vec::new() };
+        let mut rows = SimulatedRows { trials: Vec::new(), streams: Vec::new() };
         let mut reps = vec![0; cells.len()];
         for block in 1..=self.repetitions {
             let block_factor = source.log_normal(self.noise.block);

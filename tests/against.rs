@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use copycost::record::manifest::Sided;
+use copycost::record::manifest::ComparisonSide;
 use copycost::record::{Status, Trial};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -52,7 +52,10 @@ fn a_program_against_itself_is_two_whole_runs_whose_trials_alternate() {
     }
     let sides = [manifest(&new), manifest(&base)];
     assert_eq!(sides.each_ref().map(|one| one.outcome.as_deref()), [Some("complete"); 2]);
-    assert_eq!(sides.each_ref().map(|one| one.together.as_ref().unwrap().side), [Sided::New, Sided::Base]);
+    assert_eq!(
+        sides.each_ref().map(|one| one.together.as_ref().unwrap().side),
+        [ComparisonSide::New, ComparisonSide::Base]
+    );
     assert!(sides[0].ran_together_with(&sides[1]) && !sides[0].ran_together_with(&sides[0]));
 
     let (new_rows, base_rows) = (started(&trials(&new).0), started(&trials(&base).0));
@@ -184,8 +187,8 @@ fn what_cannot_be_held_against_is_one_sentence() {
         ("/no/such/program", 2, "no such file or run, and no revision"),
         ("no-such-revision", 2, "no such file or run, and no revision"),
         (text.as_str(), 2, "cannot be run"),
-        ("/bin/true", 2, "no copycost"),
-        ("/bin/cat", 2, "no copycost"),
+        ("/bin/true", 2, "not copycost"),
+        ("/bin/cat", 2, "not copycost"),
         (empty.as_str(), 2, "no manifest.json"),
         (run_dir.as_str(), 1, "give --against the path of that binary, or a revision"),
     ];
@@ -205,7 +208,7 @@ fn what_cannot_be_held_against_is_one_sentence() {
         run(sweep("smoke", &scratch.path("results"), &["--against", BINARY, "--max-regression", "5%"]));
     assert_eq!(smoke.code(), Some(2), "{smoke:?}");
     assert!(
-        smoke.stderr.contains("smoke is no measurement") && !scratch.path("results").exists(),
+        smoke.stderr.contains("smoke is not a measurement") && !scratch.path("results").exists(),
         "{smoke:?}"
     );
     for flags in [&["--max-regression", "5%"][..], &["--against", BINARY, "--sender", "127.0.0.1:1"]] {

@@ -1,9 +1,9 @@
-//! Two simulated runs held against each other, where what changed is known.
+//! Two simulated runs compared, where what changed is known.
 
 use std::path::PathBuf;
 
 use copycost::command::compare::{CompareArgs, Format};
-use copycost::compare::{Comparison, Gate, Group, Judgement};
+use copycost::compare::{Comparison, GateOutcome, Group, Judgement};
 use copycost::record::manifest::Vm;
 use copycost::record::{Disturbance, Disturbances, Status, Trial, csv_file};
 use copycost::simulate::{Noise, Simulation};
@@ -213,7 +213,7 @@ fn counted_instructions_differ_beyond_a_thousandth_and_are_alike_within_it() {
     assert_eq!((alike.regressions(), &alike.unlike), (Vec::new(), &Vec::new()));
     let worse = compare(1.003);
     assert_eq!(worse.count(Judgement::Worse), worse.cells.len());
-    assert!(worse.cells.iter().all(|cell| cell.gate == Gate::Beyond));
+    assert!(worse.cells.iter().all(|cell| cell.gate == GateOutcome::Beyond));
     assert_eq!(compare(0.997).count(Judgement::Better), worse.cells.len());
 }
 
@@ -267,7 +267,7 @@ fn a_busy_neighbour_is_no_regression() {
     assert_eq!(half.regressions(), quiet.regressions(), "five undisturbed trials are enough");
     let busy = slow(6);
     assert_eq!(busy.regressions(), Vec::<String>::new());
-    assert!(busy.cells.iter().all(|cell| cell.gate == Gate::Disturbed), "four are not");
+    assert!(busy.cells.iter().all(|cell| cell.gate == GateOutcome::Disturbed), "four are not");
     assert_eq!(busy.count(Judgement::Worse), quiet.count(Judgement::Worse), "what was measured is shown");
 }
 

@@ -64,7 +64,7 @@ fn a_disk_that_fills_up_ends_the_sweep_with_whole_rows() {
         assert!(said.contains("No space left on device"), "{said}");
         assert!(
             said.contains(&format!(
-                "free some space, then go on with `copycost sweep --resume {}`",
+                "free some space, then resume with `copycost sweep --resume {}`",
                 path.display()
             )),
             "{said}"

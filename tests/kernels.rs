@@ -46,11 +46,11 @@ on_each_kernel!(
 
 /// The one run that came home to this directory.
 fn home(results: &Path) -> PathBuf {
-    only_run(results).or_else(|| examined(results)).expect("a run that came home")
+    only_run(results).or_else(|| xrayed(results)).expect("a run that came home")
 }
 
 /// A run of the x-ray alone, which has no trials.
-fn examined(results: &Path) -> Option<PathBuf> {
+fn xrayed(results: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(results).ok()?.flatten().map(|entry| entry.path());
     entries.filter(|path| path.is_dir() && !path.is_symlink()).find(|path| path.join("copies.csv").exists())
 }
@@ -114,7 +114,7 @@ fn over_veth_copies_into_the_kernel_are_counted(series: &str, test: &str) {
     }
 }
 
-/// What the card told of a path: payload bytes that it read in the program's own pages, per payload byte.
+/// What the card reported of a path: payload bytes that it read in the program's own pages, per payload byte.
 fn direct(card: &Copies) -> f64 {
     assert_eq!(card.evidence, Evidence::Witnessed, "{card:?}");
     let (copied, sent) = (card.copied_bytes.unwrap(), card.call_bytes.unwrap());

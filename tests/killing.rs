@@ -26,7 +26,7 @@ fn assert_lost(ended: &Ended, words: &str) {
     let last = ended.stderr.lines().last().unwrap_or_default();
     assert!(last.starts_with(&format!("copycost: {words}")), "`{words}` is not said: {}", ended.stderr);
     assert!(
-        last.contains("that trial is recorded as failed: go on with `copycost sweep --resume "),
+        last.contains("that trial is recorded as failed: resume with `copycost sweep --resume "),
         "{last}"
     );
     let path = directory(ended);
@@ -114,13 +114,13 @@ fn an_agent_that_dies_in_the_x_ray_takes_nothing_from_the_trials() {
     let mut command = copycost(["sweep", &grid, "--quiet", "--results"]);
     command.arg(&results);
     let sweep = Running::start(command);
-    let is_examined = || only_run(&results).is_some_and(|run| run.join("copies.csv").exists());
-    assert!(until(PATIENCE, is_examined), "no x-ray: {}", sweep.stderr());
+    let is_xrayed = || only_run(&results).is_some_and(|run| run.join("copies.csv").exists());
+    assert!(until(PATIENCE, is_xrayed), "no x-ray: {}", sweep.stderr());
     sweep.agents()[0].kill(Signal::SIGKILL);
     let ended = sweep.wait();
     assert_eq!(ended.code(), Some(1), "{ended:?}");
     let last = ended.stderr.lines().last().unwrap_or_default();
-    assert!(last.contains("in the x-ray that follows the trials: go on with `copycost sweep"), "{ended:?}");
+    assert!(last.contains("in the x-ray that follows the trials: resume with `copycost sweep"), "{ended:?}");
     let path = directory(&ended);
     let (rows, _) = trials(&path);
     assert!(rows.iter().all(|row| row.status == Status::Ok), "{rows:?}");
@@ -129,9 +129,9 @@ fn an_agent_that_dies_in_the_x_ray_takes_nothing_from_the_trials() {
     let ended = run(resume(&path));
     assert_eq!(ended.code(), Some(0), "{ended:?}");
     assert_eq!((trials(&path).0.len(), manifest(&path).outcome.as_deref()), (rows.len(), Some("complete")));
-    let examined = std::fs::read_to_string(path.join("copies.csv")).unwrap();
+    let xrayed = std::fs::read_to_string(path.join("copies.csv")).unwrap();
     let cells = rows.iter().map(|row| &row.cell).collect::<std::collections::BTreeSet<_>>();
-    assert!(cells.iter().all(|cell| examined.contains(cell.as_str())), "{examined}");
+    assert!(cells.iter().all(|cell| xrayed.contains(cell.as_str())), "{xrayed}");
 }
 
 /// An agent that is stopped can neither answer nor end by itself.

@@ -171,14 +171,14 @@ fn orders_out_of_range_are_refused_before_anything_is_allocated() {
         (cell(|cell| cell.threads = 0), "1 to 1024"),
         (cell(|cell| cell.threads = u32::MAX), "1 to 1024"),
         (cell(|cell| cell.working_set = Some(u64::MAX)), "8 GiB"),
-        (cell(|cell| cell.send_path = "../two-copy".into()), "no send path"),
-        (cell(|cell| cell.receive_path = String::new()), "no receive path"),
-        (cell(|cell| cell.workload = "none".into()), "no workload"),
-        (work(|work| work.read_size = 0), "a read asks"),
+        (cell(|cell| cell.send_path = "../two-copy".into()), "not a send path"),
+        (cell(|cell| cell.receive_path = String::new()), "not a receive path"),
+        (cell(|cell| cell.workload = "none".into()), "not a workload"),
+        (work(|work| work.read_size = 0), "a read must ask"),
         (work(|work| (work.read_size, work.cell.threads) = (256 << 20, 1024)), "8 GiB"),
         (work(|work| work.messages = Some(0)), "at least one message"),
-        (Order { patience_s: 1e300, ..good(1) }, "a wait has"),
-        (work(|work| work.drain_s = -1.0), "a wait has"),
+        (Order { patience_s: 1e300, ..good(1) }, "a wait must have"),
+        (work(|work| work.drain_s = -1.0), "a wait must have"),
     ] {
         coordinator.tell(&prepare(bad));
         let failure = broken(coordinator.hear(), 1);

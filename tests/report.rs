@@ -148,7 +148,7 @@ fn a_deferred_copy_is_called_so_wherever_its_name_stands_in_a_result() {
                 rest.starts_with(" (deferred copy") || label.iter().any(|after| rest.starts_with(after));
             let before = &section[..at];
             assert!(
-                plain || before.ends_with("is no "),
+                plain || before.ends_with("is not "),
                 "{heading}: …{}…",
                 &section[at.saturating_sub(60)..(at + 60).min(section.len())]
             );
@@ -279,7 +279,7 @@ fn one_trial_a_cell_has_no_intervals_and_says_so() {
     let report = Report::of(&Simulation { repetitions: 1, ..quiet() });
     assert!(report.section("## Validity").contains("**one trial**: all 24 cells"));
     assert!(report.verdict.contains("without an interval to judge by"), "{}", report.verdict);
-    assert!(report.markdown.contains("One trial a cell: there are no intervals."));
+    assert!(report.markdown.contains("One trial per cell, so there are no intervals."));
     assert!(!report.section("### 1. When").contains("faster from"));
 }
 

@@ -18,7 +18,7 @@ fn append<R: Recorded>(dir: &Path, rows: &[R]) {
 }
 
 /// Two senders of 64 KiB: two-copy gathers and copies, zero-copy has a deferred copy and pins.
-fn examine(dir: &Path) {
+fn xray(dir: &Path) {
     let cell = |path: &str| format!("veth/{path}/recv/static/65536B/t1");
     let found = |path, place, evidence, verdict, count| Copies {
         cell: cell(path),
@@ -74,7 +74,7 @@ fn examine(dir: &Path) {
 fn an_x_ray_heads_the_report_and_answers_in_it() {
     let results = tempfile::tempdir().unwrap();
     let dir = Simulation::default().write(results.path()).unwrap();
-    examine(&dir);
+    xray(&dir);
     report::write(&Run::load(&dir).unwrap()).unwrap();
     let read = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
     let text = read("report.md");
@@ -164,12 +164,12 @@ fn a_headline_says_what_it_costs_what_held_it_back_and_where_the_time_went() {
 fn a_broken_file_of_the_x_ray_is_left_out_and_said_so() {
     let results = tempfile::tempdir().unwrap();
     let dir = Simulation::default().write(results.path()).unwrap();
-    examine(&dir);
+    xray(&dir);
     let file = dir.join("xray.csv");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("gather-copy", "no-such-category")).unwrap();
     let run = Run::load(&dir).unwrap();
-    assert!(run.examined.costs.is_empty() && run.examined.copies.len() == 4);
+    assert!(run.xray.costs.is_empty() && run.xray.copies.len() == 4);
     let said = run.left_out.join("\n");
     assert!(said.contains("xray.csv, line 2, column category") && said.contains("left out"), "{said}");
 }
@@ -178,7 +178,7 @@ fn a_broken_file_of_the_x_ray_is_left_out_and_said_so() {
 fn an_x_ray_alone_says_what_it_left_out_and_misses_no_trials() {
     let results = tempfile::tempdir().unwrap();
     let dir = Simulation::default().write(results.path()).unwrap();
-    examine(&dir);
+    xray(&dir);
     for file in ["trials.csv", "streams.csv"] {
         let text = std::fs::read_to_string(dir.join(file)).unwrap();
         std::fs::write(dir.join(file), text.lines().next().unwrap().to_owned() + "\n").unwrap();

@@ -52,7 +52,7 @@ fn interrupted_by(signal: Signal) {
     assert_whole(&path);
     assert_eq!(manifest(&path).outcome.as_deref(), Some("interrupted"));
 
-    let said = format!("interrupted after {} trials; go on with `", rows.len());
+    let said = format!("interrupted after {} trials; resume with `", rows.len());
     let hint = ended.stderr.split_once(&said).and_then(|(_, rest)| rest.split_once('`'));
     let (hint, _) = hint.unwrap_or_else(|| panic!("no hint:\n{}", ended.stderr));
     let mut words = hint.split_whitespace();

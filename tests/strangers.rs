@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use copycost::agent::frame::{self, CAP};
-use copycost::agent::protocol::{Answer, Challenge, Hello, PROTOCOL, Proof};
+use copycost::agent::protocol::{Admission, Challenge, Hello, PROTOCOL, Proof};
 use copycost::record::Status;
 use support::agent::{Agent, Coordinator, connect};
 use support::lab::{assert_whole, directory, start_with_rows, sweep, tiny_grid, trials};
@@ -64,8 +64,8 @@ fn refusal(stream: TcpStream, hello: &Hello, proof: Option<&str>) -> String {
         frame::write(&mut stream, &Proof { proof: proof.to_owned() }).unwrap();
     }
     match frame::read(&mut stream, CAP).unwrap() {
-        Answer::Refused { why } => why,
-        Answer::Welcome(_) => panic!("a stranger was welcomed"),
+        Admission::Refused { why } => why,
+        Admission::Welcome(_) => panic!("a stranger was welcomed"),
     }
 }
 
@@ -256,7 +256,7 @@ fn beyond_loopback_an_agent_needs_a_token() {
     let ended = run(copycost(["agent", "--listen", "127.0.0.1:0", "--token-file", &short]));
     assert_eq!(ended.code(), Some(2), "{ended:?}");
     assert!(
-        ended.stderr.contains("16 are the least") && ended.stderr.contains("/dev/urandom"),
+        ended.stderr.contains("at least 16") && ended.stderr.contains("/dev/urandom"),
         "{}",
         ended.stderr
     );

@@ -238,7 +238,7 @@ fn a_complete_run_that_is_resumed_stays_as_it_is() {
 
     let nothing = run(copycost(["sweep", "--resume", &scratch.text_path("results")]));
     assert_eq!(nothing.code(), Some(1));
-    assert!(nothing.stderr.contains("is no run"), "{}", nothing.stderr);
+    assert!(nothing.stderr.contains("is not a run"), "{}", nothing.stderr);
     // In another lab its rows would not compare.
     let mut elsewhere = resume(&path);
     elsewhere.args(["--lab", "netns"]);
@@ -342,7 +342,7 @@ fn a_grid_that_is_no_measurement_gets_no_conclusions() {
     assert!(manifest.contains("\"measurement\": false"), "{manifest}");
     let report = std::fs::read_to_string(dir.join("report.md")).unwrap();
     assert!(
-        report.contains("4 of 4 trials went well. The grid says that its figures are no measurement"),
+        report.contains("4 of 4 trials went well. The grid says that its figures are not a measurement"),
         "{report}"
     );
     for concludes in ["## Answers", "## Beside published figures", " than two-copy", "fastest path"] {
@@ -351,5 +351,5 @@ fn a_grid_that_is_no_measurement_gets_no_conclusions() {
     let run_dir = dir.to_str().unwrap();
     let gated = run(copycost(["compare", run_dir, run_dir, "--max-regression", "5%"]));
     assert_eq!(gated.code(), Some(1), "{gated:?}");
-    assert!(gated.stderr.contains("is no measurement"), "{gated:?}");
+    assert!(gated.stderr.contains("is not a measurement"), "{gated:?}");
 }

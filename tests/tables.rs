@@ -6,7 +6,7 @@ use copycost::record::row::header;
 use copycost::record::{Recorded, SCHEMA_VERSION, Trial, csv_file};
 use copycost::simulate::{Noise, PathCost, Simulation};
 use copycost::tables::{
-    self, CellRow, CrossoverRow, DerivedRow, Difference, Flag, Run, Tables, Verdict, metric,
+    self, CellRow, CrossoverRow, CrossoverVerdict, DerivedRow, Difference, Flag, Run, Tables, metric,
 };
 
 fn tables_of(simulation: &Simulation) -> Tables {
@@ -115,14 +115,14 @@ fn a_planted_crossover_is_found_and_lies_in_the_predicted_interval() {
     };
     let tables = tables_of(&simulation);
     for row in tables.crossovers.iter().filter(|row| row.path == "splice") {
-        assert_eq!(row.verdict, Verdict::Wins, "{row:?}");
+        assert_eq!(row.verdict, CrossoverVerdict::Wins, "{row:?}");
         // At 64 KiB it is 6 % faster, which twelve blocks may or may not tell.
         assert!([64 << 10, 256 << 10].contains(&row.supported_win_bytes.unwrap()), "{row:?}");
         let (low, high) = (row.predicted_low.unwrap(), row.predicted_high.unwrap());
         assert!(low < 56_889.0 && 56_889.0 < high && high < 2.0 * low, "{row:?}");
     }
     for row in tables.crossovers.iter().filter(|row| row.path == "two-copy") {
-        assert_eq!((row.verdict, row.first_win_bytes), (Verdict::WinsBelow, Some(64)), "{row:?}");
+        assert_eq!((row.verdict, row.first_win_bytes), (CrossoverVerdict::WinsBelow, Some(64)), "{row:?}");
         assert_eq!((row.supported_win_bytes, row.predicted_bytes), (None, None), "{row:?}");
     }
     for row in &tables.cost_model {
@@ -219,7 +219,7 @@ fn one_trial_a_cell_gives_figures_and_no_interval() {
     );
     let never =
         tables.crossovers.iter().find(|row| row.path == "zero-copy" && row.over == "two-copy").unwrap();
-    assert_eq!((never.verdict, never.first_win_bytes), (Verdict::Unjudged, None));
+    assert_eq!((never.verdict, never.first_win_bytes), (CrossoverVerdict::Unjudged, None));
     assert!(tables.cost_model.iter().all(|row| row.fixed_ns.value.is_some() && row.fixed_ns.low.is_none()));
 }
 
@@ -340,7 +340,7 @@ fn flags_say_what_happened() {
         assert_eq!(row.flags.has(Flag::FailedTrials), row.cell == broken_cell && row.send_path != "one-copy");
         assert_eq!(row.throughput_gbps.is_none(), ["one-copy", "uring"].contains(&row.send_path.as_str()));
     }
-    let untested = tables.crossovers.iter().filter(|row| row.verdict == Verdict::Untested);
+    let untested = tables.crossovers.iter().filter(|row| row.verdict == CrossoverVerdict::Untested);
     // One-copy against the two others and back, at two numbers of streams; uring at one of them against three.
     assert_eq!(untested.count(), 8 + 6);
 }
@@ -365,7 +365,7 @@ fn what_is_no_run_is_refused_in_one_sentence() {
         assert!(!sentence.contains('\n'), "{sentence}");
         sentence
     };
-    assert!(refused(parent.path()).contains("is no run: it holds no manifest.json"));
+    assert!(refused(parent.path()).contains("is not a run: it has no manifest.json"));
 
     let dir = Simulation::default().write(parent.path()).unwrap();
     let (trials, manifest) = (dir.join("trials.csv"), dir.join("manifest.json"));

@@ -2,7 +2,7 @@
 //! is said of the same trials as two runs apart.
 
 use copycost::compare::{Comparison, Footing, Group, Judgement};
-use copycost::record::manifest::{Sided, Together};
+use copycost::record::manifest::{ComparisonSide, Together};
 use copycost::simulate::{Noise, Simulation};
 use copycost::stats::unpaired_ratio;
 use copycost::tables::{Run, THROUGHPUT};
@@ -37,7 +37,7 @@ fn sides(seed: u64, apart: bool) -> [Run; 2] {
             trial.throughput_gbps = trial.throughput_gbps.map(|gbps| gbps * factor);
         }
         if !apart {
-            let side = if number == 0 { Sided::Base } else { Sided::New };
+            let side = if number == 0 { ComparisonSide::Base } else { ComparisonSide::New };
             run.manifest.together = Some(Together { blocks: format!("{seed}"), side, what: "itself".into() });
         }
         run

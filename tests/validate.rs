@@ -92,7 +92,7 @@ fn each_fault_is_one_sentence_with_its_place() {
             3,
             "status",
             "broken",
-            "trials.csv, line 3, column status: `broken` is none of ok, unsupported, failed",
+            "trials.csv, line 3, column status: `broken` is not one of ok, unsupported, failed",
         ),
         (
             "trials.csv",
@@ -115,7 +115,7 @@ fn each_fault_is_one_sentence_with_its_place() {
             4,
             "started_at",
             "noon",
-            "trials.csv, line 4, column started_at: `noon` is no time in RFC 3339",
+            "trials.csv, line 4, column started_at: `noon` is not a time in RFC 3339",
         ),
         (
             "trials.csv",
@@ -274,14 +274,14 @@ fn columns_and_the_manifest_are_checked() {
         said[0].starts_with("manifest.json, column grid_sha256: it is not the hash of the grid"),
         "{said:#?}"
     );
-    assert!(said[1].contains("is no key of a cell"), "{said:#?}");
+    assert!(said[1].contains("is not the key of a cell"), "{said:#?}");
     assert!(said[2].contains("is not among the cells of the manifest"), "{said:#?}");
 }
 
 #[test]
 fn what_cannot_be_read_at_all_is_an_error_and_no_violation() {
     let parent = tempfile::tempdir().unwrap();
-    assert!(validate(parent.path()).unwrap_err().to_string().contains("is no run"));
+    assert!(validate(parent.path()).unwrap_err().to_string().contains("is not a run"));
     let (_parent, dir) = written(&Simulation::default());
     let manifest = std::fs::read_to_string(dir.join("manifest.json")).unwrap();
     std::fs::write(

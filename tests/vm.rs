@@ -36,7 +36,7 @@ fn what_cannot_be_started_is_refused_with_a_remedy() {
         command
     };
     for (kernel, part) in [
-        (text.as_str(), "no kernel image for x86"),
+        (text.as_str(), "not a kernel image for x86"),
         (&empty, "holds no kernel image"),
         ("/nowhere/vmlinuz", "apt-get download"),
     ] {

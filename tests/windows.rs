@@ -1,4 +1,4 @@
-//! Trials of one stream to hundreds, held against the byte counters of the interface that they went by: no trial
+//! Trials of one stream to hundreds, compared with the byte counters of the interface that they went by: no trial
 //! reports more than the wire carried, whatever else runs here.
 
 mod support;

@@ -126,8 +126,8 @@ fn swept(
 }
 
 #[test]
-fn a_bridge_a_pair_and_an_overlay_are_told_apart() {
-    const TEST: &str = "a_bridge_a_pair_and_an_overlay_are_told_apart";
+fn a_bridge_a_pair_and_an_overlay_are_distinguished() {
+    const TEST: &str = "a_bridge_a_pair_and_an_overlay_are_distinguished";
     // 0 has the switch and the coordinator, 1 the sender, 2 the receiver.
     let Some(hosts) = Hosts::new(TEST, 3) else { return };
     if !hosts.try_ip(0, "link add sw type bridge") {

@@ -19,7 +19,7 @@ fn xray(arguments: &[&str]) -> Command {
     copycost(["xray", "--quiet"].iter().chain(arguments).copied())
 }
 
-fn examine(scratch: &Scratch, arguments: &[&str]) -> Xray {
+fn xray_run(scratch: &Scratch, arguments: &[&str]) -> Xray {
     let mut command = xray(arguments);
     command.args(["--results", &scratch.text_path("results")]);
     let ended = run(command);
@@ -39,7 +39,7 @@ fn every_path_is_seen_for_what_it_copies() {
         return;
     }
     let scratch = Scratch::new();
-    let seen = examine(&scratch, &["--size", "64KiB"]);
+    let seen = xray_run(&scratch, &["--size", "64KiB"]);
 
     for path in ["plain-send", "two-copy", "one-copy", "zero-copy", "sendfile", "splice"] {
         let user = seen.copy(path, Place::User);
@@ -131,7 +131,7 @@ fn planted_copies_are_counted_one_by_one_and_trunc_copies_nothing() {
     let scratch = Scratch::new();
     let paths = ["plain-send", "planted-1", "planted-2", "planted-4"];
     let arguments = paths.iter().flat_map(|path| ["--path", path]).chain(["--receive-path", "trunc"]);
-    let seen = examine(&scratch, &arguments.collect::<Vec<_>>());
+    let seen = xray_run(&scratch, &arguments.collect::<Vec<_>>());
     for (path, copies) in paths.into_iter().zip([0.0, 1.0, 2.0, 4.0]) {
         let user = seen.copy(path, Place::User);
         assert_counted(user, copies);
@@ -165,11 +165,11 @@ fn a_grid_with_xray_has_its_passes_after_the_trials_and_apart_from_them() {
     let (trials, _) = support::lab::trials(&run_directory);
     assert_eq!(trials.len(), 4, "the passes are in no row of trials.csv");
     let seen = Xray::read(&run_directory);
-    assert_eq!(seen.copies.len(), 2 * Place::EXAMINED.len(), "two cells of six places each");
+    assert_eq!(seen.copies.len(), 2 * Place::XRAYED.len(), "two cells of six places each");
 
     let again = run(support::lab::resume(&run_directory));
     assert_eq!(again.code(), Some(0), "{again:?}");
-    assert_eq!(Xray::read(&run_directory).copies, seen.copies, "what was examined is not examined again");
+    assert_eq!(Xray::read(&run_directory).copies, seen.copies, "what was x-rayed is not x-rayed again");
 }
 
 #[test]
@@ -220,8 +220,8 @@ fn without_rights_nothing_is_guessed_and_the_missing_right_is_named() {
 fn a_cell_that_cannot_run_has_rows_that_say_why() {
     let scratch = Scratch::new();
     let arguments = ["--lab", "loopback", "--path", "splice", "--payload", "fresh"];
-    let seen = examine(&scratch, &arguments);
-    assert_eq!(seen.copies.len(), Place::EXAMINED.len());
+    let seen = xray_run(&scratch, &arguments);
+    assert_eq!(seen.copies.len(), Place::XRAYED.len());
     for row in &seen.copies {
         assert_eq!(row.evidence, Evidence::NotMeasurable);
         assert!(row.note.contains("no completion"), "{row:?}");

@@ -11,9 +11,9 @@ use support::{PATIENCE, Scratch, copycost, skip, until};
 
 const PATHS: [&str; 4] = ["zero-copy", "sendfile", "splice", "two-copy"];
 
-/// Examines every path over a wire that has been disturbed as soon as the agents are there: the lab is made, and
+/// X-rays every path over a wire that has been disturbed as soon as the agents are there: the lab is made, and
 /// the memory roofline takes a second before the first pass.
-fn examine(
+fn xray(
     link: &str,
     disturb: impl FnOnce(&Running) -> std::io::Result<Option<Disturbance>>,
 ) -> std::io::Result<Xray> {
@@ -55,7 +55,7 @@ fn copies_for_xdp_are_found() {
         return;
     }
     // The receiver's end is where the payload arrives.
-    match examine("", |running| Disturbance::xdp(running.agents()[1].pid).map(Some)) {
+    match xray("", |running| Disturbance::xdp(running.agents()[1].pid).map(Some)) {
         Ok(seen) => assert_copies_below_tcp(&seen),
         Err(error) => skip(TEST, &format!("XDP ({error})")),
     }
@@ -67,7 +67,7 @@ fn copies_into_a_packet_ring_are_found() {
     if !sees_everything(TEST) {
         return;
     }
-    match examine("", |running| Disturbance::tap(running.agents()[0].pid).map(Some)) {
+    match xray("", |running| Disturbance::tap(running.agents()[0].pid).map(Some)) {
         Ok(seen) => assert_copies_below_tcp(&seen),
         Err(error) => skip(TEST, &format!("packet rings ({error})")),
     }
@@ -78,7 +78,7 @@ fn copies_of_segments_without_scatter_gather_are_found() {
     if !sees_everything("copies_of_segments_without_scatter_gather_are_found") {
         return;
     }
-    let seen = examine("link: {scatter-gather: false}", |_| Ok(None)).unwrap();
+    let seen = xray("link: {scatter-gather: false}", |_| Ok(None)).unwrap();
     assert_copies_below_tcp(&seen);
     for path in PATHS {
         let below = seen.copy(path, Place::BelowTcp);

@@ -22,14 +22,14 @@ use sha2::{Digest, Sha256};
 
 use crate::cell::Cell;
 use crate::grid::Grid;
-use crate::record::manifest::{Manifest, Sided, Together};
+use crate::record::manifest::{ComparisonSide, Manifest, Together};
 use crate::record::{SCHEMA_VERSION, Status, Stream, Trial};
 use crate::sweep::Ended;
 use crate::sweep::plan::{Next, Plan};
 use crate::sweep::progress::Progress;
 use crate::sweep::run_dir::RunDir;
 pub use other::{Other, grid_of_run};
-use side::{Produced, Side};
+use side::{Produced, SideRunner};
 
 /// Name of the base side's directory within the new side's.
 pub const BASE: &str = "against";
@@ -38,15 +38,15 @@ pub const BASE: &str = "against";
 pub struct Pair {
     /// That of this program.
     pub new: RunDir,
-    /// That of the program that it is held against.
+    /// That of the program that it is compared with.
     pub base: RunDir,
 }
 
 impl Pair {
-    fn of(&mut self, side: Sided) -> &mut RunDir {
+    fn of(&mut self, side: ComparisonSide) -> &mut RunDir {
         match side {
-            Sided::New => &mut self.new,
-            Sided::Base => &mut self.base,
+            ComparisonSide::New => &mut self.new,
+            ComparisonSide::Base => &mut self.base,
         }
     }
 
@@ -71,7 +71,7 @@ impl Pair {
 
 /// A sweep of two programs.
 pub struct Against<'a> {
-    /// The grid.
+    /// Both sides' cells, order and bounds.
     pub grid: &'a Grid,
     /// The wire of cells that name none.
     pub wire: crate::cell::Wire,
@@ -99,12 +99,12 @@ impl Against<'_> {
     /// When a side cannot run, or the directories cannot be made; nothing is left then.
     pub fn begin(&self, other: &Other) -> anyhow::Result<(Sides, Pair)> {
         let sides = Sides {
-            new: Side::new(Path::new("/proc/self/exe"), "this program", &self.lab)?,
-            base: Side::new(other.path(), &other.what, &self.lab)?,
+            new: SideRunner::new(Path::new("/proc/self/exe"), "this program", &self.lab)?,
+            base: SideRunner::new(other.path(), &other.what, &self.lab)?,
         };
         let cells = self.grid.cells(self.wire);
         let first = cells.first().context("the grid has no cell")?;
-        let manifest = |side: &Side| match side.run(self.grid, first) {
+        let manifest = |side: &SideRunner| match side.run(self.grid, first) {
             Produced::Row(row, _, manifest) => {
                 if row.cell != first.key() {
                     bail!(
@@ -124,11 +124,12 @@ impl Against<'_> {
         let mut new = RunDir::create(self.results, self.manifest(new, &cells), rows)?;
         let id = new.manifest.run_id.clone();
         new.manifest.together =
-            Some(Together { blocks: id.clone(), side: Sided::New, what: other.what.clone() });
+            Some(Together { blocks: id.clone(), side: ComparisonSide::New, what: other.what.clone() });
         new.write_manifest()?;
         let mut manifest = self.manifest(base, &cells);
         manifest.run_id = format!("{id}/{BASE}");
-        manifest.together = Some(Together { blocks: id, side: Sided::Base, what: other.what.clone() });
+        manifest.together =
+            Some(Together { blocks: id, side: ComparisonSide::Base, what: other.what.clone() });
         let base = RunDir::inside(&new, BASE, manifest)?;
         Ok((sides, Pair { new, base }))
     }
@@ -178,9 +179,9 @@ impl Against<'_> {
                 run.append(&row, &streams)?;
                 progress.end_of(side.0.word(), &row, left - 1);
                 match (side.0, row.status) {
-                    (Sided::New, _) => of_new = Some(row.clone()),
+                    (ComparisonSide::New, _) => of_new = Some(row.clone()),
                     // What one side cannot run is asked of neither again.
-                    (Sided::Base, Status::Unsupported) => plan.note(&row),
+                    (ComparisonSide::Base, Status::Unsupported) => plan.note(&row),
                     _ => {}
                 }
                 rows.push(row);
@@ -193,27 +194,31 @@ impl Against<'_> {
 
 /// The two sides of a comparison.
 pub struct Sides {
-    new: Side,
-    base: Side,
+    new: SideRunner,
+    base: SideRunner,
 }
 
 impl Sides {
-    fn of(&self, side: Sided) -> &Side {
+    fn of(&self, side: ComparisonSide) -> &SideRunner {
         match side {
-            Sided::New => &self.new,
-            Sided::Base => &self.base,
+            ComparisonSide::New => &self.new,
+            ComparisonSide::Base => &self.base,
         }
     }
 }
 
 /// Which side goes first, each with whether it is the second: a coin decides for a cell in two blocks, of which the
-/// second turns the order round. So whatever comes second is no side's.
-fn order(seed: u64, next: &Next) -> [(Sided, bool); 2] {
+/// second turns the order round. So neither side is always second.
+fn order(seed: u64, next: &Next) -> [(ComparisonSide, bool); 2] {
     let mut coin = ChaCha8Rng::seed_from_u64(seed);
     // Streams of the cipher that no block's shuffle uses.
     coin.set_stream(1 << 63 | (next.place as u64) << 32 | u64::from(next.block.div_ceil(2)));
     let heads = coin.random::<bool>() ^ next.block.is_multiple_of(2);
-    let [first, second] = if heads { [Sided::New, Sided::Base] } else { [Sided::Base, Sided::New] };
+    let [first, second] = if heads {
+        [ComparisonSide::New, ComparisonSide::Base]
+    } else {
+        [ComparisonSide::Base, ComparisonSide::New]
+    };
     [(first, false), (second, true)]
 }
 
@@ -245,7 +250,7 @@ mod tests {
     #[test]
     fn each_side_goes_first_in_one_of_two_blocks_and_which_one_is_chance() {
         let next = |place, block| Next { place, block, rep: block, order: 1 };
-        let new_first = |place, block| order(7, &next(place, block))[0].0 == Sided::New;
+        let new_first = |place, block| order(7, &next(place, block))[0].0 == ComparisonSide::New;
         let mut heads = 0;
         for place in 0..200 {
             assert_ne!(new_first(place, 1), new_first(place, 2));

@@ -1,4 +1,4 @@
-//! What a program is held against: another binary, the one that made a run, or one that is built from a revision.
+//! What a program is compared with: another binary, the one that made a run, or one that is built from a revision.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::host;
 use crate::output::{harmless, say};
 use crate::record::Manifest;
 
-/// The program that this one is held against.
+/// The program that this one is compared with.
 pub struct Other {
     program: Program,
     /// What to call it.
@@ -39,7 +39,7 @@ pub fn grid_of_run(what: &str) -> anyhow::Result<Option<Manifest>> {
     }
     let manifest = path.join("manifest.json");
     if !manifest.is_file() {
-        let what = format!("--against {what} is a directory and no run: it has no manifest.json");
+        let what = format!("--against {what} is a directory but not a run: it has no manifest.json");
         return Err(UsageError(what).into());
     }
     Ok(Some(Manifest::read(&manifest).map_err(UsageError)?))
@@ -107,7 +107,7 @@ impl Other {
     fn build(what: &str, revision: &str, stop: &AtomicBool) -> anyhow::Result<Self> {
         if cfg!(debug_assertions) {
             say(
-                "copycost: this is a debug build and a release build will be held against it: build with --release",
+                "copycost: this is a debug build and will be compared with a release build: build it with --release",
             );
         }
         let built = revision::build(revision, stop).map_err(|error| match error.is::<Interrupted>() {
@@ -172,7 +172,7 @@ fn version(path: &Path) -> Result<String, String> {
     let is_version = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
     match line.strip_prefix("copycost ") {
         Some(version) if is_version(version) => Ok(harmless(line)),
-        _ => Err("it is no copycost: asked for its version it did not say one".to_owned()),
+        _ => Err("it is not copycost: it printed no version when asked for one".to_owned()),
     }
 }
 
@@ -192,7 +192,7 @@ mod tests {
         let text = scratch.path().join("text");
         std::fs::write(&text, "no program\n").unwrap();
         assert!(refused(text.to_str().unwrap()).contains("cannot be run"));
-        assert!(refused("/bin/true").contains("no copycost"));
+        assert!(refused("/bin/true").contains("not copycost"));
         assert!(refused("/no/such/binary").contains("no such file"));
         assert!(refused(scratch.path().to_str().unwrap()).contains("no manifest.json"));
     }

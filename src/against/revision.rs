@@ -83,7 +83,7 @@ pub(super) fn build(revision: &str, stop: &AtomicBool) -> anyhow::Result<Built> 
     let tree = WorkTree::add(scratch.path().join("tree"), revision)?;
     ensure!(
         tree.0.join("Cargo.toml").is_file(),
-        "revision {revision} has no Cargo.toml, so it is no copycost"
+        "revision {revision} has no Cargo.toml, so it is not copycost"
     );
     say(format_args!("copycost: building revision {revision} with cargo; this takes some minutes"));
     let mut cargo = Command::new("cargo");
@@ -99,10 +99,10 @@ pub(super) fn build(revision: &str, stop: &AtomicBool) -> anyhow::Result<Built> 
     let (succeeded, messages) = run(&mut cargo, stop)?;
     ensure!(
         succeeded,
-        "revision {revision} does not build; what cargo says stands above; give the path of a binary instead"
+        "revision {revision} does not build; cargo's messages are above; give the path of a binary instead"
     );
     let Some(made) = executable(&messages) else {
-        bail!("revision {revision} builds no program of the name copycost");
+        bail!("revision {revision} builds no program named copycost");
     };
     let program = scratch.path().join("copycost");
     std::fs::copy(&made, &program).with_context(|| format!("copying {}", made.display()))?;
@@ -114,11 +114,10 @@ pub(super) fn build(revision: &str, stop: &AtomicBool) -> anyhow::Result<Built> 
 /// Runs cargo until it ends or `stop` is set: whether it succeeded, and its messages.
 fn run(cargo: &mut Command, stop: &AtomicBool) -> anyhow::Result<(bool, Vec<u8>)> {
     // A group of its own: a signal from the terminal is for this program, which passes it on to cargo and its compilers.
-    let mut child = cargo
-        .stdout(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .context("there is no cargo here to build it with; give the path of a binary instead")?;
+    let mut child =
+        cargo.stdout(Stdio::piped()).process_group(0).spawn().context(
+            "cargo is not installed here, so it cannot be built; give the path of a binary instead",
+        )?;
     let mut output = child.stdout.take().context("cargo has no output")?;
     let messages = std::thread::spawn(move || {
         let mut messages = Vec::new();

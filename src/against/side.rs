@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const UNBOUNDED: Duration = Duration::from_secs(3600);
 
 /// A program, and what it is asked with.
-pub(super) struct Side {
+pub(super) struct SideRunner {
     program: PathBuf,
     pub(super) what: String,
     lab: Vec<String>,
@@ -41,7 +41,7 @@ pub(super) enum Produced {
     Nothing { why: String, refused: bool },
 }
 
-impl Side {
+impl SideRunner {
     pub(super) fn new(program: &Path, what: &str, lab: &[String]) -> anyhow::Result<Self> {
         Ok(Self {
             program: program.to_owned(),

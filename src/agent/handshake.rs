@@ -18,7 +18,7 @@ use sha2::Sha256;
 use socket2::Socket;
 
 use super::frame::{self, CAP, FrameError, STRANGER_CAP};
-use super::protocol::{Answer, Challenge, Hello, PROTOCOL, Proof, Welcome};
+use super::protocol::{Admission, Challenge, Hello, PROTOCOL, Proof, Welcome};
 use crate::output::harmless;
 
 /// How long a stranger may take for the whole handshake.
@@ -46,7 +46,7 @@ impl Token {
         let token = bytes.trim_ascii();
         if token.len() < 16 {
             return Err(format!(
-                "token file {} holds {} bytes, and 16 are the least; make one with `head -c 32 /dev/urandom | base64 > {}`",
+                "token file {} holds {} bytes, but a token has at least 16; make one with `head -c 32 /dev/urandom | base64 > {}`",
                 path.display(),
                 token.len(),
                 path.display()
@@ -123,7 +123,7 @@ pub fn agent(
     let mut input = Until::within(patience, socket);
     let mut output = socket;
     let mut refuse = |why: String| {
-        let answer = Answer::Refused { why: why.clone() };
+        let answer = Admission::Refused { why: why.clone() };
         frame::write(&mut output, &answer).map_err(FrameError::Io)?;
         Err(FrameError::Refused(why))
     };
@@ -146,7 +146,7 @@ pub fn agent(
         Err(why) => refuse(why),
         Ok(mut welcome) => {
             welcome.proof = token.prove("agent", &hello.nonce, &own);
-            frame::write(&mut output, &Answer::Welcome(Box::new(welcome))).map_err(FrameError::Io)?;
+            frame::write(&mut output, &Admission::Welcome(Box::new(welcome))).map_err(FrameError::Io)?;
             socket.set_read_timeout(None).map_err(FrameError::Io)
         }
     }
@@ -171,30 +171,30 @@ fn exchange_nonces(input: &mut Until<'_>) -> Result<(String, String), String> {
         Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), nonce: own.clone() };
     frame::write(&mut &*socket, &hello).map_err(|error| error.to_string())?;
     let reply: serde_json::Value = frame::read(input, CAP).map_err(say)?;
-    if let Ok(Answer::Refused { why }) = serde_json::from_value(reply.clone()) {
+    if let Ok(Admission::Refused { why }) = serde_json::from_value(reply.clone()) {
         return Err(harmless(&why));
     }
     let Challenge { nonce } =
-        serde_json::from_value(reply).map_err(|_| "it is no copycost agent".to_owned())?;
+        serde_json::from_value(reply).map_err(|_| "it is not a copycost agent".to_owned())?;
     Ok((own, nonce))
 }
 
 /// The coordinator's side.
 ///
 /// # Errors
-/// One sentence: the agent refused, is no agent, or takes too long.
+/// One sentence: the agent refused, is not an agent, or takes too long.
 pub fn coordinator(socket: &Socket, token: &Token, patience: Duration) -> Result<Welcome, String> {
     let mut input = Until::within(patience, socket);
     let (own, nonce) = exchange_nonces(&mut input)?;
     let proof = token.prove("coordinator", &own, &nonce);
     frame::write(&mut &*socket, &Proof { proof }).map_err(|error| error.to_string())?;
     match frame::read(&mut input, CAP).map_err(|error| error.to_string())? {
-        Answer::Refused { why } => Err(harmless(&why)),
-        Answer::Welcome(welcome) if token.verify(&welcome.proof, "agent", &own, &nonce) => {
+        Admission::Refused { why } => Err(harmless(&why)),
+        Admission::Welcome(welcome) if token.verify(&welcome.proof, "agent", &own, &nonce) => {
             socket.set_read_timeout(None).map_err(|error| error.to_string())?;
             Ok(*welcome)
         }
-        Answer::Welcome(_) => {
+        Admission::Welcome(_) => {
             Err("it does not know the token, so it is not the agent that was meant".to_owned())
         }
     }
@@ -249,7 +249,7 @@ mod tests {
         let (one, mut other): (Socket, Socket) = (one.into(), other.into());
         frame::write(&mut other, &Hello { protocol: 999, version: "9.9".into(), nonce: "0".into() }).unwrap();
         assert!(agent(&one, &Token::default(), PATIENCE, || Ok(Welcome::default())).is_err());
-        let Answer::Refused { why } = frame::read(&mut other, CAP).unwrap() else { panic!("welcomed") };
+        let Admission::Refused { why } = frame::read(&mut other, CAP).unwrap() else { panic!("welcomed") };
         assert!(why.contains(&format!("protocol {PROTOCOL}")) && why.contains("9.9"), "{why}");
     }
 

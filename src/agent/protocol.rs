@@ -25,41 +25,41 @@ pub enum Request {
     Prepare(Box<Order>),
     /// Let the bytes flow.
     Start {
-        /// The trial.
+        /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
     },
     /// Pause between warm-up and window. The receiver is told the bytes that each stream was sent.
     Hold {
-        /// The trial.
+        /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
         /// Bytes sent so far, a stream each; absent for the sender.
         bytes: Option<Vec<u64>>,
     },
     /// Begin the window.
     Measure {
-        /// The trial.
+        /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
     },
     /// To the sender, when every stream's window has begun at both ends: let them send.
     Flow {
-        /// The trial.
+        /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
     },
     /// The window that all streams have in common begins now, and ends after this time.
     Count {
-        /// The trial.
+        /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
         /// Seconds.
         window_s: f64,
     },
     /// End the streams' own windows and drain.
     Stop {
-        /// The trial.
+        /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
     },
     /// Drop the trial.
     Abort {
-        /// The trial.
+        /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
     },
     /// Show that you are alive.
@@ -84,59 +84,59 @@ pub enum Request {
 pub enum Reply {
     /// The sender waits for streams here.
     Listening {
-        /// The trial.
+        /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
-        /// Where.
+        /// The port that streams connect to.
         address: SocketAddr,
         /// What a stream must present.
         nonce: u64,
     },
     /// Streams, buffers and counters stand.
     Ready {
-        /// The trial.
+        /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
     },
-    /// Every stream pauses; the sender tells the bytes of each.
+    /// Every stream pauses; the sender reports the bytes of each.
     Held {
-        /// The trial.
+        /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
         /// Bytes sent or received so far, a stream each.
         bytes: Vec<u64>,
     },
     /// From the receiver: each stream's window begins with the next bytes that it gets.
     Armed {
-        /// The trial.
+        /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
     },
     /// Every stream's window has begun.
     Measuring {
-        /// The trial.
+        /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
     },
     /// The window that all streams have in common is over.
     Counted {
-        /// The trial.
+        /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
     },
     /// The trial is over.
     Report {
-        /// The trial.
+        /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
         /// What was measured.
         report: Box<Report>,
     },
     /// The trial is over before its end.
     Broken {
-        /// The trial.
+        /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
         /// Why.
         failure: Failure,
     },
-    /// Alive.
+    /// The answer to `Ping`.
     Pong,
     /// How fast this host copies, by cache level.
     Roofline {
-        /// One bandwidth a level.
+        /// From the smallest cache to memory.
         levels: Vec<Bandwidth>,
     },
     /// The interface that was asked for.
@@ -178,7 +178,7 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hello {
-    /// [`PROTOCOL`].
+    /// The version that the coordinator speaks: its [`PROTOCOL`].
     pub protocol: u32,
     /// Version of the coordinator's copycost, for messages.
     pub version: String,
@@ -205,7 +205,7 @@ pub struct Proof {
 /// The agent's last word of the handshake.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Answer {
+pub enum Admission {
     /// Come in.
     Welcome(Box<Welcome>),
     /// Stay out, and why.
@@ -223,11 +223,11 @@ pub struct Welcome {
     pub proof: String,
     /// Version of its copycost.
     pub version: String,
-    /// SHA-256 of its binary.
+    /// SHA-256 of its binary, hexadecimal; absent where it cannot read itself.
     pub binary_sha256: Option<String>,
     /// Its process, as numbered where it runs.
     pub pid: u32,
-    /// Its host.
+    /// What it read of its host when it started.
     pub host: Host,
     /// Each counter: available, or why not.
     pub counters: BTreeMap<String, String>,

@@ -52,14 +52,14 @@ fn raise_open_files() {
 /// Serves the coordinator at the other end of standard input, until it is gone.
 ///
 /// # Errors
-/// When standard input is no socket, or the coordinator is not one.
+/// When standard input is not a socket, or the coordinator is not one.
 pub fn inherited() -> anyhow::Result<()> {
     raise_open_files();
     let fd = std::io::stdin().as_fd().try_clone_to_owned()?;
     let control = Socket::from(fd);
     control
         .domain()
-        .context("standard input is no socket; --inherited is for a coordinator's own children")?;
+        .context("standard input is not a socket; --inherited is for a coordinator's own children")?;
     handshake::agent(&control, &Token::default(), CHILD_PATIENCE, || Ok(welcome()))?;
     match Session::new(control, None)?.serve() {
         // The coordinator is gone while a reply was on its way: it has said why, or was killed.
@@ -90,14 +90,14 @@ pub fn listen(address: SocketAddr, token: &Token, pair_netns: bool) -> anyhow::R
     allowed(address, token).map_err(anyhow::Error::msg)?;
     raise_open_files();
     let listener = TcpListener::bind(address).with_context(|| {
-        format!("cannot listen on {address}; is another agent there? choose with --listen")
+        format!("cannot listen on {address}; is another agent running? choose another address with --listen")
     })?;
     // Refused, a direct pair goes into the namespace that the agent is in, filters and all.
     let pair = pair_netns.then(PairNetns::offer).transpose().unwrap_or_else(|error| {
         say(format_args!("copycost agent: no namespace of its own for direct pairs: {error:#}"));
         None
     });
-    let agent = Arc::new(Agent {
+    let agent = Arc::new(AgentServer {
         token: token.clone(),
         pair,
         // What the host is like is read once, while nobody measures.
@@ -116,7 +116,7 @@ pub fn listen(address: SocketAddr, token: &Token, pair_netns: bool) -> anyhow::R
     Ok(())
 }
 
-/// A handshake in hand.
+/// A coordinator that has not yet proved itself.
 struct Handshake {
     number: u64,
     /// A second handle: shutting it down ends the handshake.
@@ -125,7 +125,7 @@ struct Handshake {
 }
 
 /// What the threads of a listening agent share.
-struct Agent {
+struct AgentServer {
     token: Token,
     pair: Option<Arc<PairNetns>>,
     about: Welcome,
@@ -134,7 +134,7 @@ struct Agent {
     handshakes: Mutex<VecDeque<Handshake>>,
 }
 
-impl Agent {
+impl AgentServer {
     /// Gives a connection a thread of its own. Where too many have not proved themselves yet, the oldest makes
     /// room: strangers keep silent, and a coordinator's handshake takes a moment.
     fn admit(self: &Arc<Self>, number: u64, connection: Socket) -> io::Result<()> {

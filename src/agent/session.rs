@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
-use super::event::Event;
+use super::event::SessionEvent;
 use super::frame::{self, CAP, FrameError};
 use super::order::{Order, Role};
 use super::protocol::{Reply, Report, Request};
+use super::running_trial::RunningTrial;
 use super::streams;
 use super::thread::{guarded, spawn};
-use super::trial::Trial;
 use crate::failure::Failure;
 use crate::host::{self, policy};
 use crate::link::{self, PairNetns, Traffic};
@@ -27,9 +27,9 @@ use crate::xray::symbols::Symbols;
 
 /// The way to the coordinator, for the session and the thread that reads requests.
 #[derive(Clone)]
-struct Replies(Arc<Mutex<Socket>>);
+struct ReplyWriter(Arc<Mutex<Socket>>);
 
-impl Replies {
+impl ReplyWriter {
     fn send(&self, reply: &Reply) -> std::io::Result<()> {
         frame::write(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), reply)
     }
@@ -38,10 +38,10 @@ impl Replies {
 /// One coordinator's session with this agent.
 pub struct Session {
     control: Socket,
-    replies: Replies,
-    events: Receiver<Event>,
-    sender: Sender<Event>,
-    trial: Option<Trial>,
+    replies: ReplyWriter,
+    events: Receiver<SessionEvent>,
+    sender: Sender<SessionEvent>,
+    trial: Option<RunningTrial>,
     /// Number of the trial that was last prepared.
     last: u64,
     /// Names of addresses, kept from one x-ray pass to the next.
@@ -61,7 +61,7 @@ impl Session {
         input.set_read_timeout(None)?;
         control.set_write_timeout(Some(Duration::from_secs(10)))?;
         let frames = sender.clone();
-        let replies = Replies(Arc::new(Mutex::new(control.try_clone()?)));
+        let replies = ReplyWriter(Arc::new(Mutex::new(control.try_clone()?)));
         let pongs = replies.clone();
         std::thread::Builder::new().name("control".to_owned()).spawn(move || {
             policy::attend();
@@ -70,12 +70,12 @@ impl Session {
                     // Answered here: the session may be at work, looking up the names of a kernel's functions.
                     Ok(Request::Ping) => match pongs.send(&Reply::Pong) {
                         Ok(()) => continue,
-                        Err(error) => Event::Lost(FrameError::Io(error)),
+                        Err(error) => SessionEvent::Lost(FrameError::Io(error)),
                     },
-                    Ok(request) => Event::Frame(request),
-                    Err(error) => Event::Lost(error),
+                    Ok(request) => SessionEvent::Frame(request),
+                    Err(error) => SessionEvent::Lost(error),
                 };
-                let last = matches!(event, Event::Lost(_));
+                let last = matches!(event, SessionEvent::Lost(_));
                 if frames.send(event).is_err() || last {
                     return;
                 }
@@ -87,7 +87,7 @@ impl Session {
     /// Serves the coordinator until it is gone. A trial in hand is then dropped.
     ///
     /// # Errors
-    /// When the coordinator sent something that is no request, or does not take replies.
+    /// When the coordinator sent something that is not a request, or does not take replies.
     pub fn serve(mut self) -> Result<(), FrameError> {
         let result = self.run();
         // The reading thread holds a clone: without this it would wait for the peer.
@@ -104,8 +104,8 @@ impl Session {
                 next.saturating_duration_since(Instant::now())
             });
             match self.events.recv_timeout(wait) {
-                Ok(Event::Lost(FrameError::Closed)) => return Ok(()),
-                Ok(Event::Lost(error)) => return Err(error),
+                Ok(SessionEvent::Lost(FrameError::Closed)) => return Ok(()),
+                Ok(SessionEvent::Lost(error)) => return Err(error),
                 Ok(event) => self.handle_guarded(event)?,
                 Err(RecvTimeoutError::Timeout) => self.due()?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -115,7 +115,7 @@ impl Session {
 
     /// Handles an event; a panic while doing so breaks the trial in hand, and the answer that the coordinator
     /// waits for, not the agent.
-    fn handle_guarded(&mut self, event: Event) -> Result<(), FrameError> {
+    fn handle_guarded(&mut self, event: SessionEvent) -> Result<(), FrameError> {
         match guarded(|| Ok(self.handle(event))) {
             Ok(handled) => handled,
             Err(failure) => {
@@ -155,22 +155,22 @@ impl Session {
     }
 
     /// The trial in hand, when it is this one.
-    fn current(&mut self, number: u64) -> Option<&mut Trial> {
+    fn current(&mut self, number: u64) -> Option<&mut RunningTrial> {
         self.trial.as_mut().filter(|trial| trial.order.trial == number)
     }
 
-    fn handle(&mut self, event: Event) -> Result<(), FrameError> {
+    fn handle(&mut self, event: SessionEvent) -> Result<(), FrameError> {
         match event {
-            Event::Frame(request) => self.request(request),
-            Event::Streams(number, streams) if self.current(number).is_some() => match streams {
+            SessionEvent::Frame(request) => self.request(request),
+            SessionEvent::Streams(number, streams) if self.current(number).is_some() => match streams {
                 Ok(sockets) => self.start_workers(sockets).or_else(|failure| self.give_up(failure)),
                 Err(failure) => self.give_up(failure),
             },
-            Event::Note(number, note) => {
+            SessionEvent::Note(number, note) => {
                 let reply = self.current(number).and_then(|trial| trial.note(note));
                 reply.map_or(Ok(()), |reply| self.reply(&reply))
             }
-            Event::Done(number, stream, result) => match (self.current(number), *result) {
+            SessionEvent::Done(number, stream, result) => match (self.current(number), *result) {
                 (None, _) => Ok(()),
                 (Some(_), Err(failure)) => self.give_up(failure),
                 (Some(trial), Ok(report)) => match trial.keep(stream, report) {
@@ -178,7 +178,7 @@ impl Session {
                     None => Ok(()),
                 },
             },
-            Event::Streams(..) | Event::Lost(_) => Ok(()),
+            SessionEvent::Streams(..) | SessionEvent::Lost(_) => Ok(()),
         }
     }
 
@@ -288,7 +288,7 @@ impl Session {
             }
             Role::Receive { nonce, .. } => nonce,
         };
-        let mut trial = Trial::new(Arc::clone(&order), nonce);
+        let mut trial = RunningTrial::new(Arc::clone(&order), nonce);
         let gate = Arc::clone(&trial.gate);
         let given_up = move || gate.check().is_err();
         let (gather, reply): (Box<dyn FnOnce() -> _ + Send>, _) = match order.role {
@@ -306,7 +306,7 @@ impl Session {
             }
         };
         trial.workers.push(spawn("streams", move || {
-            let _ = events.send(Event::Streams(number, guarded(gather)));
+            let _ = events.send(SessionEvent::Streams(number, guarded(gather)));
         })?);
         self.trial = Some(trial);
         Ok(reply)

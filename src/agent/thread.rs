@@ -28,7 +28,7 @@ thread_local! {
 }
 
 /// Runs a part of a trial. A panic in it is a defect of this program: the trial fails with its message, and the
-/// agent goes on.
+/// agent continues.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -11,7 +11,7 @@ use super::order::Order;
 use crate::cell::Wire;
 use crate::host::LoadReading;
 use crate::link::Traffic;
-use crate::receive::Tally;
+use crate::receive::ReceiveCounters;
 use crate::record::Received;
 use crate::workload::CommonWindow;
 
@@ -21,12 +21,16 @@ pub(super) struct Window {
     bytes: Vec<u64>,
     came: Option<Received>,
     load: LoadReading,
-    tallies: Arc<[Tally]>,
+    tallies: Arc<[ReceiveCounters]>,
 }
 
 impl Window {
     /// Begins now.
-    pub(super) fn begin(tallies: &Arc<[Tally]>, order: &Order, traffic: Option<&mut Traffic>) -> Self {
+    pub(super) fn begin(
+        tallies: &Arc<[ReceiveCounters]>,
+        order: &Order,
+        traffic: Option<&mut Traffic>,
+    ) -> Self {
         let tallies = if order.is_sending() { Arc::default() } else { Arc::clone(tallies) };
         let (at, bytes) = look(&tallies);
         let came = traffic.and_then(Traffic::received);
@@ -47,10 +51,10 @@ impl Window {
 }
 
 /// What every stream has received. The instant is taken in the middle: looking at a thousand takes microseconds.
-fn look(tallies: &[Tally]) -> (Instant, Vec<u64>) {
+fn look(tallies: &[ReceiveCounters]) -> (Instant, Vec<u64>) {
     let half = tallies.len() / 2;
-    let mut bytes: Vec<u64> = tallies[..half].iter().map(Tally::bytes).collect();
+    let mut bytes: Vec<u64> = tallies[..half].iter().map(ReceiveCounters::bytes).collect();
     let at = Instant::now();
-    bytes.extend(tallies[half..].iter().map(Tally::bytes));
+    bytes.extend(tallies[half..].iter().map(ReceiveCounters::bytes));
     (at, bytes)
 }

@@ -120,7 +120,7 @@ fn conclude(ended: &Ended, pair: &Pair, rows: &[Trial], arguments: &SweepArgs) -
         }
         Ended::Complete if well == 0 => {
             let why = rows.iter().map(|row| row.reason.as_str()).find(|reason| !reason.is_empty());
-            say(format_args!("copycost: nothing ran: {}", why.unwrap_or("no trial was begun")));
+            say(format_args!("copycost: nothing ran: {}", why.unwrap_or("no trial was started")));
             Exit::FailedTrials
         }
         Ended::Complete => Exit::Success,

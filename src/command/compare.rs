@@ -7,7 +7,7 @@ use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use super::Exit;
-use crate::compare::{CellChange, Comparison, Footing, Gate, NO_MEASUREMENT, export, footing, text};
+use crate::compare::{CellChange, Comparison, Footing, GateOutcome, NO_MEASUREMENT, export, footing, text};
 use crate::output::{Out, say};
 use crate::tables::{Better, Metric, Run};
 use crate::units;
@@ -108,12 +108,12 @@ impl CompareArgs {
         writeln!(out, "{}", printed.trim_end())?;
         let has = |gate| comparison.cells.iter().any(|cell| cell.gate == gate);
         let regressions = comparison.regressions();
-        if self.max_regression.is_some() && regressions.is_empty() && !has(Gate::Passed) {
+        if self.max_regression.is_some() && regressions.is_empty() && !has(GateOutcome::Passed) {
             bail!(match () {
-                () if has(Gate::Disturbed) =>
+                () if has(GateOutcome::Disturbed) =>
                     "no cell could be gated: others were busy on the hosts in too many trials; run both sides with \
                      `sweep --against`, or where nothing else runs",
-                () if has(Gate::Unjudged) =>
+                () if has(GateOutcome::Unjudged) =>
                     "no cell could be gated: there are too few trials for an interval; raise the grid's repetitions",
                 () =>
                     "no cell could be gated: none has the figure in both runs; see the reasons in their trials.csv",

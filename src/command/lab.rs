@@ -29,9 +29,9 @@ pub struct LabArgs {
     /// The receiver's agent; without it the coordinator starts its own
     #[arg(long, value_name = "ADDR", requires = "sender")]
     pub receiver: Option<String>,
-    /// What joins the agents: loopback, veth, bridge, overlay or nic, held against what their interfaces
+    /// What joins the agents: loopback, veth, bridge, overlay or nic, compared with what their interfaces
     /// show; for agents reached by address also the sender's address on it where that is not its agent's;
-    /// may be given again
+    /// may be given several times
     #[arg(long = "wire", value_name = "WIRE[=ADDR]", value_parser = parse_wire)]
     pub wires: Vec<(Wire, Option<IpAddr>)>,
     /// Two interfaces of this host that are joined, such as the ports of a card with a cable between them: lent to
@@ -132,7 +132,7 @@ fn parse_wire(text: &str) -> Result<(Wire, Option<IpAddr>), String> {
     let (wire, address) = match text.split_once('=') {
         None => (text, None),
         Some((wire, address)) => {
-            let address = address.parse().map_err(|_| format!("`{address}` is no IP address"))?;
+            let address = address.parse().map_err(|_| format!("`{address}` is not an IP address"))?;
             (wire, Some(address))
         }
     };

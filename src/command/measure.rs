@@ -171,7 +171,7 @@ fn summary(stream: &Stream, message_bytes: u64) -> String {
 }
 
 /// One end's figure as text; none when it was not measured.
-type Figure = fn(&End) -> Option<String>;
+type EndFigureFn = fn(&End) -> Option<String>;
 
 /// A time that the kernel samples by ticks, where it is long enough for them to tell.
 fn told(seconds: Option<f64>) -> Option<f64> {
@@ -187,8 +187,8 @@ fn table(row: &Trial) -> String {
             table.add_row([name.to_owned(), sender.unwrap_or_default(), receiver.unwrap_or_default()]);
         }
     };
-    let both = |of: Figure| (of(&row.sender), of(&row.receiver));
-    let rows: [(&str, Figure); 14] = [
+    let both = |of: EndFigureFn| (of(&row.sender), of(&row.receiver));
+    let rows: [(&str, EndFigureFn); 14] = [
         ("window, s", |end| end.window_s.map(|s| format!("{s:.4}"))),
         ("bytes", |end| end.bytes.map(|n| n.to_string())),
         ("messages", |end| end.messages.map(|n| n.to_string())),

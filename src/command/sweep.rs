@@ -21,7 +21,7 @@ use crate::sweep::passes::Passes;
 use crate::sweep::plan::Plan;
 use crate::sweep::progress::Progress;
 use crate::sweep::run_dir::RunDir;
-use crate::sweep::samples::{Sampled, Samples};
+use crate::sweep::samples::{Samples, SamplingLab};
 use crate::sweep::{Ended, manifest, run as sweep, table};
 use crate::tables::{Metric, Run};
 use crate::units;
@@ -41,10 +41,10 @@ pub struct SweepArgs {
     /// Directory that run directories are made in
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub results: PathBuf,
-    /// Go on with a run that was killed or interrupted
+    /// Resume a run that was killed or interrupted
     #[arg(long, value_name = "RUN")]
     pub resume: Option<PathBuf>,
-    /// Hold this program against another in the same blocks, trial by trial: a copycost binary, the one that made a
+    /// Compare this program with another in the same blocks, trial by trial: a copycost binary, the one that made a
     /// run (whose grid and seed are run where no GRID is given), or one that is built from a git revision here. Both
     /// sides run every repetition; `control` and `xray` of the grid are left out
     #[arg(long, value_name = "BINARY|RUN|REVISION", conflicts_with_all = ["resume", "reproduce", "sender"])]
@@ -106,7 +106,7 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
         Some((run, rows)) => {
             ensure!(
                 run.manifest.together.is_none(),
-                "{} is one side of a comparison, whose blocks cannot be resumed; begin it again",
+                "{} is one side of a comparison, whose blocks cannot be resumed; start it again",
                 run.path().display()
             );
             check_same_lab(&run, &lab, &cells)?;
@@ -134,7 +134,7 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     }
     let mut progress = Progress::new(plan.remaining(), arguments.quiet);
     let mut samples = Samples::new(grid.repetitions.min, &grid.trial);
-    let mut sampled = Sampled::new(&mut lab, &mut samples);
+    let mut sampled = SamplingLab::new(&mut lab, &mut samples);
     // A resumed run would have samples of some of its blocks alone.
     let ended = if grid.xray && rows.is_empty() {
         sweep(&mut sampled, &mut plan, &grid.trial, &mut run, &mut rows, &mut progress, &stop)
@@ -144,7 +144,7 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     progress.finish();
     let mut ended = ended?;
     if grid.xray && ended == Ended::Complete {
-        ended = examine(&mut lab, plan.cells(), &mut samples, &grid, &run, arguments.quiet, &stop)?;
+        ended = xray(&mut lab, plan.cells(), &mut samples, &grid, &run, arguments.quiet, &stop)?;
     }
     drop(lab);
     run.manifest.finished_at = Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
@@ -171,7 +171,7 @@ fn counts_instructions() -> bool {
 }
 
 /// The attribution passes other than samples, after the timing trials.
-fn examine(
+fn xray(
     lab: &mut Lab,
     cells: &[Cell],
     samples: &mut Samples,
@@ -186,7 +186,7 @@ fn examine(
     Ok(match whole {
         Ok(true) => Ended::Complete,
         Ok(false) => Ended::Interrupted,
-        // The trials are there, and what was examined before.
+        // The trials are there, and what was x-rayed before.
         Err(error) => Ended::Broken(format!("{error:#}")),
     })
 }
@@ -218,7 +218,7 @@ fn conclude(
             }
         }
     }
-    let go_on = match &arguments.lab.sender {
+    let resume = match &arguments.lab.sender {
         Some(sender) => format!("copycost sweep --resume {path} --sender {sender} …"),
         None => format!("copycost sweep --resume {path}"),
     };
@@ -233,13 +233,13 @@ fn conclude(
         }
         Ended::Complete if rows.iter().all(|row| row.status != Status::Ok) => {
             let why = rows.iter().map(|row| row.reason.as_str()).find(|reason| !reason.is_empty());
-            let why = why.unwrap_or("no trial was begun");
-            say(format_args!("copycost: nothing ran: {why}; `copycost doctor` tells what this host lacks"));
+            let why = why.unwrap_or("no trial was started");
+            say(format_args!("copycost: nothing ran: {why}; `copycost doctor` shows what this host lacks"));
             Exit::FailedTrials
         }
         Ended::Complete => Exit::Success,
         Ended::Interrupted => {
-            say(format_args!("copycost: interrupted after {} trials; go on with `{go_on}`", rows.len()));
+            say(format_args!("copycost: interrupted after {} trials; resume with `{resume}`", rows.len()));
             Exit::Interrupted
         }
         Ended::Broken(why) => {
@@ -247,7 +247,7 @@ fn conclude(
                 Some(row) => format!("during {} #{}; that trial is recorded as failed", row.cell, row.rep),
                 None => "in the x-ray that follows the trials".to_owned(),
             };
-            say(format_args!("copycost: {why}, {when}: go on with `{go_on}`"));
+            say(format_args!("copycost: {why}, {when}: resume with `{resume}`"));
             Exit::Unable
         }
     };
@@ -298,7 +298,7 @@ fn check_same_lab(run: &RunDir, lab: &Lab, cells: &[Cell]) -> anyhow::Result<()>
     let keys: Vec<String> = cells.iter().map(Cell::key).collect();
     ensure!(
         run.manifest.lab == lab.kind() && run.manifest.cells == keys,
-        "{} began in a {} lab on {}; go on with it there, with the same flags",
+        "{} began in a {} lab on {}; resume it there, with the same flags",
         run.path().display(),
         run.manifest.lab,
         run.manifest.wires.keys().map(String::as_str).collect::<Vec<_>>().join(" and ")

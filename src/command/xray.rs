@@ -34,22 +34,22 @@ pub struct XrayArgs {
         conflicts_with_all = ["path", "size", "receive_path", "payload", "threads", "working_set"]
     )]
     pub grid: Option<PathBuf>,
-    /// Send path; may be given again [default: every one]
+    /// Send path; may be given several times [default: every one]
     #[arg(long)]
     pub path: Vec<String>,
-    /// Size of a message; may be given again
+    /// Size of a message; may be given several times
     #[arg(long, default_value = "64KiB", value_parser = grid::parse_message_size)]
     pub size: Vec<u64>,
-    /// Receive path; may be given again
+    /// Receive path; may be given several times
     #[arg(long, default_value = receive::DEFAULT)]
     pub receive_path: Vec<String>,
     /// static or fresh
     #[arg(long, default_value = "static")]
     pub payload: Payload,
-    /// Number of streams; may be given again
+    /// Number of streams; may be given several times
     #[arg(long, default_value = "1", value_parser = grid::parse_threads)]
     pub threads: Vec<u32>,
-    /// Bytes of distinct messages that a stream cycles through; may be given again
+    /// Bytes of distinct messages that a stream cycles through; may be given several times
     #[arg(long, value_name = "hot|SIZE", default_value = "hot", value_parser = parse_working_set)]
     pub working_set: Vec<WorkingSet>,
     /// Where the agents are.
@@ -63,7 +63,7 @@ pub struct XrayArgs {
     pub quiet: bool,
 }
 
-/// Examines every cell and prints what was found.
+/// X-rays every cell and prints what was found.
 ///
 /// # Errors
 /// When the grid is wrong, the lab cannot be made, or rows cannot be written.
@@ -76,7 +76,7 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
     let mut lab = arguments.lab.make(Wanted::of(&grid))?;
     let cells = grid.cells(lab.wires()[0]);
     let seed = grid.seed.unwrap_or_default();
-    let rows = cells.len() as u64 * (Category::ALL.len() as u64 * 2 + (Place::EXAMINED.len() as u64 + 1));
+    let rows = cells.len() as u64 * (Category::ALL.len() as u64 * 2 + (Place::XRAYED.len() as u64 + 1));
     let mut run = RunDir::create(&arguments.results, manifest(&grid, &grid.trial, seed, &lab), rows)?;
     let mut passes = Passes::open(run.path())?;
     let whole = passes.run(
@@ -163,9 +163,9 @@ pub(super) fn conclude(cells: &[Cell], passes: &Passes, manifest: &Manifest) -> 
     let of = |cell: &Cell| -> Vec<Copies> {
         passes.rows.iter().filter(|row| row.cell == cell.key()).cloned().collect()
     };
-    let examined: Vec<(&Cell, Vec<Copies>)> =
+    let xrayed: Vec<(&Cell, Vec<Copies>)> =
         cells.iter().map(|cell| (cell, of(cell))).filter(|(_, rows)| !rows.is_empty()).collect();
-    let mut verdicts: Vec<(Verdict, String)> = examined
+    let mut verdicts: Vec<(Verdict, String)> = xrayed
         .iter()
         .map(|(cell, rows)| {
             let (verdict, sentence) = headline(rows);
@@ -180,8 +180,8 @@ pub(super) fn conclude(cells: &[Cell], passes: &Passes, manifest: &Manifest) -> 
     }
     format!(
         "\n{verdicts}\n{}\n\n{}\n\n{}",
-        copies_table(&examined),
-        costs_table(&examined, &passes.costs),
+        copies_table(&xrayed),
+        costs_table(&xrayed, &passes.costs),
         bounds(&passes.bounds)
     )
 }
@@ -199,14 +199,14 @@ fn new_table() -> Table {
 }
 
 /// Bytes copied per payload byte, with the evidence.
-fn copies_table(examined: &[(&Cell, Vec<Copies>)]) -> String {
+fn copies_table(xrayed: &[(&Cell, Vec<Copies>)]) -> String {
     let mut table = new_table();
-    let witnessed = examined.iter().any(|(_, rows)| rows.iter().any(|row| row.place == Place::Card));
-    let places = || Place::EXAMINED.into_iter().chain(witnessed.then_some(Place::Card));
+    let witnessed = xrayed.iter().any(|(_, rows)| rows.iter().any(|row| row.place == Place::Card));
+    let places = || Place::XRAYED.into_iter().chain(witnessed.then_some(Place::Card));
     let mut header = vec!["copies per byte", ""];
     header.extend(places().map(heading));
     table.set_header(header);
-    for (cell, rows) in examined {
+    for (cell, rows) in xrayed {
         let of = |place| rows.iter().find(|row| row.place == place).map(|row| figure(row, " "));
         let mut line = vec![cell.send_path.clone(), dimensions(cell)];
         line.extend(places().map(|place| of(place).unwrap_or_default()));
@@ -216,14 +216,14 @@ fn copies_table(examined: &[(&Cell, Vec<Copies>)]) -> String {
 }
 
 /// CPU time per KiB: a row a cell and side, a column a category that was found anywhere.
-fn costs_table(examined: &[(&Cell, Vec<Copies>)], costs: &[Attribution]) -> String {
+fn costs_table(xrayed: &[(&Cell, Vec<Copies>)], costs: &[Attribution]) -> String {
     let found = |category: &Category| costs.iter().any(|row| row.category == *category && row.samples > 0);
     let categories: Vec<Category> = Category::ALL.into_iter().filter(found).collect();
     let mut table = new_table();
     let mut header = vec!["CPU ns\nper KiB".to_owned(), String::new(), String::new()];
     header.extend(categories.iter().map(|category| category.to_string().replace('-', "\n")));
     table.set_header(header);
-    for (cell, _) in examined {
+    for (cell, _) in xrayed {
         for side in [Side::Sender, Side::Receiver] {
             let key = cell.key();
             let of = |category: &Category| {
@@ -284,7 +284,7 @@ mod tests {
             assert_eq!(Grid::parse(&grid.text).unwrap(), grid);
         }
         assert_eq!(grid("--path A1").unwrap().paths, ["two-copy"]);
-        assert!(grid("--path warp").unwrap_err().contains("no send path"));
+        assert!(grid("--path warp").unwrap_err().contains("not a send path"));
         assert!(grid("--size 1KiB --size 1024").unwrap_err().contains("twice"));
     }
 }

@@ -15,7 +15,7 @@ pub enum Judgement {
     Better,
     /// It lies on the worse side.
     Worse,
-    /// It excludes 1, and among so many cells one that does is no rarity: no difference after correction.
+    /// It excludes 1, and among so many cells one that does is nothing rare: no difference after correction.
     Uncorrected,
     /// It holds 1: no difference was detected.
     Indistinct,
@@ -85,7 +85,7 @@ fn ratio_of(footing: Footing, new: &[f64], base: &[f64], widening: f64) -> (Esti
 /// What a gate says of a change. It looks at trials that had their CPUs to themselves: a busy neighbour is no
 /// regression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Gate {
+pub enum GateOutcome {
     /// No limit was given, or there is nothing to compare.
     None,
     /// The interval does not lie wholly beyond the limit.
@@ -98,7 +98,7 @@ pub enum Gate {
     Unjudged,
 }
 
-words!(Gate:
+words!(GateOutcome:
     None = "none", Passed = "passed", Beyond = "beyond the limit", Disturbed = "not gated: disturbed",
     Unjudged = "not gated: no interval",
 );
@@ -106,7 +106,7 @@ words!(Gate:
 /// Undisturbed trials, or blocks, that a gate needs on either side, where some were disturbed.
 const ENOUGH: usize = ENOUGH_TRIALS;
 
-impl Gate {
+impl GateOutcome {
     /// `all` are how many figures there are in the base and in the new run; `ratio` is of the undisturbed ones, the
     /// `left`.
     fn of(limit: Option<f64>, ratio: &Estimate, better: Better, all: [usize; 2], left: [usize; 2]) -> Self {
@@ -150,7 +150,7 @@ pub struct CellChange {
     /// What can be said.
     pub judgement: Judgement,
     /// What a gate says of it.
-    pub gate: Gate,
+    pub gate: GateOutcome,
 }
 
 impl CellChange {
@@ -189,7 +189,7 @@ impl CellChange {
             ratio,
             p,
             judgement,
-            gate: Gate::of(
+            gate: GateOutcome::of(
                 limit,
                 &gated,
                 measure.better,
@@ -227,7 +227,7 @@ impl CellChange {
 pub enum Group {
     /// All cells of one send path.
     Path(String),
-    /// All cells.
+    /// Every cell that both runs have.
     All,
 }
 
@@ -259,7 +259,7 @@ pub struct GroupChange {
     /// What can be said.
     pub judgement: Judgement,
     /// What a gate says of it.
-    pub gate: Gate,
+    pub gate: GateOutcome,
 }
 
 impl GroupChange {
@@ -298,7 +298,7 @@ impl GroupChange {
             ratio,
             p,
             judgement: Judgement::of(ratio.interval(), measure.better),
-            gate: Gate::of(
+            gate: GateOutcome::of(
                 limit,
                 &gated,
                 measure.better,

@@ -1,14 +1,14 @@
-//! Two runs, held against each other.
+//! Two runs, compared.
 
 use std::collections::HashMap;
 
-use super::change::{CellChange, Gate, Group, GroupChange, Judgement};
-use super::environment::{self, Difference};
+use super::change::{CellChange, GateOutcome, Group, GroupChange, Judgement};
+use super::environment::{self, EnvironmentChange};
 use super::footing::{self, Footing};
 use super::together;
 use crate::tables::{Drift, Metric, Run, Sample, samples};
 
-/// Two runs, held against each other.
+/// Two runs, compared.
 #[derive(Clone, Debug)]
 pub struct Comparison {
     /// Name of the base run.
@@ -17,7 +17,7 @@ pub struct Comparison {
     pub new: String,
     /// What the comparison stands on.
     pub footing: Footing,
-    /// The figure compared.
+    /// The metric by which cells are compared.
     pub measure: &'static Metric,
     /// The regression allowed, a share.
     pub limit: Option<f64>,
@@ -26,7 +26,7 @@ pub struct Comparison {
     /// All cells together, then those of each path.
     pub groups: Vec<GroupChange>,
     /// What differs between the environments.
-    pub environment: Vec<Difference>,
+    pub environment: Vec<EnvironmentChange>,
     /// What a reader must know of the two runs before any figure, a sentence each.
     pub unlike: Vec<String>,
     /// What the order of the runs' trials says of them, a sentence each.
@@ -115,12 +115,12 @@ impl Comparison {
     /// The names of the cells and paths whose interval lies beyond the limit.
     #[must_use]
     pub fn regressions(&self) -> Vec<String> {
-        self.gated(Gate::Beyond)
+        self.gated(GateOutcome::Beyond)
     }
 
     /// The names of the cells and paths of which a gate says this.
     #[must_use]
-    pub fn gated(&self, gate: Gate) -> Vec<String> {
+    pub fn gated(&self, gate: GateOutcome) -> Vec<String> {
         let cells = self.cells.iter().filter(|cell| cell.gate == gate).map(|cell| cell.cell.clone());
         let groups =
             self.groups.iter().filter(|group| group.gate == gate).map(|group| group.group.to_string());

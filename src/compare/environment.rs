@@ -8,7 +8,7 @@ use crate::record::Manifest;
 
 /// One fact that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
+pub struct EnvironmentChange {
     /// The fact: its place in the manifest, such as `sender.host.kernel`; `both ends: host.kernel` where it
     /// differs at both ends in the same way.
     pub what: String,
@@ -18,7 +18,7 @@ pub struct Difference {
     pub new: String,
 }
 
-/// Facts of a manifest that say which run it is, not what it ran in. The grid's text is told by its hash.
+/// Facts of a manifest that say which run it is, not what it ran in. The grid's text is compared by its hash.
 const NOT_ENVIRONMENT: [&str; 12] = [
     "run_id",
     "started_at",
@@ -37,14 +37,14 @@ const NOT_ENVIRONMENT: [&str; 12] = [
 
 /// What differs between two manifests, apart from what names the run.
 #[must_use]
-pub fn differences(base: &Manifest, new: &Manifest) -> Vec<Difference> {
+pub fn differences(base: &Manifest, new: &Manifest) -> Vec<EnvironmentChange> {
     let (base, new) = (facts(base), facts(new));
     let unknown = || "unknown".to_owned();
     let names: std::collections::BTreeSet<&String> = base.keys().chain(new.keys()).collect();
-    let mut found: Vec<Difference> = names
+    let mut found: Vec<EnvironmentChange> = names
         .into_iter()
         .filter(|name| base.get(*name) != new.get(*name))
-        .map(|name| Difference {
+        .map(|name| EnvironmentChange {
             what: name.clone(),
             base: base.get(name).cloned().unwrap_or_else(unknown),
             new: new.get(name).cloned().unwrap_or_else(unknown),
@@ -55,10 +55,10 @@ pub fn differences(base: &Manifest, new: &Manifest) -> Vec<Difference> {
 }
 
 /// Says once what differs at the sender and at the receiver in the same way.
-fn at_both_ends(found: &mut Vec<Difference>) {
+fn at_both_ends(found: &mut Vec<EnvironmentChange>) {
     let copy = found.clone();
-    let has_twin = |difference: &Difference, what: Option<String>| {
-        what.is_some_and(|what| copy.contains(&Difference { what, ..difference.clone() }))
+    let has_twin = |difference: &EnvironmentChange, what: Option<String>| {
+        what.is_some_and(|what| copy.contains(&EnvironmentChange { what, ..difference.clone() }))
     };
     found.retain(|difference| !has_twin(difference, at_the_sender(&difference.what)));
     for difference in found {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::change::Gate;
+use super::change::GateOutcome;
 use super::comparison::Comparison;
 use super::footing::Footing;
 use crate::tables::{Better, CellRow, Estimate, METRICS, Metric, Run, samples};
@@ -28,7 +28,7 @@ pub(crate) fn json(comparison: &Comparison) -> String {
                 "ratio": estimate(&cell.ratio),
                 "p": cell.p,
                 "judgement": cell.judgement.word(),
-                "beyond_limit": cell.gate == Gate::Beyond, "gate": cell.gate.word(),
+                "beyond_limit": cell.gate == GateOutcome::Beyond, "gate": cell.gate.word(),
             })
         })
         .collect();
@@ -40,7 +40,7 @@ pub(crate) fn json(comparison: &Comparison) -> String {
                 "group": group.group.to_string(), "cells": group.cells,
                 "base_blocks": group.base_blocks, "new_blocks": group.new_blocks,
                 "ratio": estimate(&group.ratio), "p": group.p,
-                "judgement": group.judgement.word(), "beyond_limit": group.gate == Gate::Beyond, "gate": group.gate.word(),
+                "judgement": group.judgement.word(), "beyond_limit": group.gate == GateOutcome::Beyond, "gate": group.gate.word(),
             })
         })
         .collect();

@@ -9,7 +9,7 @@ pub const SAME: f64 = 0.001;
 /// What a comparison of two runs stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Footing {
-    /// Both runs took time on the same kind of machine: what differs is held against the noise.
+    /// Both runs took time on the same kind of machine: what differs is judged against the noise.
     Time,
     /// Both runs are sides of one comparison: what differs is taken within the blocks that they ran in together.
     Blocks,

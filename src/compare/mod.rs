@@ -13,11 +13,11 @@ pub(crate) mod footing;
 pub(crate) mod text;
 mod together;
 
-pub use change::{CellChange, Gate, Group, GroupChange, Judgement};
+pub use change::{CellChange, GateOutcome, Group, GroupChange, Judgement};
 pub use comparison::Comparison;
-pub use environment::{Difference, differences};
+pub use environment::{EnvironmentChange, differences};
 pub use footing::{Footing, SAME};
 
 /// Why a run, or a grid, cannot be gated whose grid has `measurement: false`.
-pub const NO_MEASUREMENT: &str = "no measurement, as its grid says (`measurement: false`), so no regression can be \
+pub const NO_MEASUREMENT: &str = "not a measurement, as its grid says (`measurement: false`), so no regression can be \
     judged by it; take another grid, or leave out --max-regression";

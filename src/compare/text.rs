@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use comfy_table::{Table, presets};
 
-use super::change::{Gate, Judgement};
+use super::change::{GateOutcome, Judgement};
 use super::comparison::Comparison;
 use super::footing::{Footing, SAME};
 use crate::tables::{CellRow, Estimate, TOO_FEW_TRIALS};
@@ -122,10 +122,12 @@ fn cells(comparison: &Comparison) -> Vec<[String; COLUMNS]> {
     comparison.cells.iter().map(row).collect()
 }
 
-fn judgement(judgement: Judgement, gate: Gate) -> String {
+fn judgement(judgement: Judgement, gate: GateOutcome) -> String {
     match gate {
-        Gate::None | Gate::Passed => judgement.to_string(),
-        Gate::Beyond | Gate::Disturbed | Gate::Unjudged => format!("{judgement}, {gate}"),
+        GateOutcome::None | GateOutcome::Passed => judgement.to_string(),
+        GateOutcome::Beyond | GateOutcome::Disturbed | GateOutcome::Unjudged => {
+            format!("{judgement}, {gate}")
+        }
     }
 }
 
@@ -177,7 +179,7 @@ fn sentences(comparison: &Comparison) -> Vec<String> {
         )],
         Footing::Blocks => vec![blocks_sentence(&verdicts, judged, count(Judgement::Uncorrected))],
         Footing::Instructions => vec![format!(
-            "{verdicts}. Instructions were counted, so a difference of more than {} % is no chance.",
+            "{verdicts}. Instructions were counted, so a difference of more than {} % is not chance.",
             SAME * 100.0
         )],
     };
@@ -201,7 +203,7 @@ fn sentences(comparison: &Comparison) -> Vec<String> {
         } else {
             format!("Regressions beyond {limit} %: {}.", regressions.join(", "))
         });
-        let disturbed = comparison.gated(Gate::Disturbed);
+        let disturbed = comparison.gated(GateOutcome::Disturbed);
         if !disturbed.is_empty() {
             sentences.push(format!(
                 "Not gated, because others were busy on a host or queues were not settled, and too few undisturbed \

@@ -1,12 +1,12 @@
 //! Two runs whose trials ran in the same blocks: ratios are taken within them, and all cells are judged at once.
 //!
 //! What slowed a block slowed both sides, so it cancels; the block is the sample. And as nothing else is left of a
-//! difference but chance, the chance of many cells is corrected for: what a gate fires on is no accident of their
+//! difference but chance, the chance of many cells is corrected for: what a gate fires on is not an accident of their
 //! number.
 
 use std::collections::BTreeMap;
 
-use super::change::{CellChange, Gate, GroupChange, Judgement};
+use super::change::{CellChange, GateOutcome, GroupChange, Judgement};
 use crate::stats;
 use crate::tables::{Estimate, Metric, Paired, Sample};
 
@@ -41,8 +41,8 @@ pub(super) fn group(
     change.gate = gate(&ratio, measure, limit);
 }
 
-fn gate(ratio: &Estimate, measure: &'static Metric, limit: Option<f64>) -> Gate {
-    limit.map_or(Gate::None, |limit| Gate::by(limit, ratio, measure.better))
+fn gate(ratio: &Estimate, measure: &'static Metric, limit: Option<f64>) -> GateOutcome {
+    limit.map_or(GateOutcome::None, |limit| GateOutcome::by(limit, ratio, measure.better))
 }
 
 /// Its ratio, how likely one so large is by chance, and how many blocks it rests on: those in which at least half of
@@ -66,7 +66,7 @@ fn group_ratio(cells: &[(&Sample, &Sample)], measure: &'static Metric) -> (Estim
 }
 
 /// What is judged with others at once.
-pub(super) trait Judged {
+pub(super) trait Correctable {
     fn p(&self) -> Option<f64>;
     /// No difference, after correction.
     fn take_back(&mut self);
@@ -74,7 +74,7 @@ pub(super) trait Judged {
 
 macro_rules! judged {
     ($($change:ty),*) => {$(
-        impl Judged for $change {
+        impl Correctable for $change {
             fn p(&self) -> Option<f64> {
                 self.p.filter(|_| self.ratio.interval().is_some())
             }
@@ -83,8 +83,8 @@ macro_rules! judged {
                 if matches!(self.judgement, Judgement::Better | Judgement::Worse) {
                     self.judgement = Judgement::Uncorrected;
                 }
-                if self.gate == Gate::Beyond {
-                    self.gate = Gate::Passed;
+                if self.gate == GateOutcome::Beyond {
+                    self.gate = GateOutcome::Passed;
                 }
             }
         }
@@ -94,7 +94,7 @@ macro_rules! judged {
 judged!(CellChange, GroupChange);
 
 /// Corrects for the number of what is judged: what is no difference then is none, and fires no gate.
-pub(super) fn correct(changes: &mut [impl Judged]) {
+pub(super) fn correct(changes: &mut [impl Correctable]) {
     let judged: Vec<usize> = (0..changes.len()).filter(|&place| changes[place].p().is_some()).collect();
     let chances: Vec<f64> = judged.iter().filter_map(|&place| changes[place].p()).collect();
     for (place, p) in judged.into_iter().zip(stats::benjamini_hochberg(&chances)) {

@@ -27,7 +27,7 @@ pub struct PerfSet {
 /// What one event counted, as the kernel reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// The event.
+    /// What was counted.
     pub event: Event,
     /// Its count while it ran.
     pub value: u64,

@@ -15,9 +15,9 @@ enum Ran {
     /// There is no such program.
     Absent,
     /// It ended well and printed this.
-    Well(String),
+    Succeeded(String),
     /// It ended badly and complained so.
-    Badly(String),
+    Failed(String),
     /// It was still running when the patience ended.
     Hung,
 }
@@ -25,12 +25,12 @@ enum Ran {
 pub(super) fn check() -> Vec<Finding> {
     let client = run("docker", &["--version"]);
     let daemon = match client {
-        Ran::Well(_) => run("docker", &["version", "--format", "{{.Server.Version}}"]),
+        Ran::Succeeded(_) => run("docker", &["version", "--format", "{{.Server.Version}}"]),
         _ => Ran::Absent,
     };
     let plugin = run("docker", &["compose", "version", "--short"]);
     let standalone = match plugin {
-        Ran::Well(_) => Ran::Absent,
+        Ran::Succeeded(_) => Ran::Absent,
         _ => run("docker-compose", &["version", "--short"]),
     };
     vec![judge_docker(&client, &daemon), judge_compose(&plugin, &standalone)]
@@ -39,17 +39,17 @@ pub(super) fn check() -> Vec<Finding> {
 fn judge_docker(client: &Ran, daemon: &Ran) -> Finding {
     let check = "Docker";
     let client = match client {
-        Ran::Well(version) => version,
+        Ran::Succeeded(version) => version,
         Ran::Absent => {
             return Finding::note(check, "not installed; only the container lab needs it")
                 .with_remedy("install Docker Engine, on Debian and Ubuntu `apt-get install docker.io`");
         }
-        Ran::Badly(complaint) => return Finding::note(check, format!("`docker --version`: {complaint}")),
+        Ran::Failed(complaint) => return Finding::note(check, format!("`docker --version`: {complaint}")),
         Ran::Hung => return Finding::note(check, "`docker --version` hangs"),
     };
     match daemon {
-        Ran::Well(version) => Finding::ok(check, format!("{client}; daemon {version} answers")),
-        Ran::Badly(complaint) if complaint.contains("permission denied") => Finding::shortfall(
+        Ran::Succeeded(version) => Finding::ok(check, format!("{client}; daemon {version} answers")),
+        Ran::Failed(complaint) if complaint.contains("permission denied") => Finding::shortfall(
             check,
             "the daemon's socket may not be used by this user",
             "sudo usermod -aG docker $USER, then log in again (that group is as powerful as root)",
@@ -57,7 +57,7 @@ fn judge_docker(client: &Ran, daemon: &Ran) -> Finding {
         Ran::Hung => {
             Finding::shortfall(check, "the daemon does not answer", "systemctl restart docker, as root")
         }
-        Ran::Absent | Ran::Badly(_) => {
+        Ran::Absent | Ran::Failed(_) => {
             Finding::shortfall(check, "the daemon cannot be reached", "systemctl start docker, as root")
         }
     }
@@ -66,8 +66,8 @@ fn judge_docker(client: &Ran, daemon: &Ran) -> Finding {
 fn judge_compose(plugin: &Ran, standalone: &Ran) -> Finding {
     let check = "Compose";
     match (plugin, standalone) {
-        (Ran::Well(version), _) => Finding::ok(check, format!("docker compose {version}")),
-        (_, Ran::Well(version)) => Finding::ok(check, format!("docker-compose {version}")),
+        (Ran::Succeeded(version), _) => Finding::ok(check, format!("docker compose {version}")),
+        (_, Ran::Succeeded(version)) => Finding::ok(check, format!("docker-compose {version}")),
         (Ran::Hung, _) => Finding::note(check, "`docker compose version` hangs"),
         (_, Ran::Hung) => Finding::note(check, "`docker-compose version` hangs"),
         _ => Finding::note(check, "not installed; only the container lab needs it")
@@ -103,7 +103,7 @@ fn wait(mut child: Child) -> Ran {
                 };
                 let line =
                     text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim().to_owned();
-                return if status.success() { Ran::Well(line) } else { Ran::Badly(line) };
+                return if status.success() { Ran::Succeeded(line) } else { Ran::Failed(line) };
             }
             Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
             _ => {
@@ -119,38 +119,38 @@ fn wait(mut child: Child) -> Ran {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use crate::doctor::Severity;
 
-    fn well(text: &str) -> Ran {
-        Ran::Well(text.to_owned())
+    fn version(text: &str) -> Ran {
+        Ran::Succeeded(text.to_owned())
     }
 
     #[test]
     fn docker_is_judged_by_client_daemon_and_rights() {
-        let client = well("Docker version 28.2.2");
-        assert_eq!(judge_docker(&client, &well("28.2.2")).verdict, Verdict::Ok);
-        assert_eq!(judge_docker(&Ran::Absent, &Ran::Absent).verdict, Verdict::Note);
+        let client = version("Docker version 28.2.2");
+        assert_eq!(judge_docker(&client, &version("28.2.2")).verdict, Severity::Ok);
+        assert_eq!(judge_docker(&Ran::Absent, &Ran::Absent).verdict, Severity::Note);
         let denied =
-            Ran::Badly("permission denied while trying to connect to the Docker daemon socket".into());
+            Ran::Failed("permission denied while trying to connect to the Docker daemon socket".into());
         assert!(judge_docker(&client, &denied).remedy.unwrap().contains("usermod -aG docker"));
-        let down = Ran::Badly("Cannot connect to the Docker daemon".into());
+        let down = Ran::Failed("Cannot connect to the Docker daemon".into());
         assert!(judge_docker(&client, &down).remedy.unwrap().contains("systemctl start docker"));
-        assert_eq!(judge_docker(&client, &Ran::Hung).verdict, Verdict::Shortfall);
+        assert_eq!(judge_docker(&client, &Ran::Hung).verdict, Severity::Shortfall);
     }
 
     #[test]
     fn either_compose_will_do() {
-        let none = Ran::Badly("unknown command".into());
-        assert_eq!(judge_compose(&well("2.30.1"), &Ran::Absent).found, "docker compose 2.30.1");
-        assert_eq!(judge_compose(&none, &well("1.29.2")).found, "docker-compose 1.29.2");
-        assert_eq!(judge_compose(&none, &Ran::Absent).verdict, Verdict::Note);
+        let none = Ran::Failed("unknown command".into());
+        assert_eq!(judge_compose(&version("2.30.1"), &Ran::Absent).found, "docker compose 2.30.1");
+        assert_eq!(judge_compose(&none, &version("1.29.2")).found, "docker-compose 1.29.2");
+        assert_eq!(judge_compose(&none, &Ran::Absent).verdict, Severity::Note);
         assert!(judge_compose(&none, &Ran::Hung).found.contains("hangs"));
     }
 
     #[test]
     fn programs_end_well_or_badly_or_are_not_there() {
-        assert_eq!(run("sh", &["-c", "echo; echo 1.2"]), well("1.2"));
-        assert_eq!(run("sh", &["-c", "echo no >&2; exit 3"]), Ran::Badly("no".into()));
+        assert_eq!(run("sh", &["-c", "echo; echo 1.2"]), version("1.2"));
+        assert_eq!(run("sh", &["-c", "echo no >&2; exit 3"]), Ran::Failed("no".into()));
         assert_eq!(run("copycost-no-such-program", &[]), Ran::Absent);
     }
 }

@@ -37,15 +37,15 @@ fn judge(event: Event, opened: io::Result<()>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use crate::doctor::Severity;
 
     #[test]
     fn what_can_be_granted_is_a_shortfall_and_a_missing_pmu_is_not() {
         let of = |errno| judge(Event::Cycles, Err(io::Error::from_raw_os_error(errno)));
         assert!(of(libc::EACCES).remedy.unwrap().contains("kernel.perf_event_paranoid=1"));
         assert!(of(libc::EPERM).remedy.unwrap().contains("seccomp=unconfined"));
-        assert_eq!(of(libc::EPERM).verdict, Verdict::Shortfall);
-        assert_eq!(of(libc::ENOENT).verdict, Verdict::Note);
-        assert_eq!(judge(Event::Cycles, Ok(())).verdict, Verdict::Ok);
+        assert_eq!(of(libc::EPERM).verdict, Severity::Shortfall);
+        assert_eq!(of(libc::ENOENT).verdict, Severity::Note);
+        assert_eq!(judge(Event::Cycles, Ok(())).verdict, Severity::Ok);
     }
 }

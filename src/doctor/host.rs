@@ -146,7 +146,7 @@ fn room(results: &Path) -> Finding {
     // The directory need not exist yet; what counts is where it would be made.
     let absolute = std::path::absolute(results).unwrap_or_else(|_| results.to_owned());
     let Some(place) = absolute.ancestors().find(|path| path.exists()) else {
-        return Finding::note("results", format!("{}: cannot be looked at", results.display()));
+        return Finding::note("results", format!("{}: cannot be read", results.display()));
     };
     let writable = place.is_dir() && access(place, AccessFlags::W_OK | AccessFlags::X_OK).is_ok();
     let free = statvfs(place).ok().map(|told| told.blocks_available() * told.fragment_size());
@@ -179,17 +179,17 @@ fn judge_room(results: &Path, writable: bool, free: Option<u64>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use crate::doctor::Severity;
 
     #[test]
     fn old_kernels_are_told() {
         for (release, verdict) in [
-            ("6.18.44-fc", Verdict::Ok),
-            ("5.4.0-150-generic", Verdict::Ok),
-            ("4.14.0", Verdict::Ok),
-            ("4.9.337", Verdict::Shortfall),
-            ("3.10.0-1160.el7", Verdict::Shortfall),
-            ("strange", Verdict::Ok),
+            ("6.18.44-fc", Severity::Ok),
+            ("5.4.0-150-generic", Severity::Ok),
+            ("4.14.0", Severity::Ok),
+            ("4.9.337", Severity::Shortfall),
+            ("3.10.0-1160.el7", Severity::Shortfall),
+            ("strange", Severity::Ok),
         ] {
             assert_eq!(judge_kernel(release).verdict, verdict, "{release}");
         }
@@ -198,16 +198,16 @@ mod tests {
     #[test]
     fn cpus_are_listed_in_the_order_of_pinning() {
         assert!(judge_cpus(&[0, 2, 1, 3]).found.ends_with("0, 2, 1, 3"));
-        assert_eq!(judge_cpus(&[5]).verdict, Verdict::Note);
-        assert_eq!(judge_cpus(&[]).verdict, Verdict::Note);
+        assert_eq!(judge_cpus(&[5]).verdict, Severity::Note);
+        assert_eq!(judge_cpus(&[]).verdict, Severity::Note);
     }
 
     #[test]
     fn a_governor_that_moves_the_clock_is_a_shortfall() {
-        assert_eq!(judge_governor(Some("performance"), None).verdict, Verdict::Ok);
-        assert_eq!(judge_governor(Some("powersave"), None).verdict, Verdict::Shortfall);
-        assert_eq!(judge_governor(None, Some("kvm")).verdict, Verdict::Ok);
-        assert_eq!(judge_governor(None, Some("none")).verdict, Verdict::Note);
+        assert_eq!(judge_governor(Some("performance"), None).verdict, Severity::Ok);
+        assert_eq!(judge_governor(Some("powersave"), None).verdict, Severity::Shortfall);
+        assert_eq!(judge_governor(None, Some("kvm")).verdict, Severity::Ok);
+        assert_eq!(judge_governor(None, Some("none")).verdict, Severity::Note);
     }
 
     #[test]
@@ -216,10 +216,10 @@ mod tests {
         let quiet = judge_steal(of(1000.0, 1.0), of(0.0, 0.0));
         assert_eq!(
             (quiet.verdict, quiet.found.as_str()),
-            (Verdict::Ok, "0.1 % of busy time since boot, 0.0 % just now")
+            (Severity::Ok, "0.1 % of busy time since boot, 0.0 % just now")
         );
-        assert_eq!(judge_steal(of(1000.0, 1.0), of(0.09, 0.01)).verdict, Verdict::Note);
-        assert_eq!(judge_steal(None, None).verdict, Verdict::Note);
+        assert_eq!(judge_steal(of(1000.0, 1.0), of(0.09, 0.01)).verdict, Severity::Note);
+        assert_eq!(judge_steal(None, None).verdict, Severity::Note);
     }
 
     #[test]
@@ -228,14 +228,14 @@ mod tests {
             judge_congestion(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), default)
                 .verdict
         };
-        assert_eq!(of(&["reno", "cubic"], Some("cubic")), Verdict::Ok);
-        assert_eq!(of(&["reno", "cubic", "bbr"], Some("bbr")), Verdict::Note);
-        assert_eq!(of(&["reno"], Some("reno")), Verdict::Shortfall);
+        assert_eq!(of(&["reno", "cubic"], Some("cubic")), Severity::Ok);
+        assert_eq!(of(&["reno", "cubic", "bbr"], Some("bbr")), Severity::Note);
+        assert_eq!(of(&["reno"], Some("reno")), Severity::Shortfall);
     }
 
     #[test]
     fn files_are_counted_in_streams() {
-        assert_eq!(judge_files(Some((20_000, 20_000))).verdict, Verdict::Ok);
+        assert_eq!(judge_files(Some((20_000, 20_000))).verdict, Severity::Ok);
         let finding = judge_files(Some((1024, 1 << 20)));
         assert!(finding.found.contains("64 streams"), "{finding:?}");
         assert_eq!(finding.remedy.as_deref(), Some("ulimit -n 16384, for more"));
@@ -244,14 +244,14 @@ mod tests {
     #[test]
     fn results_need_room_and_the_right_to_write() {
         let path = Path::new("results");
-        assert_eq!(judge_room(path, false, Some(1 << 40)).verdict, Verdict::Shortfall);
-        assert_eq!(judge_room(path, true, Some(1 << 20)).verdict, Verdict::Shortfall);
+        assert_eq!(judge_room(path, false, Some(1 << 40)).verdict, Severity::Shortfall);
+        assert_eq!(judge_room(path, true, Some(1 << 20)).verdict, Severity::Shortfall);
         assert_eq!(judge_room(path, true, Some(3 << 29)).found, "results: writable, 1.5 GiB free");
         let dir = tempfile::tempdir().unwrap();
         assert_ne!(room(&dir.path().join("not/yet/there")).found, "");
-        assert_eq!(room(&dir.path().join("not/yet/there")).verdict, Verdict::Ok);
+        assert_eq!(room(&dir.path().join("not/yet/there")).verdict, Severity::Ok);
         let file = dir.path().join("file");
         std::fs::write(&file, "").unwrap();
-        assert_eq!(room(&file).verdict, Verdict::Shortfall, "a file is no place for a directory");
+        assert_eq!(room(&file).verdict, Severity::Shortfall, "a file is no place for a directory");
     }
 }

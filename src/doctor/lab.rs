@@ -89,7 +89,7 @@ fn enter(beside: Option<u32>) -> Result<(Child, Step)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use crate::doctor::Severity;
 
     #[test]
     fn a_refusal_is_a_shortfall_with_its_command() {
@@ -97,7 +97,7 @@ mod tests {
         let finding = judge(Err(refusal.into()).into());
         assert_eq!(finding, Finding::shortfall(CHECK, "no namespace (EPERM)", "sysctl -w a=1"));
         let other = judge(Err(anyhow::anyhow!("fork failed")).into());
-        assert_eq!((other.verdict, other.found.as_str()), (Verdict::Shortfall, "fork failed"));
+        assert_eq!((other.verdict, other.found.as_str()), (Severity::Shortfall, "fork failed"));
     }
 
     #[test]

@@ -18,12 +18,12 @@ use serde::Serialize;
 /// How well a check went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum Severity {
     /// As it should be.
     Ok,
-    /// Worth knowing when figures are read; nothing is missing that could be mended from here.
+    /// Worth knowing when figures are read; nothing is missing that could be fixed from here.
     Note,
-    /// Something that copycost could do cannot be done here, and can be mended.
+    /// Something that copycost could do cannot be done here, and can be fixed.
     Shortfall,
 }
 
@@ -33,24 +33,24 @@ pub struct Finding {
     /// What was checked.
     pub check: String,
     /// How well it went.
-    pub verdict: Verdict,
+    pub verdict: Severity,
     /// What was found.
     pub found: String,
-    /// The command that mends it, or what else to do.
+    /// The command that fixes it, or what else to do.
     pub remedy: Option<String>,
 }
 
 impl Finding {
     fn ok(check: &str, found: impl Into<String>) -> Self {
-        Self { check: check.to_owned(), verdict: Verdict::Ok, found: found.into(), remedy: None }
+        Self { check: check.to_owned(), verdict: Severity::Ok, found: found.into(), remedy: None }
     }
 
     fn note(check: &str, found: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Note, ..Self::ok(check, found) }
+        Self { verdict: Severity::Note, ..Self::ok(check, found) }
     }
 
     fn shortfall(check: &str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Shortfall, remedy: Some(remedy.into()), ..Self::ok(check, found) }
+        Self { verdict: Severity::Shortfall, remedy: Some(remedy.into()), ..Self::ok(check, found) }
     }
 
     fn with_remedy(self, remedy: impl Into<String>) -> Self {
@@ -74,7 +74,7 @@ pub struct Diagnosis {
 pub fn diagnose(results: &Path) -> Diagnosis {
     let restored = crate::link::recover();
     let lab = lab::check();
-    let default_lab = lab.verdict == Verdict::Ok;
+    let default_lab = lab.verdict == Severity::Ok;
     let facts = crate::host::read();
     let mut findings = vec![host::judge_kernel(&facts.kernel), lab];
     if !restored.is_empty() {
@@ -98,7 +98,7 @@ mod tests {
         let diagnosis = diagnose(results.path());
         for finding in &diagnosis.findings {
             assert!(!finding.found.is_empty(), "{finding:?}");
-            if finding.verdict == Verdict::Shortfall {
+            if finding.verdict == Severity::Shortfall {
                 assert!(finding.remedy.is_some(), "{finding:?}");
             }
         }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Diagnosis, Verdict};
+use super::{Diagnosis, Severity};
 
 pub(crate) fn json(diagnosis: &Diagnosis, out: &mut impl Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, diagnosis)?;
@@ -13,9 +13,9 @@ pub(crate) fn table(diagnosis: &Diagnosis, out: &mut impl Write) -> io::Result<(
     let width = diagnosis.findings.iter().map(|finding| finding.check.len()).max().unwrap_or(0);
     for (index, finding) in diagnosis.findings.iter().enumerate() {
         let verdict = match finding.verdict {
-            Verdict::Ok => "ok",
-            Verdict::Note => "note",
-            Verdict::Shortfall => "shortfall",
+            Severity::Ok => "ok",
+            Severity::Note => "note",
+            Severity::Shortfall => "shortfall",
         };
         writeln!(out, "{verdict:<9}  {:<width$}  {}", finding.check, finding.found)?;
         // One remedy that serves several lines stands below the last of them.
@@ -27,11 +27,11 @@ pub(crate) fn table(diagnosis: &Diagnosis, out: &mut impl Write) -> io::Result<(
         }
     }
     let shortfalls =
-        diagnosis.findings.iter().filter(|finding| finding.verdict == Verdict::Shortfall).count();
+        diagnosis.findings.iter().filter(|finding| finding.verdict == Severity::Shortfall).count();
     let lab = if diagnosis.default_lab { "can run" } else { "cannot run; `--lab loopback` can" };
     writeln!(
         out,
-        "\nThe netns lab, the default, {lab}. Shortfalls: {shortfalls}; behind each `>` is what mends it."
+        "\nThe netns lab, the default, {lab}. Shortfalls: {shortfalls}; the text after each `>` says how to fix it."
     )
 }
 
@@ -64,7 +64,7 @@ note       cycles     no PMU
 note       branches   no PMU
                       > bare metal
 
-The netns lab, the default, cannot run; `--lab loopback` can. Shortfalls: 1; behind each `>` is what mends it.
+The netns lab, the default, cannot run; `--lab loopback` can. Shortfalls: 1; the text after each `>` says how to fix it.
 ";
         assert_eq!(String::from_utf8(text).unwrap(), expected);
     }

@@ -2,7 +2,7 @@
 //! where copied bytes can be counted.
 
 use super::Finding;
-use crate::record::category::{Clock, Scope};
+use crate::record::category::{SamplingClock, Scope};
 use crate::record::copies::Place;
 use crate::xray::sampler::{Pace, Sampler};
 use crate::xray::symbols::kernel_names;
@@ -23,7 +23,7 @@ pub(super) fn check() -> Vec<Finding> {
     findings
 }
 
-fn judge_sampling(opened: Result<(Scope, Clock, String), String>) -> Finding {
+fn judge_sampling(opened: Result<(Scope, SamplingClock, String), String>) -> Finding {
     let check = "x-ray: sampling";
     match opened {
         Ok((Scope::Cpus, clock, _)) => Finding::ok(check, format!("whole CPUs with call chains, by {clock}")),
@@ -68,34 +68,34 @@ fn judge_counting(place: Place, counted: Result<(), Obstacle>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use crate::doctor::Severity;
 
     #[test]
     fn a_missing_right_has_a_remedy_and_a_missing_option_of_the_kernel_has_none() {
         let refused = judge_counting(Place::User, Err("EACCES: CAP_PERFMON is missing".to_owned().into()));
-        assert_eq!(refused.verdict, Verdict::Shortfall);
+        assert_eq!(refused.verdict, Severity::Shortfall);
         assert!(refused.remedy.unwrap().contains("CAP_PERFMON"));
         let without = judge_counting(Place::Kernel, Err(Obstacle::NotInKernel("no CONFIG_KPROBES".into())));
-        assert_eq!((without.verdict, without.remedy), (Verdict::Note, None));
-        assert_eq!(judge_counting(Place::Receive, Ok(())).verdict, Verdict::Ok);
+        assert_eq!((without.verdict, without.remedy), (Severity::Note, None));
+        assert_eq!(judge_counting(Place::Receive, Ok(())).verdict, Severity::Ok);
     }
 
     #[test]
     fn less_than_whole_cpus_is_a_shortfall() {
-        let of = |scope| judge_sampling(Ok((scope, Clock::CpuClock, "EACCES".into()))).verdict;
-        assert_eq!(of(Scope::Cpus), Verdict::Ok);
-        assert_eq!((of(Scope::Threads), of(Scope::UserSpace)), (Verdict::Shortfall, Verdict::Shortfall));
-        assert_eq!(judge_sampling(Err("EPERM".into())).verdict, Verdict::Shortfall);
+        let of = |scope| judge_sampling(Ok((scope, SamplingClock::CpuClock, "EACCES".into()))).verdict;
+        assert_eq!(of(Scope::Cpus), Severity::Ok);
+        assert_eq!((of(Scope::Threads), of(Scope::UserSpace)), (Severity::Shortfall, Severity::Shortfall));
+        assert_eq!(judge_sampling(Err("EPERM".into())).verdict, Severity::Shortfall);
     }
 
     #[test]
     fn zeroed_addresses_are_told_from_real_ones() {
-        assert_eq!(judge_symbols(Ok(())).verdict, Verdict::Ok);
+        assert_eq!(judge_symbols(Ok(())).verdict, Severity::Ok);
         assert_eq!(
             judge_symbols(Err("zeros: CAP_SYSLOG is missing".to_owned().into())).verdict,
-            Verdict::Shortfall
+            Severity::Shortfall
         );
         let without = judge_symbols(Err(Obstacle::NotInKernel("empty".into())));
-        assert_eq!(without.verdict, Verdict::Note);
+        assert_eq!(without.verdict, Severity::Note);
     }
 }

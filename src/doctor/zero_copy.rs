@@ -10,7 +10,7 @@ use socket2::Socket;
 
 use super::Finding;
 use crate::failure::Failure;
-use crate::path::{self, Interface, Tally};
+use crate::path::{self, KernelInterface, Tally};
 use crate::pattern::Pattern;
 use crate::record::stream::ZeroCopy;
 use crate::setup::Setup;
@@ -54,7 +54,8 @@ fn send() -> Result<ZeroCopy, Failure> {
 
     let setup = Setup::of_messages(MESSAGE_BYTES, Pattern::new(0, 0));
     let mut all = path::REGISTRY.iter();
-    let entry = all.find(|entry| entry.interface == Interface::MsgZerocopy).expect("a path that is measured");
+    let entry =
+        all.find(|entry| entry.interface == KernelInterface::MsgZerocopy).expect("a path that is measured");
     let mut sender = (entry.open)(&setup, &socket)?;
     let mut tally = Tally::default();
     let mut buffer = vec![0; MESSAGE_BYTES];
@@ -128,7 +129,7 @@ fn judge_optmem(limit: Option<u64>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use crate::doctor::Severity;
 
     #[test]
     fn sends_over_loopback_complete() {
@@ -145,7 +146,7 @@ mod tests {
     #[test]
     fn a_refusal_is_a_shortfall_and_silence_a_note() {
         let refused = Err(Failure::Unsupported("SO_ZEROCOPY: not supported".into()));
-        assert_eq!(judge_send(&refused).verdict, Verdict::Shortfall);
+        assert_eq!(judge_send(&refused).verdict, Severity::Shortfall);
         let told = |sends, completions, copied| {
             let told = ZeroCopy {
                 sends: Some(sends),
@@ -155,7 +156,7 @@ mod tests {
             };
             judge_send(&Ok(told))
         };
-        assert_eq!(told(8, 3, 3).verdict, Verdict::Note);
+        assert_eq!(told(8, 3, 3).verdict, Severity::Note);
         assert!(told(8, 8, 8).found.contains("8 flagged COPIED"));
         assert!(told(8, 8, 0).found.contains("none flagged"));
     }
@@ -164,11 +165,11 @@ mod tests {
     fn limits_are_judged_by_what_a_trial_needs() {
         assert!(is_initial("         0          0 4294967295\n"));
         assert!(!is_initial("      1000       1000          1\n"));
-        assert_eq!(judge_memlock(Some(8 << 20), true).verdict, Verdict::Ok);
-        assert_eq!(judge_memlock(Some(8 << 20), false).verdict, Verdict::Shortfall);
-        assert_eq!(judge_memlock(Some(RLIM_INFINITY), false).verdict, Verdict::Ok);
-        assert_eq!(judge_optmem(Some(20480)).verdict, Verdict::Shortfall);
-        assert_eq!(judge_optmem(Some(131_072)).verdict, Verdict::Ok);
-        assert_eq!(judge_optmem(None).verdict, Verdict::Note);
+        assert_eq!(judge_memlock(Some(8 << 20), true).verdict, Severity::Ok);
+        assert_eq!(judge_memlock(Some(8 << 20), false).verdict, Severity::Shortfall);
+        assert_eq!(judge_memlock(Some(RLIM_INFINITY), false).verdict, Severity::Ok);
+        assert_eq!(judge_optmem(Some(20480)).verdict, Severity::Shortfall);
+        assert_eq!(judge_optmem(Some(131_072)).verdict, Severity::Ok);
+        assert_eq!(judge_optmem(None).verdict, Severity::Note);
     }
 }

@@ -8,7 +8,7 @@ use thiserror::Error;
 pub struct GridError {
     /// Line of the file, from 1; 0 when it concerns all of it.
     pub line: u64,
-    /// The sentence.
+    /// What is wrong and what is allowed, in one sentence.
     pub what: String,
 }
 

@@ -36,7 +36,7 @@ pub struct Grid {
     pub paths: Vec<String>,
     /// Receive paths, by their registry names.
     pub receive_paths: Vec<String>,
-    /// Payloads.
+    /// Kinds of payload: written once, or anew for each message.
     pub payloads: Vec<Payload>,
     /// Message sizes, bytes.
     pub message_sizes: Vec<u64>,
@@ -80,16 +80,16 @@ pub(crate) fn parse_pin(text: &str) -> Result<Pin, String> {
                 "`{text}` lists no CPUs; write 0,2:1,3 (the sender's, then the receiver's; 0 to 1023)"
             )),
         },
-        _ => Err(format!("`{text}` is none of auto, none, 0,2:1,3")),
+        _ => Err(format!("`{text}` is not one of auto, none, 0,2:1,3")),
     }
 }
 
 /// How often each cell is run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Repetitions {
-    /// At least.
+    /// Repetitions after which a cell may stop.
     pub min: u32,
-    /// At most.
+    /// Repetitions after which a cell stops, however wide its interval.
     pub max: u32,
     /// Half the width of the 95 % interval of the median throughput, as a share of it, at which a cell
     /// stops before `max`.
@@ -117,7 +117,7 @@ fn two_interfaces(names: &[&str]) -> Result<[String; 2], String> {
     };
     match names {
         [one, other] if one == other => {
-            Err(format!("interface `{one}` stands there twice; name the two that are joined"))
+            Err(format!("interface `{one}` is given twice; name the two that are joined"))
         }
         [one, other] if is_name(one) && is_name(other) => Ok([(*one).to_owned(), (*other).to_owned()]),
         _ => {

@@ -206,9 +206,10 @@ fn pin(raw: &Spanned<RawPin>) -> Result<Pin, GridError> {
     match &raw.value {
         RawPin::Word(text) if text == "auto" => Ok(Pin::Auto),
         RawPin::Word(text) if text == "none" => Ok(Pin::None),
-        RawPin::Word(text) => {
-            Err(refuse(raw, format!("pin: `{text}` is none of auto, none, {{sender: [0], receiver: [1]}}")))
-        }
+        RawPin::Word(text) => Err(refuse(
+            raw,
+            format!("pin: `{text}` is not one of auto, none, {{sender: [0], receiver: [1]}}"),
+        )),
         RawPin::Explicit(ExplicitPin { sender, receiver }) => {
             if sender.is_empty() || receiver.is_empty() {
                 return Err(refuse(raw, "pin: each end needs at least one CPU"));
@@ -261,7 +262,7 @@ fn link_options(raw: &RawLink) -> Result<LinkOptions, GridError> {
     if let Some(mtu) = &raw.mtu
         && !(68..=65535).contains(&mtu.value)
     {
-        return Err(refuse(mtu, format!("an MTU has 68 to 65535 bytes, not {}", mtu.value)));
+        return Err(refuse(mtu, format!("an MTU must have 68 to 65535 bytes, not {}", mtu.value)));
     }
     let offloads = [
         (Offload::Tso, raw.tso),

@@ -43,7 +43,7 @@ pub(super) enum OneOrMany {
     Many(Vec<Plain>),
 }
 
-/// A scalar where YAML must first find out which variant stands there: a number is none of its words then.
+/// A scalar where YAML must first find out which variant is meant: a number is then not one of its words.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a word, or a list of words")]
 pub(super) enum Plain {

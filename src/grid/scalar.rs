@@ -11,7 +11,7 @@ pub(super) fn number(text: &str, least: u64, most: u64, what: &str) -> Result<u6
     text.parse::<u64>()
         .ok()
         .filter(|number| (least..=most).contains(number))
-        .ok_or_else(|| format!("{what} is a whole number from {least} to {most}, not `{text}`"))
+        .ok_or_else(|| format!("{what} must be a whole number from {least} to {most}, not `{text}`"))
 }
 
 pub(super) fn bounded_duration(
@@ -24,7 +24,7 @@ pub(super) fn bounded_duration(
     if (least..=most).contains(&duration) {
         Ok(duration)
     } else {
-        Err(format!("{what} lasts {} to {}, not {text}", units::duration(least), units::duration(most)))
+        Err(format!("{what} must last {} to {}, not {text}", units::duration(least), units::duration(most)))
     }
 }
 
@@ -33,7 +33,7 @@ pub(super) fn bounded_size(text: &str, least: u64, most: u64, what: &str) -> Res
     if (least..=most).contains(&bytes) {
         Ok(bytes)
     } else {
-        Err(format!("{what} has {} to {} bytes, not {text}", units::size(least), units::size(most)))
+        Err(format!("{what} must have {} to {} bytes, not {text}", units::size(least), units::size(most)))
     }
 }
 

@@ -100,7 +100,7 @@ fn impossible_sizes_threads_and_names_are_refused() {
         ("[1, 4]", "[1000000000]", "1 to 1024"),
         ("[1, 4]", "[0]", "1 to 1024"),
         ("[A1, zero-copy]", "[A1, two-copy]", "twice"),
-        ("[A1, zero-copy]", "[magic]", "no send path"),
+        ("[A1, zero-copy]", "[magic]", "not a send path"),
         ("name: x", "name: ../x", "directory"),
         ("name: x", "name: ''", "directory"),
     ] {

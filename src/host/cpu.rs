@@ -67,7 +67,7 @@ pub(super) fn online(root: &Root) -> Option<u64> {
     Some(online_in(root)?.len() as u64)
 }
 
-/// The model's name; Arm tells the implementer and the part as numbers.
+/// The model's name; Arm gives the implementer and the part as numbers.
 pub(super) fn model(root: &Root) -> Option<String> {
     let field = |key| root.field("proc/cpuinfo", key);
     ["model name", "Model", "cpu model", "cpu"]

@@ -6,7 +6,7 @@ use nix::sys::time::TimeValLike;
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-use super::times::{CpuTimes, Together, of_all_and};
+use super::times::{CpuTimes, SummedTimes, of_all_and};
 use super::{Root, cgroup, softirq};
 
 /// What a host's load is read from, at one instant.
@@ -14,9 +14,9 @@ use super::{Root, cgroup, softirq};
 pub struct LoadReading {
     at: Instant,
     /// Times of all CPUs together, and how many there are.
-    host: Option<Together>,
+    host: Option<SummedTimes>,
     /// The same of the CPUs that are asked about.
-    cpus: Option<Together>,
+    cpus: Option<SummedTimes>,
     process_s: Option<f64>,
     throttled_s: Option<f64>,
 }
@@ -84,7 +84,7 @@ impl LoadReading {
         load.busy_s = spent.map(|(spent, cpus)| busy_s(&spent, cpus, load.elapsed_s));
         load.softirq_s = spent.map(|(spent, _)| spent.softirq_s);
         load.steal_s = spent.map(|(spent, _)| spent.steal_s);
-        let others = |spent: Option<Together>| -> Option<f64> {
+        let others = |spent: Option<SummedTimes>| -> Option<f64> {
             let ((spent, cpus), own, is_charged) = (spent?, load.process_s?, is_softirq_charged?);
             let nobodys = if is_charged { 0.0 } else { spent.softirq_s + spent.irq_s };
             // On a CPU that wakes up thousands of times a second, going to sleep and waking is neither idle time nor
@@ -97,7 +97,7 @@ impl LoadReading {
 }
 
 /// Times between two readings of as many CPUs.
-fn spent(before: Option<Together>, now: Option<Together>) -> Option<Together> {
+fn spent(before: Option<SummedTimes>, now: Option<SummedTimes>) -> Option<SummedTimes> {
     let ((before, cpus), (after, still)) = before.zip(now)?;
     (cpus == still && cpus > 0).then(|| (after - before, cpus))
 }

@@ -1,4 +1,4 @@
-//! What the scheduler tells of a thread.
+//! What the scheduler reports of a thread.
 
 /// How long the calling thread has been runnable and had to wait for a CPU, seconds since it began; absent where
 /// the kernel does not tell (CONFIG_SCHED_INFO).

@@ -1,7 +1,7 @@
 //! Whether a thread is charged for the softirqs that run on top of it.
 //!
 //! Without CONFIG_IRQ_TIME_ACCOUNTING the kernel adds the time of an interrupt to the CPU time of the thread that it
-//! interrupts; with it, to nobody's (`update_rq_clock_task`, kernel/sched/core.c). No file tells which; a thread
+//! interrupts; with it, to nobody's (`update_rq_clock_task`, kernel/sched/core.c). No file shows which; a thread
 //! that sends datagrams to itself over the loopback can: it receives each in a softirq of its own.
 
 use std::net::UdpSocket;

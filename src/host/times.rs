@@ -32,11 +32,11 @@ pub fn cpu_times() -> Option<CpuTimes> {
 }
 
 /// Times of CPUs together since boot, and how many CPUs those are.
-pub(super) type Together = (CpuTimes, usize);
+pub(super) type SummedTimes = (CpuTimes, usize);
 
 /// Times of all CPUs that are online, and of these alone; absent of these where none is named or one is not online.
 #[must_use]
-pub(super) fn of_all_and(cpus: &[usize]) -> Option<(Together, Option<Together>)> {
+pub(super) fn of_all_and(cpus: &[usize]) -> Option<(SummedTimes, Option<SummedTimes>)> {
     let mut times = read()?;
     // The kernel rounds this line's sum down once; a sum of each CPU's would be rounded down once a CPU.
     let all = times.remove("cpu")?;

@@ -11,17 +11,17 @@ use crate::record::stream::ZeroCopy;
 use crate::record::{Disturbance, Disturbances, End, Status, Stream, Surroundings, Trial};
 use crate::socket::ReadBack;
 use crate::units;
-use crate::workload::{self, EndReport, Figures, Work};
+use crate::workload::{self, EndReport, TrialFigures, Work};
 
 /// The shares of the asked window between which the window that all streams have in common must lie.
 pub(super) const TIMED: RangeInclusive<f64> = 0.9..=1.1;
 /// The same of an x-ray pass, none of whose figures depend on the length.
-pub(super) const EXAMINED: RangeInclusive<f64> = 0.9..=f64::INFINITY;
+pub(super) const XRAYED: RangeInclusive<f64> = 0.9..=f64::INFINITY;
 
 /// What a trial measured.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measured {
-    figures: Figures,
+    figures: TrialFigures,
     /// Figures of the sender's and of the receiver's workers, added up.
     ends: [End; 2],
     loads: [Load; 2],
@@ -94,7 +94,7 @@ fn is_as_asked(window_s: f64, asked: Duration, window: &RangeInclusive<f64>) -> 
     }
     let asked = units::duration(asked);
     Err(Failure::Failed(format!(
-        "the streams have a window of {window_s:.3} s in common where {asked} was asked: the host was too busy; give \
+        "the streams share a window of {window_s:.3} s where {asked} was asked for: the host was too busy; give \
          the window more time, or the trial fewer streams"
     )))
 }
@@ -105,7 +105,7 @@ impl Measured {
     pub(crate) fn sample(gbps: f64) -> Self {
         let stream = Stream { throughput_gbps: Some(gbps), mean_recv_us: Some(1.0), ..Stream::default() };
         let bytes = (gbps * 1e9 / 8.0) as u64;
-        let figures = Figures {
+        let figures = TrialFigures {
             window_s: 1.0,
             bytes,
             messages: bytes,
@@ -113,7 +113,7 @@ impl Measured {
             mean_recv_us: Some(1.0),
             is_settled: true,
             streams: vec![stream],
-            ..Figures::default()
+            ..TrialFigures::default()
         };
         Self { figures, verified: "count", ..Self::default() }
     }
@@ -126,7 +126,7 @@ impl Measured {
 
     /// The trial's figures, as its workload makes them.
     #[must_use]
-    pub fn figures(&self) -> &Figures {
+    pub fn figures(&self) -> &TrialFigures {
         &self.figures
     }
 
@@ -154,7 +154,7 @@ impl Measured {
         row.zc = self.usage();
         row.retransmits = self.retransmits();
         row.total_bytes = self.total_bytes();
-        let Figures { came, mut streams, .. } = self.figures;
+        let TrialFigures { came, mut streams, .. } = self.figures;
         row.window_s = Some(self.figures.window_s);
         row.bytes = Some(self.figures.bytes);
         row.wire_bytes = came.map(|came| came.bytes);
@@ -291,7 +291,7 @@ mod tests {
             assert_eq!(joined(SECOND, both.clone(), both).is_ok(), is_right, "{window_s}");
         }
         let long = report(3.0, 5, 10);
-        assert!(assemble(&work(SECOND), SECOND, &places(), &EXAMINED, &long, &long).is_ok());
+        assert!(assemble(&work(SECOND), SECOND, &places(), &XRAYED, &long, &long).is_ok());
         let other = report(0.5, 2500, 10_000);
         assert!(joined(Bound::Messages(5), other.clone(), other.clone()).is_ok());
         assert!(joined(Bound::Messages(6), other.clone(), other).is_err());
@@ -299,6 +299,6 @@ mod tests {
         assert!(joined(SECOND, silent.clone(), silent).is_err());
         let mut mute = report(1.0, 5, 10);
         mute.common = None;
-        assert!(joined(SECOND, mute.clone(), mute).unwrap_err().reason().contains("did not tell"));
+        assert!(joined(SECOND, mute.clone(), mute).unwrap_err().reason().contains("did not say"));
     }
 }

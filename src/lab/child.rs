@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use super::peer::{Heard, Peer, Side};
 use crate::agent::handshake::Token;
 
-/// This program, whatever has become of its file.
+/// This program, whatever became of its file.
 fn this_program(arguments: &[String]) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.arg0("copycost").args(arguments);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::assemble::{EXAMINED, Measured, TIMED, assemble};
+use super::assemble::{Measured, TIMED, XRAYED, assemble};
 use super::listen::out_of_place;
 use super::{Lab, PROMPT, Side, Trouble, pinning};
 use crate::agent::order::{Order, Role};
@@ -55,7 +55,7 @@ impl Lab {
         let seen = [sent.seen.take(), received.seen.take()];
         let places =
             pinning::places(&options.pin, cell.threads, &self.sender.welcome, &self.receiver.welcome);
-        let window = if pass.is_some() { EXAMINED } else { TIMED };
+        let window = if pass.is_some() { XRAYED } else { TIMED };
         let measured = assemble(&work, options.bound, &places, &window, &sent.end, &received.end)?;
         Ok((measured, seen))
     }

@@ -33,7 +33,7 @@ pub use kind::dial;
 use listen::out_of_place;
 pub use peer::Side;
 use peer::{Peer, Replies};
-use wires::Route;
+use wires::WireAddress;
 
 /// How long an agent may take for an answer that takes no work.
 const PROMPT: Duration = Duration::from_secs(10);
@@ -56,7 +56,7 @@ pub struct Lab {
 
 /// What an x-ray pass measured and saw.
 #[derive(Debug)]
-pub struct Examined {
+pub struct XrayedTrial {
     /// The trial's own figures: throughput with the watching on, bytes, completions.
     pub measured: Measured,
     /// What the sender's agent saw.
@@ -143,9 +143,9 @@ impl Lab {
     ///
     /// # Errors
     /// Why there are no figures.
-    pub fn examine(&mut self, cell: &Cell, options: &TrialOptions, pass: Pass) -> Result<Examined, Trouble> {
+    pub fn xray(&mut self, cell: &Cell, options: &TrialOptions, pass: Pass) -> Result<XrayedTrial, Trouble> {
         let (measured, [sender, receiver]) = self.attempt(cell, options, Some(pass))?;
-        Ok(Examined { measured, sender, receiver })
+        Ok(XrayedTrial { measured, sender, receiver })
     }
 
     fn attempt(
@@ -189,7 +189,7 @@ impl Lab {
         kind: &str,
         [sender, receiver]: [Peer; 2],
         heard: Replies,
-        routes: &[Route],
+        routes: &[WireAddress],
         borrowed: Option<Borrowed>,
     ) -> anyhow::Result<Self> {
         let mut lab = Self {

@@ -81,7 +81,7 @@ impl Peer {
         format!("the {side} agent{place} does not answer: it is stopped, or its host is gone or overloaded")
     }
 
-    /// What has become of an agent that is lost.
+    /// What became of an agent that is lost.
     pub(super) fn why_lost(&mut self, heard: &FrameError) -> String {
         let Self { side, address, .. } = self;
         match self.child.as_mut() {

@@ -12,16 +12,16 @@ use crate::link::{WireEnd, reading};
 use crate::record::manifest;
 
 /// A way between the agents: what the user calls it, and the sender's address on it.
-pub(super) type Route = (Option<Wire>, IpAddr);
+pub(super) type WireAddress = (Option<Wire>, IpAddr);
 
 impl Lab {
     /// Reads every route when the lab is made.
-    pub(super) fn read_wires(&mut self, routes: &[Route]) -> anyhow::Result<()> {
+    pub(super) fn read_wires(&mut self, routes: &[WireAddress]) -> anyhow::Result<()> {
         for &(word, address) in routes {
             let (wire, link) = self.read_route(word, address)?;
             if self.links.insert(wire.to_string(), link).is_some() {
                 return Err(UsageError(format!(
-                    "two of the wires are {wire}, and rows tell wires apart by that word; name one of them"
+                    "two of the wires are {wire}, and the rows name a wire by that word alone; choose one of them"
                 ))
                 .into());
             }

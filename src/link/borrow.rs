@@ -13,10 +13,10 @@ use anyhow::{Context, Result};
 use caps::{CapSet, Capability};
 use netlink_packet_route::link::LinkAttribute;
 
-use super::journal::{Directory, Entry, Journal};
+use super::journal::{Directory, Journal, JournalEntry};
 use super::namespace::Netns;
-use super::reading::{self, Reading};
-use super::rtnl::{Interface, Rtnl};
+use super::reading::{self, WireReading};
+use super::rtnl::{NetDevice, Rtnl};
 use super::saved::{self, Saved};
 use super::wire::describe;
 use crate::exit::UsageError;
@@ -30,7 +30,7 @@ const RETURN: Duration = Duration::from_secs(5);
 pub struct Loan {
     names: [String; 2],
     /// What joins them.
-    pub reading: Reading,
+    pub reading: WireReading,
 }
 
 /// Two interfaces in a lab's namespaces. Dropped, it gives them back.
@@ -76,7 +76,7 @@ impl Loan {
         }
         let open = |pid| File::open(format!("/proc/{pid}/ns/net")).context("an agent's network namespace");
         let namespaces = [open(agents[0])?, open(agents[1])?];
-        let entry = Entry {
+        let entry = JournalEntry {
             pid: std::process::id(),
             boot_id: boot_id(),
             home: Netns::own()?.inode()?,
@@ -140,13 +140,13 @@ impl Drop for Borrowed {
     }
 }
 
-/// What has become of an interface.
-struct Told {
+/// What became of an interface.
+struct Restoration {
     what: String,
     is_trouble: bool,
 }
 
-/// Restores interfaces that killed runs had borrowed from this network namespace; says of each what has become of
+/// Restores interfaces that killed runs had borrowed from this network namespace; says of each what became of
 /// it.
 #[must_use]
 pub fn recover() -> Vec<String> {
@@ -178,7 +178,7 @@ fn recover_from(directory: &Directory) -> Result<Vec<String>> {
 }
 
 /// Restores interfaces; what to say of each, and whether nothing more can be done.
-fn restore_all(devices: &[Saved], journal: &Journal, patience: Duration) -> (Vec<Told>, bool) {
+fn restore_all(devices: &[Saved], journal: &Journal, patience: Duration) -> (Vec<Restoration>, bool) {
     let mut told = Vec::new();
     let mut is_done = true;
     let deadline = Instant::now() + patience;
@@ -193,13 +193,13 @@ fn restore_all(devices: &[Saved], journal: &Journal, patience: Duration) -> (Vec
                      kernel gives its cards to the host's first one: look there, or remove {} to give it up",
                     journal.path().display()
                 );
-                told.push(Told { what, is_trouble: true });
+                told.push(Restoration { what, is_trouble: true });
             }
             Err(error) => {
                 is_done = false;
                 let what =
                     format!("{} cannot be restored: {error:#}; run `copycost doctor` as root", device.name);
-                told.push(Told { what, is_trouble: true });
+                told.push(Restoration { what, is_trouble: true });
             }
         }
     }
@@ -207,7 +207,7 @@ fn restore_all(devices: &[Saved], journal: &Journal, patience: Duration) -> (Vec
 }
 
 /// Restores an interface when it is here; none when it is a card that has not come back.
-fn restore(device: &Saved, deadline: Instant) -> Result<Option<Told>> {
+fn restore(device: &Saved, deadline: Instant) -> Result<Option<Restoration>> {
     let mut rtnl = Rtnl::open().context("cannot open a netlink socket")?;
     let name = &device.name;
     let found = loop {
@@ -216,7 +216,7 @@ fn restore(device: &Saved, deadline: Instant) -> Result<Option<Told>> {
             (None, Some(kind)) => {
                 let what =
                     format!("{name} is gone: the kernel deletes a {kind} with its namespace; make it again");
-                return Ok(Some(Told { what, is_trouble: true }));
+                return Ok(Some(Restoration { what, is_trouble: true }));
             }
             (None, None) if Instant::now() >= deadline => return Ok(None),
             (None, None) => std::thread::sleep(Duration::from_millis(20)),
@@ -227,11 +227,11 @@ fn restore(device: &Saved, deadline: Instant) -> Result<Option<Told>> {
         [] => format!("{name} has its name, addresses, routes and settings again"),
         _ => format!("{name} is back, but not as it was: {}", troubles.join("; ")),
     };
-    Ok(Some(Told { what, is_trouble: !troubles.is_empty() }))
+    Ok(Some(Restoration { what, is_trouble: !troubles.is_empty() }))
 }
 
 /// Refuses interfaces that cannot be borrowed, or that somebody would miss.
-fn check(rtnl: &mut Rtnl, names: &[String; 2]) -> Result<Vec<Interface>> {
+fn check(rtnl: &mut Rtnl, names: &[String; 2]) -> Result<Vec<NetDevice>> {
     let refuse = |what: String| Err(anyhow::Error::from(UsageError(what)));
     if names[0] == names[1] {
         return refuse(format!("{} is named twice; name the two interfaces that are joined", names[0]));
@@ -286,8 +286,9 @@ fn no_right() -> anyhow::Error {
 fn missing(name: &str) -> String {
     let home = Netns::own().and_then(|own| own.inode()).ok();
     let journals = Directory::existing().and_then(|directory| directory.journals().ok()).unwrap_or_default();
-    let has_it =
-        |entry: &Entry| Some(entry.home) == home && entry.devices.iter().any(|device| device.name == name);
+    let has_it = |entry: &JournalEntry| {
+        Some(entry.home) == home && entry.devices.iter().any(|device| device.name == name)
+    };
     match journals.into_iter().find(|(entry, journal)| journal.is_none() && has_it(entry)) {
         Some((entry, _)) => {
             format!("{name} is lent to another copycost; wait until process {} has ended", entry.pid)
@@ -297,7 +298,7 @@ fn missing(name: &str) -> String {
 }
 
 /// Whether the user's own connection goes over it: the client's address is reached by it, or the server's is on it.
-fn carries_the_caller(rtnl: &mut Rtnl, interface: &Interface) -> bool {
+fn carries_the_caller(rtnl: &mut Rtnl, interface: &NetDevice) -> bool {
     let said = ["SSH_CONNECTION", "SSH_CLIENT"].map(|name| std::env::var(name).unwrap_or_default());
     let words = said.iter().flat_map(|text| text.split_whitespace());
     words.filter_map(|word| word.split('%').next()?.parse::<IpAddr>().ok()).any(|address| {

@@ -1,7 +1,7 @@
 //! What a lab writes down before it borrows interfaces, so that they are restored whatever becomes of it.
 //!
 //! A journal is a file that its lab holds locked. The kernel unlocks it when the lab's process ends, however that
-//! happens: a journal that is there and not locked is one that somebody has to see to.
+//! happens: a journal that is there and not locked is one that somebody has to deal with.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -18,7 +18,7 @@ const LARGEST: u64 = 16 << 20;
 
 /// What stands in a journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct JournalEntry {
     /// The process that borrowed the interfaces.
     pub(super) pid: u32,
     /// The boot that it was in.
@@ -39,9 +39,9 @@ pub(super) struct Journal {
 
 impl Journal {
     /// Writes one, and returns when the disk has it.
-    pub(super) fn write(directory: Directory, entry: &Entry) -> Result<Self> {
+    pub(super) fn write(directory: Directory, entry: &JournalEntry) -> Result<Self> {
         let name = format!("interfaces-{}-{:x}.json", entry.pid, entry.home);
-        // One that a process of the same number left was seen to before, or belongs to an earlier boot.
+        // One that a process of the same number left was dealt with before, or belongs to an earlier boot.
         let _ = unlinkat(&directory.file, &name, AtFlags::empty());
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
         let write = || {
@@ -128,7 +128,7 @@ impl Directory {
     }
 
     /// Every journal, and those whose lab is gone held by this process from now on.
-    pub(super) fn journals(&self) -> Result<Vec<(Entry, Option<Journal>)>> {
+    pub(super) fn journals(&self) -> Result<Vec<(JournalEntry, Option<Journal>)>> {
         let mut found = Vec::new();
         for item in Dir::read_from(&self.file)? {
             let name = item?.file_name().to_string_lossy().into_owned();
@@ -161,8 +161,8 @@ mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    fn entry(pid: u32) -> Entry {
-        Entry { pid, boot_id: None, home: 7, devices: Vec::new() }
+    fn entry(pid: u32) -> JournalEntry {
+        JournalEntry { pid, boot_id: None, home: 7, devices: Vec::new() }
     }
 
     fn open(path: &std::path::Path) -> Result<Directory> {

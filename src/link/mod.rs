@@ -42,7 +42,7 @@ pub use namespace::{Entered, NsRef, enter_new_netns, join_user_ns_then_new_netns
 pub use offload::Offload;
 pub use pair::{LinkSpec, Made, create, delete};
 pub use pair_netns::PairNetns;
-pub use reading::Reading;
+pub use reading::WireReading;
 pub use refusal::Refusal;
 pub use traffic::Traffic;
 pub use up::bring_up;

@@ -182,7 +182,7 @@ impl Netns {
     pub(super) fn enter(&self) -> Result<()> {
         match setns(&self.file, CloneFlags::CLONE_NEWNET) {
             Err(Errno::EPERM) => {}
-            Err(Errno::EINVAL) => bail!("{} is no network namespace", self.name),
+            Err(Errno::EINVAL) => bail!("{} is not a network namespace", self.name),
             other => return other.with_context(|| format!("cannot enter {}", self.name)),
         }
         let refused = || format!("may not enter {}: run as root, or as the user who made it", self.name);

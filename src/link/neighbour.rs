@@ -12,14 +12,14 @@ use netlink_packet_route::neighbour::{
 };
 use netlink_packet_route::route::RouteType;
 
-use super::pair::End;
-use super::rtnl::{Interface, family};
+use super::pair::PairEnd;
+use super::rtnl::{NetDevice, family};
 
 /// Tells an end of a link for good who is at the far one.
 ///
 /// # Errors
 /// When CAP_NET_ADMIN is missing, or an interface is gone.
-pub(super) fn introduce(end: &mut End<'_>, far: &mut End<'_>) -> Result<()> {
+pub(super) fn introduce(end: &mut PairEnd<'_>, far: &mut PairEnd<'_>) -> Result<()> {
     let (here, there) = (interface(end)?, interface(far)?);
     // A link whose ends have no addresses of their own asks for none.
     if there.link_layer_address.is_empty() {
@@ -42,6 +42,6 @@ pub(super) fn introduce(end: &mut End<'_>, far: &mut End<'_>) -> Result<()> {
     told.map(drop).with_context(|| format!("cannot tell {} its neighbour {address}", end.name))
 }
 
-fn interface(end: &mut End<'_>) -> Result<Interface> {
+fn interface(end: &mut PairEnd<'_>) -> Result<NetDevice> {
     end.rtnl.by_name(end.name)?.with_context(|| format!("{} has vanished", end.name))
 }

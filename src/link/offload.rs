@@ -55,7 +55,7 @@ impl Offload {
     }
 }
 
-/// Every offload of an interface that the kernel tells.
+/// Every offload of an interface that the kernel reports.
 pub(super) fn read(socket: RawFd, interface: &str) -> BTreeMap<Offload, bool> {
     Offload::ALL
         .into_iter()

@@ -18,7 +18,7 @@ use super::neighbour;
 use super::offload::{self, Offload};
 use super::pair_netns;
 use super::refusal::Refusal;
-use super::rtnl::{Interface, Rtnl, VethEnd};
+use super::rtnl::{NetDevice, Rtnl, VethEnd};
 use super::wire::NAME_PREFIX;
 
 /// The name of both ends where none is given.
@@ -131,18 +131,18 @@ pub struct Made {
 /// One end of a link that was made.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MadeEnd {
-    /// Its name.
+    /// Its name in its own namespace.
     pub interface: String,
-    /// Its address.
+    /// The address that streams use, without its prefix length.
     pub address: IpAddr,
-    /// Its MTU.
+    /// MTU in bytes; absent where the kernel does not tell.
     pub mtu: Option<u32>,
-    /// Its offloads, all that the kernel tells.
+    /// Its offloads, all that the kernel reports.
     pub offloads: BTreeMap<Offload, bool>,
 }
 
 /// One end while the link is made.
-pub(super) struct End<'a> {
+pub(super) struct PairEnd<'a> {
     netns: Netns,
     /// Whether it is another namespace than the one that the process came from.
     is_foreign: bool,
@@ -229,7 +229,7 @@ pub fn give_back(spec: &LinkSpec) -> Result<()> {
     Ok(())
 }
 
-fn enter_both(spec: &LinkSpec) -> Result<(End<'_>, End<'_>)> {
+fn enter_both(spec: &LinkSpec) -> Result<(PairEnd<'_>, PairEnd<'_>)> {
     let own = Netns::own()?;
     // Opened before any is entered: what `/proc` shows depends on where one stands.
     let (sender, receiver) = (Netns::open(&spec.sender_ns)?, Netns::open(&spec.receiver_ns)?);
@@ -244,7 +244,8 @@ fn enter_both(spec: &LinkSpec) -> Result<(End<'_>, End<'_>)> {
         };
         netns.enter()?;
         let rtnl = Rtnl::open().context("cannot open a netlink socket")?;
-        anyhow::Ok(End { is_foreign: !netns.is(&own)?, netns, rtnl, name, address, existing: spec.existing })
+        let (is_foreign, existing) = (!netns.is(&own)?, spec.existing);
+        anyhow::Ok(PairEnd { netns, is_foreign, rtnl, name, address, existing })
     };
     Ok((
         end(sender, &spec.sender_name, spec.sender_addr)?,
@@ -253,7 +254,7 @@ fn enter_both(spec: &LinkSpec) -> Result<(End<'_>, End<'_>)> {
 }
 
 /// The pair that joins the two already, where it is as asked for and passes traffic.
-fn existing(sender: &mut End<'_>, receiver: &mut End<'_>, spec: &LinkSpec) -> Result<Option<Made>> {
+fn existing(sender: &mut PairEnd<'_>, receiver: &mut PairEnd<'_>, spec: &LinkSpec) -> Result<Option<Made>> {
     let (Some(near), Some(far)) = (sender.usable(spec.mtu)?, receiver.usable(spec.mtu)?) else {
         return Ok(None);
     };
@@ -269,7 +270,7 @@ fn existing(sender: &mut End<'_>, receiver: &mut End<'_>, spec: &LinkSpec) -> Re
     })
 }
 
-fn finish(sender: &mut End<'_>, receiver: &mut End<'_>, spec: &LinkSpec) -> Result<Made> {
+fn finish(sender: &mut PairEnd<'_>, receiver: &mut PairEnd<'_>, spec: &LinkSpec) -> Result<Made> {
     sender.set_up(spec)?;
     receiver.set_up(spec)?;
     let deadline = Instant::now() + if spec.existing { CARRIER_DEADLINE } else { READY_DEADLINE };
@@ -282,13 +283,13 @@ fn finish(sender: &mut End<'_>, receiver: &mut End<'_>, spec: &LinkSpec) -> Resu
     Ok(made)
 }
 
-impl End<'_> {
+impl PairEnd<'_> {
     /// Deletes our interface where there is one.
     fn clear(&mut self) -> Result<bool> {
         let Some(found) = self.rtnl.by_name(self.name)? else { return Ok(false) };
         if found.kind.as_deref() != Some("veth") {
             let kind = found.kind.as_deref().unwrap_or("a device");
-            bail!("{} exists and is {kind}, no veth; choose another name", self.name);
+            bail!("{} exists but is {kind}, not a veth; choose another name", self.name);
         }
         match self.rtnl.delete(found.index) {
             // The far end, deleted a moment ago, takes this one along.
@@ -298,7 +299,7 @@ impl End<'_> {
     }
 
     /// Our interface, where it passes traffic and has the address and the MTU.
-    fn usable(&mut self, mtu: Option<u32>) -> Result<Option<Interface>> {
+    fn usable(&mut self, mtu: Option<u32>) -> Result<Option<NetDevice>> {
         let Some(found) = self.rtnl.by_name(self.name)? else { return Ok(None) };
         let has_address = self.rtnl.index_of(self.address.addr())? == Some(found.index);
         let is_as_asked = found.is_ready && has_address && (mtu.is_none() || mtu == found.mtu);

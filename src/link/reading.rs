@@ -6,7 +6,7 @@ use crate::record::manifest::Link;
 
 /// What the two interfaces of a wire say it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct WireReading {
     /// The wire that they show.
     pub wire: Wire,
     /// Wires that they may be part of, `wire` among them: what lies behind a container's interface is out of
@@ -31,10 +31,10 @@ enum Device {
 
 /// Reads the wire from its two ends. `one_machine` is whether both agents run under one kernel.
 #[must_use]
-pub fn read(sender: &WireEnd, receiver: &WireEnd, one_machine: bool) -> Reading {
+pub fn read(sender: &WireEnd, receiver: &WireEnd, one_machine: bool) -> WireReading {
     use Wire::{Bridge, Loopback, Nic, Overlay, Veth};
     let what = format!("the sender's {} and the receiver's {}", words(sender), words(receiver));
-    let of = |possible: &'static [Wire], what| Reading { wire: possible[0], possible, what };
+    let of = |possible: &'static [Wire], what| WireReading { wire: possible[0], possible, what };
     let loops = sender.is_loopback || receiver.is_loopback;
     match (device(sender, one_machine), device(receiver, one_machine)) {
         _ if loops => of(&[Loopback], format!("{what}: the traffic does not leave one network namespace")),
@@ -91,7 +91,7 @@ pub fn settle(
         (Ok(sender), Ok(receiver)) => (sender, receiver),
         (sender, receiver) => return unread(word, sender, receiver),
     };
-    let Reading { wire, possible, what } = read(&sender, &receiver, one_machine);
+    let WireReading { wire, possible, what } = read(&sender, &receiver, one_machine);
     let wire = match word {
         Some(word) if possible.contains(&word) => word,
         Some(word) => return Err(format!("the wire is said to be {word}, but {what}: call it {wire}")),

@@ -33,7 +33,7 @@ pub(super) struct Rtnl {
 
 /// What copycost asks of an interface.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Interface {
+pub(super) struct NetDevice {
     pub(super) index: u32,
     pub(super) name: String,
     /// The driver's kind (`veth`, `bridge`, …) where it has one; a NIC has none.
@@ -49,7 +49,7 @@ pub(super) struct Interface {
     pub(super) far_end: Option<u32>,
     /// The same, where the far end is in this namespace.
     pub(super) peer: Option<u32>,
-    /// Up and with a carrier, from a driver that tells no more than that.
+    /// Up and with a carrier, from a driver that reports no more than that.
     pub(super) has_carrier: bool,
     /// XDP programs, by where they run; absent where the kernel does not tell.
     pub(super) xdp: Option<String>,
@@ -57,7 +57,7 @@ pub(super) struct Interface {
     pub(super) hardware_address: Vec<u8>,
     /// The address that it has on the link now; none where the link has no addresses.
     pub(super) link_layer_address: Vec<u8>,
-    /// Whether it can be moved into another namespace, as far as the kernel tells.
+    /// Whether it can be moved into another namespace, as far as the kernel says.
     pub(super) is_bound_to_netns: bool,
 }
 
@@ -84,14 +84,14 @@ impl Rtnl {
     }
 
     /// The interface of this name, where there is one.
-    pub(super) fn by_name(&mut self, name: &str) -> io::Result<Option<Interface>> {
+    pub(super) fn by_name(&mut self, name: &str) -> io::Result<Option<NetDevice>> {
         let mut message = LinkMessage::default();
         message.attributes.push(LinkAttribute::IfName(name.to_owned()));
         self.find(message)
     }
 
     /// The interface of this index, where there is one.
-    pub(super) fn by_index(&mut self, index: u32) -> io::Result<Option<Interface>> {
+    pub(super) fn by_index(&mut self, index: u32) -> io::Result<Option<NetDevice>> {
         self.find(link(index))
     }
 
@@ -110,7 +110,7 @@ impl Rtnl {
         }))
     }
 
-    fn find(&mut self, message: LinkMessage) -> io::Result<Option<Interface>> {
+    fn find(&mut self, message: LinkMessage) -> io::Result<Option<NetDevice>> {
         match self.call(RouteNetlinkMessage::GetLink(message), 0) {
             Ok(replies) => Ok(replies.into_iter().find_map(|reply| match reply {
                 RouteNetlinkMessage::NewLink(link) => Some(interface(link)),
@@ -144,7 +144,7 @@ impl Rtnl {
     }
 
     /// Every interface.
-    pub(super) fn all(&mut self) -> io::Result<Vec<Interface>> {
+    pub(super) fn all(&mut self) -> io::Result<Vec<NetDevice>> {
         let replies = self.call(RouteNetlinkMessage::GetLink(LinkMessage::default()), NLM_F_DUMP)?;
         let link = |reply| match reply {
             RouteNetlinkMessage::NewLink(link) => Some(interface(link)),
@@ -297,13 +297,13 @@ pub(super) fn family(address: IpAddr) -> AddressFamily {
     if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
 }
 
-fn interface(message: LinkMessage) -> Interface {
+fn interface(message: LinkMessage) -> NetDevice {
     let flags = message.header.flags;
-    let mut found = Interface {
+    let mut found = NetDevice {
         index: message.header.index,
         is_up: flags.contains(LinkFlags::Up),
         is_loopback: flags.contains(LinkFlags::Loopback),
-        ..Interface::default()
+        ..NetDevice::default()
     };
     let (mut is_elsewhere, mut state, mut permanent) = (false, State::Down, None);
     for attribute in message.attributes {

@@ -14,7 +14,7 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use serde::{Deserialize, Serialize};
 
 use super::offload::{self, Offload};
-use super::rtnl::{Interface, Rtnl};
+use super::rtnl::{NetDevice, Rtnl};
 
 /// An interface as it was. Addresses and routes are the kernel's own messages, byte for byte.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub(super) struct Saved {
 
 impl Saved {
     /// Reads what is to be restored.
-    pub(super) fn read(rtnl: &mut Rtnl, interface: &Interface) -> io::Result<Self> {
+    pub(super) fn read(rtnl: &mut Rtnl, interface: &NetDevice) -> io::Result<Self> {
         let addresses = rtnl.call(RouteNetlinkMessage::GetAddress(AddressMessage::default()), NLM_F_DUMP)?;
         let address = |reply| match reply {
             RouteNetlinkMessage::NewAddress(message)
@@ -59,10 +59,10 @@ impl Saved {
     }
 
     /// The interface in the namespace of this socket, whatever it is called by now.
-    pub(super) fn find(&self, rtnl: &mut Rtnl) -> io::Result<Option<Interface>> {
+    pub(super) fn find(&self, rtnl: &mut Rtnl) -> io::Result<Option<NetDevice>> {
         let all = rtnl.all()?;
-        let is_it = |one: &&Interface| one.hardware_address == self.hardware_address && one.kind == self.kind;
-        let mut found: Vec<&Interface> = all.iter().filter(is_it).collect();
+        let is_it = |one: &&NetDevice| one.hardware_address == self.hardware_address && one.kind == self.kind;
+        let mut found: Vec<&NetDevice> = all.iter().filter(is_it).collect();
         found.sort_by_key(|one| (one.name != self.name, one.index != self.index));
         Ok(found.first().map(|&one| one.clone()))
     }
@@ -72,8 +72,8 @@ impl Saved {
         self.hardware_address.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")
     }
 
-    /// Makes the interface what it was. What cannot be restored is told, and the rest is done all the same.
-    pub(super) fn restore(&self, rtnl: &mut Rtnl, found: &Interface) -> Vec<String> {
+    /// Makes the interface what it was. What cannot be restored is reported, and the rest is done all the same.
+    pub(super) fn restore(&self, rtnl: &mut Rtnl, found: &NetDevice) -> Vec<String> {
         let mut troubles = Vec::new();
         let mut note = |result: Result<()>| troubles.extend(result.err().map(|error| format!("{error:#}")));
         let index = found.index;
@@ -154,7 +154,7 @@ impl Saved {
     }
 }
 
-/// A route, as the kernel tells it.
+/// A route, as the kernel reports it.
 pub(super) type Route = RouteMessage;
 
 /// Every route of both families, whatever its table.

@@ -376,7 +376,7 @@ fn refusals_say_why() {
 
     let no_namespace = LinkSpec { sender_ns: NsRef::Path("/proc/self/status".into()), ..same };
     let error = create_in_child(&no_namespace, false).unwrap_err().to_string();
-    assert!(error.contains("is no network namespace"), "{error}");
+    assert!(error.contains("is not a network namespace"), "{error}");
 
     if Uid::effective().is_root() {
         // Another user may neither look into root's process nor enter its namespace.

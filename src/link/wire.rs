@@ -1,4 +1,4 @@
-//! What the traffic of this process goes through, as the kernel tells it inside the process's own network
+//! What the traffic of this process goes through, as the kernel reports it inside the process's own network
 //! namespace.
 
 use std::net::IpAddr;

@@ -60,7 +60,7 @@ pub(super) fn supply<B: Body, R: Rewrite>(setup: &Setup) -> Result<Supply<B, R>,
     let all = ring as u64 * setup.message_bytes as u64 * u64::from(setup.streams);
     if all > MOST_BYTES {
         return Err(Failure::Unsupported(format!(
-            "zero-copy keeps {ring} messages a stream in flight: {} for all streams, and {} are the most",
+            "zero-copy keeps {ring} messages per stream in flight: {} for all streams, but at most {} are possible",
             units::size(all),
             units::size(MOST_BYTES)
         )));

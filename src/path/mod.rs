@@ -103,7 +103,7 @@ impl Promise {
 
 /// The kernel's interface that takes the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interface {
+pub enum KernelInterface {
     /// send(2), from one buffer.
     Send,
     /// sendmsg(2), from an iovec.
@@ -126,7 +126,7 @@ pub struct Entry {
     /// One line: what it does.
     pub about: &'static str,
     /// The kernel's interface that it uses.
-    pub interface: Interface,
+    pub interface: KernelInterface,
     /// What it copies.
     pub promise: Promise,
     /// How it looks in figures.
@@ -135,10 +135,10 @@ pub struct Entry {
     pub open: Open,
 }
 
-/// The path that others are held against where a run has it.
+/// The path that others are compared with where a run has it.
 pub const BASELINE: &Entry = &two_copy::ENTRY;
 
-/// The path that others are held against where a run has no baseline: one buffer, and nothing but a send.
+/// The path that others are compared with where a run has no baseline: one buffer, and nothing but a send.
 pub const PLAIN: &Entry = &plain_send::ENTRY;
 
 /// The path that copies nothing even for a receiver on the same host: with [`crate::receive::FLOOR`] the least that a
@@ -160,7 +160,7 @@ pub fn find(name: &str) -> Result<&'static Entry, String> {
     let mut all = REGISTRY.iter().chain(CALIBRATION);
     all.find(|entry| entry.name == name || entry.alias == Some(name)).ok_or_else(|| {
         let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
-        format!("`{name}` is no send path; there are {} (or A1, A2, A3)", names.join(", "))
+        format!("`{name}` is not a send path; choose one of {} (or A1, A2, A3)", names.join(", "))
     })
 }
 

@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use socket2::Socket;
 
 use super::supply::open_by_payload;
-use super::{Entry, Interface, Promise, Rewrite, SendPath, Supply, Tally, call};
+use super::{Entry, KernelInterface, Promise, Rewrite, SendPath, Supply, Tally, call};
 use crate::failure::Failure;
 use crate::message::{FIELDS, Message};
 use crate::plot::palette::ORANGE;
@@ -17,7 +17,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "one-copy",
     alias: Some("A2"),
     about: "sendmsg() with an 8-entry iovec",
-    interface: Interface::Sendmsg,
+    interface: KernelInterface::Sendmsg,
     promise: Promise { user: 0, kernel: 1, is_deferred: false },
     style: Style { colour: ORANGE, marker: Marker::Square },
     open: open_by_payload!(OneCopy),

@@ -4,7 +4,7 @@ use rustix::io::Errno;
 use socket2::Socket;
 
 use super::supply::open_by_payload;
-use super::{Entry, Interface, Promise, Rewrite, SendPath, Supply, Tally, call};
+use super::{Entry, KernelInterface, Promise, Rewrite, SendPath, Supply, Tally, call};
 use crate::failure::Failure;
 use crate::message::Contiguous;
 use crate::plot::palette::GREY;
@@ -15,7 +15,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "plain-send",
     alias: None,
     about: "one contiguous buffer, send()",
-    interface: Interface::Send,
+    interface: KernelInterface::Send,
     promise: Promise { user: 0, kernel: 1, is_deferred: false },
     style: Style { colour: GREY, marker: Marker::Diamond },
     open: open_by_payload!(PlainSend),

@@ -15,7 +15,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use socket2::Socket;
 
 use super::splice::refuse_fresh;
-use super::{Entry, Interface, Promise, SendPath, Tally};
+use super::{Entry, KernelInterface, Promise, SendPath, Tally};
 use crate::failure::Failure;
 use crate::pattern;
 use crate::plot::palette::GREEN;
@@ -26,13 +26,15 @@ pub(super) const ENTRY: Entry = Entry {
     name: "sendfile",
     alias: None,
     about: "sendfile() from a sealed memfd; static payload only",
-    interface: Interface::Sendfile,
+    interface: KernelInterface::Sendfile,
     promise: Promise { user: 0, kernel: 0, is_deferred: false },
     style: Style { colour: GREEN, marker: Marker::Down },
     open: |setup, _| {
         refuse_fresh("sendfile", setup.payload)?;
         Ok(Box::new(Sendfile::open(setup).map_err(|error| {
-            Failure::Unsupported(format!("a sealed memfd for sendfile: {error}; Linux 3.17 has it first"))
+            Failure::Unsupported(format!(
+                "a sealed memfd for sendfile: {error}; it takes Linux 3.17 or newer"
+            ))
         })?))
     },
 };

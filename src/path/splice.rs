@@ -11,7 +11,7 @@ use memmap2::{Mmap, MmapMut};
 use rustix::io::Errno;
 use socket2::Socket;
 
-use super::{Entry, Interface, Promise, SendPath, Tally, call};
+use super::{Entry, KernelInterface, Promise, SendPath, Tally, call};
 use crate::cell::Payload;
 use crate::failure::Failure;
 use crate::message::FIELDS;
@@ -24,7 +24,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "splice",
     alias: None,
     about: "vmsplice() of 8 fields into a pipe, splice() into the socket; static payload only",
-    interface: Interface::Splice,
+    interface: KernelInterface::Splice,
     promise: Promise { user: 0, kernel: 0, is_deferred: false },
     style: Style { colour: PURPLE, marker: Marker::Ring },
     open: |setup, _| {

@@ -5,7 +5,7 @@ use socket2::Socket;
 
 use super::plain_send::send_all;
 use super::supply::open_by_payload;
-use super::{Entry, Interface, Promise, Rewrite, SendPath, Supply, Tally};
+use super::{Entry, KernelInterface, Promise, Rewrite, SendPath, Supply, Tally};
 use crate::buffer::{Buffer, buffer};
 use crate::failure::Failure;
 use crate::message::Message;
@@ -17,7 +17,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "two-copy",
     alias: Some("A1"),
     about: "8 fields gathered into a staging buffer, send()",
-    interface: Interface::Send,
+    interface: KernelInterface::Send,
     promise: Promise { user: 1, kernel: 1, is_deferred: false },
     style: Style { colour: BLUE, marker: Marker::Disc },
     open: open_by_payload!(TwoCopy),

@@ -12,7 +12,7 @@ use super::error_queue::ErrorQueue;
 use super::lent::{self, Lent};
 use super::one_copy::iovec;
 use super::supply::open_by_payload;
-use super::{Entry, Interface, Promise, Rewrite, SendPath, Supply, Tally, call};
+use super::{Entry, KernelInterface, Promise, Rewrite, SendPath, Supply, Tally, call};
 use crate::failure::Failure;
 use crate::message::Message;
 use crate::plot::palette::VERMILLION;
@@ -25,7 +25,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "zero-copy",
     alias: Some("A3"),
     about: "the same iovec with MSG_ZEROCOPY (SO_ZEROCOPY set and read back)",
-    interface: Interface::MsgZerocopy,
+    interface: KernelInterface::MsgZerocopy,
     promise: Promise { user: 0, kernel: 0, is_deferred: true },
     style: Style { colour: VERMILLION, marker: Marker::Up },
     open: open_by_payload!(ZeroCopySend),

@@ -22,7 +22,7 @@ pub struct Axis {
 
 impl Axis {
     /// An axis of values from zero up, or logarithmic where they differ by more than a factor of 30 and none is zero.
-    /// Values that are no number do not count.
+    /// Values that are not numbers do not count.
     #[must_use]
     pub fn values(title: &str, values: impl IntoIterator<Item = f64>) -> Self {
         let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);

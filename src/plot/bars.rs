@@ -23,7 +23,7 @@ pub struct BarChart {
     pub bars: Vec<Bar>,
 }
 
-/// One bar.
+/// A label and its segments, laid end to end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bar {
     /// What stands beside it.
@@ -35,7 +35,7 @@ pub struct Bar {
 /// A piece of a bar.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segment {
-    /// Its colour.
+    /// The fill, the same for this part in every bar.
     pub colour: Colour,
     /// Its length, in the axis' unit.
     pub value: f64,
@@ -74,7 +74,7 @@ impl BarChart {
             for segment in &bar.segments {
                 let (start, end) = (x.at(from), x.at(from + segment.value));
                 canvas.rectangle([(start, upper), (end, lower)], segment.colour, 1.0);
-                // A pale seam, so that neighbours can be told apart without their colours.
+                // A pale seam, so that neighbours can be distinguished without their colours.
                 canvas.line(&[(end, upper), (end, lower)], Stroke::solid(WHITE, 0.5));
                 answers.answer_area([(start, upper), (end, lower)], &segment.says);
                 from += segment.value;

@@ -7,7 +7,7 @@ use maud::{Markup, PreEscaped, html};
 use super::colour::Colour;
 
 /// A place: pixels from the left and from the top.
-pub(super) type Place = (f64, f64);
+pub(super) type Position = (f64, f64);
 
 /// How a line looks.
 #[derive(Clone, Copy)]
@@ -53,7 +53,7 @@ impl Lettering {
     }
 }
 
-/// A finished drawing.
+/// The elements of a drawing and its size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drawing {
     /// The inside of an `<svg>` element, in CSS pixels.
@@ -69,7 +69,7 @@ pub struct Drawing {
 pub(super) struct Canvas(String);
 
 impl Canvas {
-    pub(super) fn line(&mut self, corners: &[Place], stroke: Stroke) {
+    pub(super) fn line(&mut self, corners: &[Position], stroke: Stroke) {
         let dashes = stroke.dashed.then_some("5 4");
         self.put(html! {
             polyline fill="none" stroke=(stroke.colour) stroke-width=(Pixels(stroke.width)) stroke-dasharray=[dashes]
@@ -77,25 +77,25 @@ impl Canvas {
         });
     }
 
-    pub(super) fn polygon(&mut self, corners: &[Place], fill: Colour) {
+    pub(super) fn polygon(&mut self, corners: &[Position], fill: Colour) {
         self.put(html! { polygon fill=(fill) points=(Points(corners)) {} });
     }
 
     /// A rectangle, by two of its corners.
-    pub(super) fn rectangle(&mut self, corners: [Place; 2], fill: Colour, opacity: f64) {
+    pub(super) fn rectangle(&mut self, corners: [Position; 2], fill: Colour, opacity: f64) {
         let [x, y, width, height] = edges(corners);
         self.put(html! {
             rect x=(x) y=(y) width=(width) height=(height) fill=(fill) fill-opacity=[translucent(opacity)] {}
         });
     }
 
-    pub(super) fn disc(&mut self, (x, y): Place, radius: f64, fill: Colour, opacity: f64) {
+    pub(super) fn disc(&mut self, (x, y): Position, radius: f64, fill: Colour, opacity: f64) {
         self.put(html! {
             circle cx=(Pixels(x)) cy=(Pixels(y)) r=(radius) fill=(fill) fill-opacity=[translucent(opacity)] {}
         });
     }
 
-    pub(super) fn ring(&mut self, (x, y): Place, radius: f64, stroke: Stroke) {
+    pub(super) fn ring(&mut self, (x, y): Position, radius: f64, stroke: Stroke) {
         self.put(html! {
             circle cx=(Pixels(x)) cy=(Pixels(y)) r=(radius) fill="none" stroke=(stroke.colour)
                 stroke-width=(stroke.width) {}
@@ -103,17 +103,17 @@ impl Canvas {
     }
 
     /// Words whose baseline starts, has its middle or ends at a place.
-    pub(super) fn text(&mut self, words: &str, at: Place, lettering: Lettering) {
+    pub(super) fn text(&mut self, words: &str, at: Position, lettering: Lettering) {
         self.letters(words, at, lettering, None);
     }
 
     /// The same, but read from the bottom up.
-    pub(super) fn text_upwards(&mut self, words: &str, (x, y): Place, lettering: Lettering) {
+    pub(super) fn text_upwards(&mut self, words: &str, (x, y): Position, lettering: Lettering) {
         let turn = format!("rotate(-90 {} {})", Pixels(x), Pixels(y));
         self.letters(words, (x, y), lettering, Some(turn));
     }
 
-    fn letters(&mut self, words: &str, (x, y): Place, lettering: Lettering, turn: Option<String>) {
+    fn letters(&mut self, words: &str, (x, y): Position, lettering: Lettering, turn: Option<String>) {
         let anchor = match lettering.anchor {
             Anchor::Start => None,
             Anchor::Middle => Some("middle"),
@@ -127,14 +127,14 @@ impl Canvas {
 
     /// A place that answers to a pointer: an unseen disc with the words as its title, which browsers show even
     /// where no script runs.
-    pub(super) fn answer(&mut self, (x, y): Place, says: &str) {
+    pub(super) fn answer(&mut self, (x, y): Position, says: &str) {
         self.put(html! {
             circle.hit cx=(Pixels(x)) cy=(Pixels(y)) r="9" fill-opacity="0" { title { (says) } }
         });
     }
 
     /// An area that answers to a pointer.
-    pub(super) fn answer_area(&mut self, corners: [Place; 2], says: &str) {
+    pub(super) fn answer_area(&mut self, corners: [Position; 2], says: &str) {
         let [x, y, width, height] = edges(corners);
         self.put(html! {
             rect.hit x=(x) y=(y) width=(width) height=(height) fill-opacity="0" { title { (says) } }
@@ -142,7 +142,7 @@ impl Canvas {
     }
 
     /// Another drawing, its upper left corner at a place.
-    pub(super) fn drawing(&mut self, drawing: &Drawing, (x, y): Place) {
+    pub(super) fn drawing(&mut self, drawing: &Drawing, (x, y): Position) {
         self.put(html! {
             g transform={ "translate(" (Pixels(x)) " " (Pixels(y)) ")" } { (PreEscaped(&drawing.body)) }
         });
@@ -164,7 +164,7 @@ impl Canvas {
 }
 
 /// Left, top, width and height. A sliver keeps a breadth, so that a pointer can find it.
-fn edges([(left, top), (right, bottom)]: [Place; 2]) -> [Pixels; 4] {
+fn edges([(left, top), (right, bottom)]: [Position; 2]) -> [Pixels; 4] {
     [left, top, (right - left).max(0.1), bottom - top].map(Pixels)
 }
 
@@ -183,7 +183,7 @@ impl fmt::Display for Pixels {
 }
 
 /// The corners of a line.
-struct Points<'a>(&'a [Place]);
+struct Points<'a>(&'a [Position]);
 
 impl fmt::Display for Points<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! Colours, and those that are no data's.
+//! Colours, and those that belong to no data.
 
 use std::fmt;
 

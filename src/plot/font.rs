@@ -9,7 +9,6 @@ use ttf_parser::Face;
 const REGULAR: &[u8] = include_bytes!("font/Arimo-Regular.ttf");
 const BOLD: &[u8] = include_bytes!("font/Arimo-Bold.ttf");
 
-/// The embedded family.
 pub(super) const FAMILY: &str = "Arimo";
 /// Families to ask for, in order, where a drawing is looked at.
 pub(super) const FAMILIES: &str = "Arimo, 'Liberation Sans', Arial, Helvetica, sans-serif";

@@ -7,14 +7,14 @@ use super::marker::Style;
 /// A line of a legend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// What it is.
+    /// What the legend calls it.
     pub name: String,
     /// A picture of how it looks.
     pub swatch: Drawing,
 }
 
 impl Key {
-    /// Of a series.
+    /// A key with a series' line and marker.
     #[must_use]
     pub fn series(name: impl Into<String>, style: Style) -> Self {
         Self::drawn(name, |canvas| {
@@ -23,14 +23,14 @@ impl Key {
         })
     }
 
-    /// Of a line without points.
+    /// A key with a line that has no markers.
     #[must_use]
     pub fn curve(name: impl Into<String>, colour: Colour, dashed: bool) -> Self {
         let stroke = Stroke { colour, width: 1.4, dashed };
         Self::drawn(name, |canvas| canvas.line(&[(1.0, 6.0), (21.0, 6.0)], stroke))
     }
 
-    /// Of an area.
+    /// A key with a filled square.
     #[must_use]
     pub fn area(name: impl Into<String>, colour: Colour) -> Self {
         Self::drawn(name, |canvas| canvas.rectangle([(4.0, 0.0), (18.0, 12.0)], colour, 1.0))

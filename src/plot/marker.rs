@@ -1,6 +1,6 @@
 //! Markers: the shapes that stand for values.
 
-use super::canvas::{Canvas, Place, Stroke};
+use super::canvas::{Canvas, Position, Stroke};
 use super::colour::Colour;
 
 /// The shape that marks a value.
@@ -40,10 +40,10 @@ impl Style {
     }
 
     /// Draws the marker.
-    pub(super) fn mark(&self, canvas: &mut Canvas, (x, y): Place) {
+    pub(super) fn mark(&self, canvas: &mut Canvas, (x, y): Position) {
         let colour = self.colour;
         let stroke = Stroke::solid(colour, 1.8);
-        let around = |(a, b): Place| (x + a, y + b);
+        let around = |(a, b): Position| (x + a, y + b);
         match self.marker {
             Marker::Disc => canvas.disc((x, y), 3.6, colour, 1.0),
             Marker::Ring => canvas.ring((x, y), 3.4, stroke),

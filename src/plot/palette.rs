@@ -1,5 +1,5 @@
-//! Colours of data: those of Okabe and Ito ("Color Universal Design", 2008), told apart by readers with any of the common
-//! colour deficiencies. Markers say the same again for readers of a grey print.
+//! Colours of data: those of Okabe and Ito ("Color Universal Design", 2008), which readers with any of the
+//! common colour deficiencies can distinguish. Markers say the same again for readers of a grey print.
 
 use super::Colour;
 

@@ -4,7 +4,7 @@
 //! legible on a phone.
 
 use super::axis::Axis;
-use super::canvas::{Anchor, Canvas, Drawing, Lettering, Place, Stroke};
+use super::canvas::{Anchor, Canvas, Drawing, Lettering, Position, Stroke};
 use super::colour::{Colour, INK, QUIET};
 use super::marker::Style;
 use super::scale::{BELOW, Scale};
@@ -48,20 +48,20 @@ pub struct Series {
 /// A line without points of its own: a model, or a bound.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
-    /// Its colour.
+    /// The line's colour.
     pub colour: Colour,
     /// Whether it is broken.
     pub dashed: bool,
-    /// Its corners.
+    /// The points that it joins, in this order and in data units.
     pub points: Vec<(f64, f64)>,
 }
 
 /// A stretch of the horizontal axis that is shaded from bottom to top.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Band {
-    /// Its colour.
+    /// The colour of the fill.
     pub colour: Colour,
-    /// From and to.
+    /// Where it begins and ends, in data units.
     pub x: (f64, f64),
 }
 
@@ -70,9 +70,9 @@ pub struct Band {
 pub struct Panel {
     /// What sets it apart from its neighbours; empty when it is alone.
     pub title: String,
-    /// The horizontal axis.
+    /// The horizontal axis: its range, scale and title.
     pub x: Axis,
-    /// The vertical axis.
+    /// The vertical axis: its range, scale and title.
     pub y: Axis,
     /// Shaded stretches, behind everything.
     pub bands: Vec<Band>,
@@ -147,7 +147,7 @@ struct Plot<'a> {
 
 impl Plot<'_> {
     /// Where a pair of values lies, moved sideways; absent where an axis has no place for it.
-    fn place(&self, (x, y): (f64, f64), shift: f64) -> Option<Place> {
+    fn place(&self, (x, y): (f64, f64), shift: f64) -> Option<Position> {
         let drawn = self.panel.x.takes(x) && self.panel.y.takes(y);
         drawn.then(|| (self.x.at(x) + shift, self.y.at(y)))
     }
@@ -178,13 +178,13 @@ impl Plot<'_> {
 
     fn values(&mut self) {
         for (series, shift) in self.panel.shifted() {
-            let points: Vec<(&Point, Place)> = series
+            let points: Vec<(&Point, Position)> = series
                 .points
                 .iter()
                 .filter_map(|point| Some((point, self.place((point.x, point.value), shift)?)))
                 .collect();
             if series.joined {
-                let corners: Vec<Place> = points.iter().map(|&(_, place)| place).collect();
+                let corners: Vec<Position> = points.iter().map(|&(_, place)| place).collect();
                 self.canvas.line(&corners, series.style.stroke());
             }
             for (point, place) in points {

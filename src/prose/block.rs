@@ -7,7 +7,7 @@ use crate::plot::Figure;
 /// A piece of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Span {
-    /// As it is.
+    /// Words that each format escapes.
     Plain(String),
     /// What the eye should find.
     Strong(String),
@@ -63,25 +63,25 @@ impl From<String> for Text {
     }
 }
 
-/// A column of a table.
+/// How a column of a table is headed and aligned.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
-    /// Its header.
+pub struct TableColumn {
+    /// The words in the table's head.
     pub name: String,
     /// Whether its fields are numbers, which stand at the right and sort by value.
     pub numeric: bool,
 }
 
-/// A field of a table.
+/// What a reader sees in a cell of a table, and what the page sorts it by.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Field {
+pub struct TableField {
     /// What it shows.
     pub text: String,
     /// What it sorts by, where that is not its text.
     pub order: Option<f64>,
 }
 
-impl Field {
+impl TableField {
     /// A number as it is shown, and the number.
     #[must_use]
     pub fn number(text: impl Into<String>, order: impl Into<Option<f64>>) -> Self {
@@ -89,21 +89,21 @@ impl Field {
     }
 }
 
-impl<T: Into<String>> From<T> for Field {
+impl<T: Into<String>> From<T> for TableField {
     fn from(text: T) -> Self {
         Self { text: text.into(), order: None }
     }
 }
 
-/// A table.
+/// Rows under a head, which the page lets a reader sort.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     /// What it shows.
     pub caption: String,
-    /// Its columns.
-    pub columns: Vec<Column>,
+    /// From left to right.
+    pub columns: Vec<TableColumn>,
     /// Its rows, each with a field a column.
-    pub rows: Vec<Vec<Field>>,
+    pub rows: Vec<Vec<TableField>>,
 }
 
 impl Table {
@@ -112,13 +112,13 @@ impl Table {
     pub fn new(caption: impl Into<String>, columns: &[&str]) -> Self {
         let column = |name: &&str| {
             let plain = name.strip_prefix('#');
-            Column { name: plain.unwrap_or(name).to_owned(), numeric: plain.is_some() }
+            TableColumn { name: plain.unwrap_or(name).to_owned(), numeric: plain.is_some() }
         };
         Self { caption: caption.into(), columns: columns.iter().map(column).collect(), rows: Vec::new() }
     }
 
     /// Adds a row.
-    pub fn push(&mut self, row: Vec<Field>) {
+    pub fn push(&mut self, row: Vec<TableField>) {
         debug_assert_eq!(row.len(), self.columns.len(), "a field a column");
         self.rows.push(row);
     }
@@ -143,13 +143,13 @@ impl Table {
 pub enum Block {
     /// A heading of level 2 or 3.
     Heading(u8, String),
-    /// A paragraph.
+    /// Running text.
     Paragraph(Text),
     /// A list of points.
     List(Vec<Text>),
-    /// A table.
+    /// Rows under a head, which the page lets a reader sort.
     Table(Table),
-    /// A figure.
+    /// A drawing with its caption.
     Figure(Box<Figure>),
 }
 
@@ -166,7 +166,7 @@ impl Block {
         Self::Heading(3, words.into())
     }
 
-    /// A paragraph.
+    /// Running text.
     #[must_use]
     pub fn says(words: impl Into<Text>) -> Self {
         Self::Paragraph(words.into())

@@ -149,7 +149,7 @@ pub fn judged(row: &RatioRow, other: &str) -> String {
     text + &part.unwrap_or_default()
 }
 
-/// The noise floor that a comparison is held against, and whose it is; absent without a control.
+/// The noise floor that a comparison is judged against, and whose it is; absent without a control.
 #[must_use]
 pub fn floor(row: &RatioRow) -> Option<String> {
     let floor = percent(row.floor?);

@@ -17,12 +17,12 @@ use crate::setup::Setup;
 /// at any time, which is how all streams are read at one instant. Alone on its cache line.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub struct Tally {
+pub struct ReceiveCounters {
     bytes: AtomicU64,
     calls: AtomicU64,
 }
 
-impl Tally {
+impl ReceiveCounters {
     /// Payload bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -44,7 +44,7 @@ impl Tally {
 
 /// What ended a run of receive calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum ReceiveEnd {
     /// The phase changed, or the limit was reached.
     Stopped,
     /// The peer has sent all it will send.
@@ -70,16 +70,16 @@ pub trait ReceivePath: Send {
         now: &AtomicU32,
         phase: u32,
         limit: u64,
-        tally: &Tally,
-    ) -> Result<Ended, Failure> {
+        tally: &ReceiveCounters,
+    ) -> Result<ReceiveEnd, Failure> {
         while now.load(Ordering::Relaxed) == phase && tally.bytes() < limit {
             match self.receive(socket)? {
-                Some(0) => return Ok(Ended::Eof),
+                Some(0) => return Ok(ReceiveEnd::Eof),
                 Some(bytes) => tally.add(bytes as u64),
                 None => {}
             }
         }
-        Ok(Ended::Stopped)
+        Ok(ReceiveEnd::Stopped)
     }
 
     /// What the kernel said of copying; absent on paths to which it says nothing.
@@ -120,7 +120,7 @@ pub const REGISTRY: &[Entry] = &[recv::ENTRY, trunc::ENTRY];
 pub fn find(name: &str) -> Result<&'static Entry, String> {
     REGISTRY.iter().find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
-        format!("`{name}` is no receive path; there are {}", names.join(", "))
+        format!("`{name}` is not a receive path; choose one of {}", names.join(", "))
     })
 }
 

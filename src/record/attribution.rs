@@ -1,11 +1,11 @@
 //! A row of `xray.csv`: what the CPUs of one end did in one x-ray pass, a category each.
 
-use super::category::{Category, Clock, Scope};
+use super::category::{Category, SamplingClock, Scope};
 use super::column::word_field;
 use super::row::row;
 use crate::cell::Side;
 
-word_field!(Category, Clock, Scope);
+word_field!(Category, SamplingClock, Scope);
 
 row! {
     /// One category of what the CPUs of one end did in the x-ray passes of a cell.
@@ -34,7 +34,7 @@ row! {
         /// Of that: CPUs that waited, which costs nothing.
         idle_ns_per_kib: Option<f64> in "ns/KiB",
         /// What the time between samples was measured by.
-        clock: Clock,
+        clock: SamplingClock,
         /// What could be sampled.
         scope: Scope,
         /// Samples of anyone else on the same CPUs; they are in no row.

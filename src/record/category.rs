@@ -122,7 +122,7 @@ words!(Owner: User = "user", System = "system", Softirq = "softirq", Idle = "idl
 /// What the time between samples is measured by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Clock {
+pub enum SamplingClock {
     /// Hardware cycles: sees inside interrupts-off regions, counts nothing while the CPU is halted.
     Cycles,
     /// The kernel's timer: needs no PMU; a sample due with interrupts off is taken when they are on again.
@@ -130,7 +130,7 @@ pub enum Clock {
     CpuClock,
 }
 
-words!(Clock: Cycles = "cycles", CpuClock = "cpu-clock");
+words!(SamplingClock: Cycles = "cycles", CpuClock = "cpu-clock");
 
 /// What is sampled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

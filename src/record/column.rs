@@ -8,7 +8,7 @@ pub trait Field: Sized + 'static {
     fn kind() -> String;
     /// The CSV field.
     fn print(&self) -> String;
-    /// The value in JSON.
+    /// The value in JSON, null where it is absent.
     fn json(&self) -> Value;
     /// Reads a CSV field.
     ///
@@ -19,7 +19,7 @@ pub trait Field: Sized + 'static {
 
 /// One column of a table of rows `R`.
 pub struct Column<R> {
-    /// The header.
+    /// The header's word, which is also the key in JSON.
     pub name: String,
     /// What it holds.
     pub about: &'static str,

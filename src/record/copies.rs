@@ -39,14 +39,14 @@ words!(Place:
 
 impl Place {
     /// The places that the x-ray looks at, in the order of their rows.
-    pub const EXAMINED: [Self; 6] =
+    pub const XRAYED: [Self; 6] =
         [Self::User, Self::Kernel, Self::Deferred, Self::BelowTcp, Self::Receive, Self::Unknown];
 }
 
 /// How a figure is known, the strongest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Evidence {
-    /// The card itself told which bytes it read, and where.
+    /// The card itself reported which bytes it read, and where.
     Witnessed,
     /// Every copy was recorded with its length, and none was lost unnoticed; below TCP a lower bound, because
     /// only copies in the worker threads' own time are recorded.

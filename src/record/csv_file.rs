@@ -14,7 +14,7 @@ use crate::file;
 /// What a file of rows held.
 #[derive(Debug)]
 pub struct Rows<R> {
-    /// The whole rows.
+    /// Every complete row.
     pub rows: Vec<R>,
     /// The last line's number, when it was cut off in the middle (a killed sweep, a full disk).
     pub truncated: Option<u64>,
@@ -54,9 +54,9 @@ pub fn read<R: Recorded>(dir: &Path) -> Result<Rows<R>, Fault> {
 
 /// A row and the line that it is in.
 pub struct Numbered<R> {
-    /// The line, from 1.
+    /// The line in the file; the header is line 1.
     pub line: u64,
-    /// The row.
+    /// What the line holds.
     pub row: R,
 }
 
@@ -205,7 +205,7 @@ impl<R: Recorded> Appender<R> {
         Self { file, path, columns: R::columns() }.begin()
     }
 
-    /// Opens a file to go on with, and cuts off a half row that a killed run left at its end; one that it did
+    /// Opens a file to append to it, and cuts off a half row that a killed run left at its end; one that it did
     /// not come to make is made.
     ///
     /// # Errors
@@ -220,7 +220,7 @@ impl<R: Recorded> Appender<R> {
         let appender = Self { file, path, columns: R::columns() };
         if whole > 0 && !bytes.starts_with(&header(&appender.columns)) {
             return Err(io::Error::other(
-                "its columns are those of another version of copycost; go on with that version, or begin a new run",
+                "its columns are those of another version of copycost; resume with that version, or start a new run",
             ));
         }
         appender.file.set_len(whole as u64)?;

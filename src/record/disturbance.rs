@@ -141,6 +141,6 @@ mod tests {
         let all = Disturbances(vec![Disturbance::ForeignLoad, Disturbance::Steal]);
         assert_eq!(Disturbances::parse(&all.print()), Ok(all));
         assert_eq!(Disturbances::parse(""), Ok(Disturbances::default()));
-        assert!(Disturbances::parse("rain").unwrap_err().contains("`rain` is none of"));
+        assert!(Disturbances::parse("rain").unwrap_err().contains("`rain` is not one of"));
     }
 }

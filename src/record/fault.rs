@@ -5,7 +5,7 @@ use std::fmt;
 /// One thing that a file must not say.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
-    /// The file.
+    /// The name of the file, without its directory.
     pub file: String,
     /// The line, from 1; 0 where it is the file as a whole.
     pub line: u64,

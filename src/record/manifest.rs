@@ -76,23 +76,23 @@ pub struct Together {
     /// What both sides have in common, and no other run has: the new side's run id.
     pub blocks: String,
     /// Which side the run is.
-    pub side: Sided,
-    /// The program that the new one was held against.
+    pub side: ComparisonSide,
+    /// The program that the new one was compared with.
     pub what: String,
 }
 
-/// A side of a comparison.
+/// Which of the two programs a run measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Sided {
+pub enum ComparisonSide {
     /// What is judged.
     New,
-    /// What it is held against.
+    /// What it is compared with.
     Base,
 }
 
-impl Sided {
-    /// The word for it.
+impl ComparisonSide {
+    /// The word that the manifest has for it.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -110,7 +110,7 @@ pub const VM_FACTS: &str = "COPYCOST_VM";
 pub struct Vm {
     /// QEMU's version.
     pub qemu: String,
-    /// Its board.
+    /// QEMU's name for its board: `q35`, `microvm`, …
     pub machine: String,
     /// Who ran the guest's instructions: `kvm` or `tcg`.
     pub accel: String,
@@ -118,11 +118,11 @@ pub struct Vm {
     pub clock: String,
     /// Model of the network cards.
     pub nic: String,
-    /// Model of the CPU.
+    /// The CPU model that QEMU was given.
     pub cpu_model: String,
-    /// CPUs.
+    /// How many CPUs the guest has.
     pub cpus: u32,
-    /// Memory, bytes.
+    /// Memory in bytes.
     pub memory_bytes: u64,
     /// The file that the kernel came from.
     pub kernel: String,
@@ -180,11 +180,11 @@ pub struct Link {
 /// One end of a wire, as its own kernel shows it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Interface {
-    /// Its name.
+    /// Its name, as `ip link` prints it; absent in runs that could not read it.
     pub interface: Option<String>,
     /// What the kernel calls a device of this kind: `veth`, `bridge`, `vxlan`, …; absent for a card.
     pub device: Option<String>,
-    /// Its driver.
+    /// The driver's name, as `ethtool -i` prints it; absent where the kernel names none.
     pub driver: Option<String>,
     /// Its MTU, bytes.
     pub mtu: Option<u32>,
@@ -206,7 +206,7 @@ pub struct Agent {
     pub address: String,
     /// Its binary's SHA-256; differs from the coordinator's when versions were mixed.
     pub binary_sha256: Option<String>,
-    /// Its host.
+    /// What it read of its host.
     pub host: Host,
     /// Each counter: `available`, or why not.
     pub counters: BTreeMap<String, String>,
@@ -214,7 +214,7 @@ pub struct Agent {
     pub pinned: Vec<usize>,
 }
 
-/// A host, as far as it tells.
+/// A host, as far as it can be read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Host {
     /// `uname -r`.
@@ -225,15 +225,15 @@ pub struct Host {
     pub architecture: String,
     /// Boot id: two agents with the same one share a machine.
     pub boot_id: Option<String>,
-    /// CPU model.
+    /// The model, or else implementer and part, from `/proc/cpuinfo`.
     pub cpu_model: Option<String>,
-    /// CPUs online.
+    /// How many CPUs are online, whatever the process may use of them.
     pub cpus_online: Option<u64>,
     /// CPUs that the process may run on.
     pub cpus_allowed: Vec<usize>,
-    /// Memory, bytes.
+    /// Memory in bytes.
     pub memory_bytes: Option<u64>,
-    /// Cache sizes as sysfs tells them: `L1d` → `32K`.
+    /// Cache sizes as sysfs lists them: `L1d` → `32K`.
     pub caches: BTreeMap<String, String>,
     /// cpufreq governor of CPU 0.
     pub governor: Option<String>,
@@ -309,7 +309,7 @@ impl Manifest {
                 "schema version {version} is newer than this copycost reads ({SCHEMA_VERSION}); use a newer copycost"
             )),
             (Some(_), _) => serde_json::from_value(value).map_err(|error| error.to_string()),
-            (None, _) => Err("schema_version is missing or is no version".to_owned()),
+            (None, _) => Err("schema_version is missing or is not a version".to_owned()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What each path saves against the baseline, and where the x-ray saw it.
 
 use super::tabular::{self, SURROUNDINGS};
-use crate::prose::block::{Block, Field, Table};
+use crate::prose::block::{Block, Table, TableField};
 use crate::prose::words;
 use crate::record::column::Field as _;
 use crate::stats::Interval;
@@ -93,20 +93,21 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
         let Some(baseline) = subject.baseline(place) else { continue };
         let rows = subject.tables.account.iter().filter(|row| row.over == baseline);
         for row in rows.filter(|row| condition.setting(row.setting.threads) == row.setting) {
-            let number = |value: f64| Field::number(words::number(value), value);
+            let number = |value: f64| TableField::number(words::number(value), value);
             let mut fields = tabular::surroundings(&row.setting);
             fields.extend([subject.name(place, &row.path).into(), subject.name(place, &row.over).into()]);
             fields.extend([tabular::size(row.message_bytes), tabular::threads(row.setting.threads)]);
             fields.push(number(row.over_ns_per_kib));
-            fields.push(Field::number(words::estimate(&row.saved_ns_per_kib), row.saved_ns_per_kib.value));
+            fields
+                .push(TableField::number(words::estimate(&row.saved_ns_per_kib), row.saved_ns_per_kib.value));
             let error = words::number(row.copies_error_ns_per_kib);
             let copies = format!("{} ± {error}", words::number(row.copies_ns_per_kib));
-            fields.push(Field::number(copies, row.copies_ns_per_kib));
+            fields.push(TableField::number(copies, row.copies_ns_per_kib));
             fields.extend(
                 [row.other_ns_per_kib, row.waiting_ns_per_kib, row.unexplained_ns_per_kib].map(number),
             );
             let floor = row.floor_ns_per_kib.map_or_else(|| "–".to_owned(), words::number);
-            fields.push(Field::number(floor, row.floor_ns_per_kib));
+            fields.push(TableField::number(floor, row.floor_ns_per_kib));
             let closes = row.closes.map_or("–", |closes| if closes { "yes" } else { "no" });
             fields.extend([closes.into(), row.other_work.print().into()]);
             table.push(fields);
@@ -123,7 +124,7 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
 mod tests {
     use super::*;
     use crate::record::category::Category;
-    use crate::tables::Work;
+    use crate::tables::WorkByCategory;
 
     #[test]
     fn a_saving_and_a_loss_are_told_in_their_own_sign() {
@@ -131,7 +132,7 @@ mod tests {
             saved_ns_per_kib: Estimate { value: Some(36.0), low: Some(11.0), high: Some(50.0) },
             copies_ns_per_kib: 23.5,
             other_ns_per_kib: -1.5,
-            other_work: Work(vec![(Category::Allocation, -2.3), (Category::Locking, 0.8)]),
+            other_work: WorkByCategory(vec![(Category::Allocation, -2.3), (Category::Locking, 0.8)]),
             unexplained_ns_per_kib: 14.0,
             floor_ns_per_kib: Some(17.9),
             closes: Some(true),

@@ -1,6 +1,6 @@
 //! What the times of a run are times of, where that is no CPU: an emulator, or the number of instructions.
 
-use crate::prose::block::{Block, Field, Table};
+use crate::prose::block::{Block, Table, TableField};
 use crate::prose::words;
 use crate::record::manifest::{Basis, Vm};
 use crate::study::Subject;
@@ -60,7 +60,7 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
     for sample in samples(subject.run) {
         let found = Instructions::of(&sample);
         let number = |value: Option<f64>| {
-            Field::number(
+            TableField::number(
                 value.map_or_else(|| "–".to_owned(), |value| words::count(value.round() as u64)),
                 value,
             )
@@ -70,8 +70,8 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
             cell.send_path.clone().into(),
             cell.receive_path.clone().into(),
             cell.payload.to_string().into(),
-            Field::number(cell.threads.to_string(), f64::from(cell.threads)),
-            Field::number(words::bytes(cell.message_bytes), cell.message_bytes as f64),
+            TableField::number(cell.threads.to_string(), f64::from(cell.threads)),
+            TableField::number(words::bytes(cell.message_bytes), cell.message_bytes as f64),
             number(found.each_message),
             number(found.each_kib),
             number(found.sender),

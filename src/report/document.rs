@@ -5,10 +5,10 @@ use super::{account, basis, environment, tabular, validity, verdict, xray};
 use crate::prose::block::Block;
 use crate::study::{self, Subject};
 
-/// The whole report.
+/// What a report says, before it becomes a page or Markdown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Document {
-    /// Its title.
+    /// What the page and its tab are called.
     pub title: String,
     /// One line under the title.
     pub subtitle: String,

@@ -71,7 +71,7 @@ fn program(manifest: &Manifest) -> String {
     text
 }
 
-/// The first digits of a hash: enough to tell two apart by eye. The manifest has all of it.
+/// The first digits of a hash: enough to distinguish two by eye. The manifest has all of it.
 fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }

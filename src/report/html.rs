@@ -6,7 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::document::Document;
 use crate::plot::{Drawing, Figure};
-use crate::prose::block::{Block, Field, Span, Table, Text};
+use crate::prose::block::{Block, Span, Table, TableField, Text};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -113,7 +113,7 @@ fn table(table: &Table) -> Markup {
     }
 }
 
-fn cell(field: &Field, numeric: bool) -> Markup {
+fn cell(field: &TableField, numeric: bool) -> Markup {
     html! { td class=[numeric.then_some("n")] data-o=[field.order] { (field.text) } }
 }
 

@@ -1,7 +1,7 @@
 //! The tables of the report. They show what most readers look for; the run's files have every column.
 
 use super::figures::measure::Measure;
-use crate::prose::block::{Block, Field, Table, Text};
+use crate::prose::block::{Block, Table, TableField, Text};
 use crate::prose::words;
 use crate::study::{Condition, Subject};
 use crate::tables::{DerivedRow, Estimate, Setting, TOO_FEW_TRIALS};
@@ -44,30 +44,30 @@ pub(super) fn columns<'a>(rest: &[&'a str]) -> Vec<&'a str> {
     SURROUNDINGS.iter().chain(rest).copied().collect()
 }
 
-pub(super) fn surroundings(setting: &Setting) -> Vec<Field> {
+pub(super) fn surroundings(setting: &Setting) -> Vec<TableField> {
     let working_set = setting.working_set_bytes.map_or_else(|| "hot".to_owned(), words::bytes);
     let (wire, payload) = (setting.wire.to_string(), setting.payload.to_string());
     vec![wire.into(), setting.receive_path.clone().into(), payload.into(), working_set.into()]
 }
 
-fn figure(estimate: &Estimate) -> Field {
-    Field::number(words::estimate(estimate), estimate.value)
+fn figure(estimate: &Estimate) -> TableField {
+    TableField::number(words::estimate(estimate), estimate.value)
 }
 
-fn ratio(estimate: &Estimate) -> Field {
+fn ratio(estimate: &Estimate) -> TableField {
     let text = if estimate.is_wide() { TOO_FEW_TRIALS.to_owned() } else { words::estimate(estimate) };
-    Field::number(text, estimate.value)
+    TableField::number(text, estimate.value)
 }
 
-pub(super) fn size(bytes: u64) -> Field {
-    Field::number(words::bytes(bytes), bytes as f64)
+pub(super) fn size(bytes: u64) -> TableField {
+    TableField::number(words::bytes(bytes), bytes as f64)
 }
 
-pub(super) fn threads(count: u32) -> Field {
-    Field::number(count.to_string(), f64::from(count))
+pub(super) fn threads(count: u32) -> TableField {
+    TableField::number(count.to_string(), f64::from(count))
 }
 
-fn cell(row: &DerivedRow) -> Vec<Field> {
+fn cell(row: &DerivedRow) -> Vec<TableField> {
     let cell = &row.cell;
     let mut fields = surroundings(&Setting::of(&cell.to_cell()));
     fields.extend([Subject::name_of(cell).into(), size(cell.message_bytes), threads(cell.threads)]);
@@ -89,7 +89,7 @@ fn measured(subject: &Subject, caption: &str, measures: &[(&str, Measure)], last
     let mut table = Table::new(caption, &names);
     for row in subject.tables.derived.iter().filter(|row| row.cell.trials > 0) {
         let mut fields = cell(row);
-        fields.push(Field::number(words::count(row.cell.trials), row.cell.trials as f64));
+        fields.push(TableField::number(words::count(row.cell.trials), row.cell.trials as f64));
         fields.extend(measures.iter().map(|(_, measure)| figure(&measure.of_cell(row))));
         if last == "flags" {
             fields.push(row.cell.limit.map(|limit| limit.to_string()).unwrap_or_default().into());
@@ -100,8 +100,8 @@ fn measured(subject: &Subject, caption: &str, measures: &[(&str, Measure)], last
     Some(table.without_constant(&SURROUNDINGS))
 }
 
-fn spread(row: &DerivedRow) -> Field {
-    Field::number(row.cell.spread.map(words::percent).unwrap_or_default(), row.cell.spread)
+fn spread(row: &DerivedRow) -> TableField {
+    TableField::number(row.cell.spread.map(words::percent).unwrap_or_default(), row.cell.spread)
 }
 
 fn cells(subject: &Subject) -> Option<Table> {
@@ -150,7 +150,7 @@ fn broken(subject: &Subject) -> Option<Table> {
             continue;
         }
         let mut fields = cell(row);
-        fields.extend(counts.map(|count| Field::number(words::count(count), count as f64)));
+        fields.extend(counts.map(|count| TableField::number(words::count(count), count as f64)));
         let missing = counts.iter().sum::<u64>() == 0;
         fields.push(if missing { "no trial was recorded".into() } else { row.cell.reason.clone().into() });
         table.push(fields);
@@ -183,10 +183,10 @@ fn ratios(subject: &Subject) -> Option<Table> {
                     true => format!("{} of {}", words::count(row.blocks), words::count(row.of_blocks)),
                     false => words::count(row.blocks),
                 };
-                fields.push(Field::number(blocks, row.blocks as f64));
+                fields.push(TableField::number(blocks, row.blocks as f64));
                 fields.extend([ratio(&row.ratio), row.difference.to_string().into()]);
                 let floor = row.floor.map_or_else(|| "–".to_owned(), words::percent);
-                fields.push(Field::number(floor, row.floor));
+                fields.push(TableField::number(floor, row.floor));
                 table.push(fields);
             }
         }
@@ -211,7 +211,7 @@ fn crossovers(subject: &Subject) -> Option<Table> {
                 let setting = condition.setting(count);
                 let Some(row) = subject.crossover(&setting, path, baseline) else { continue };
                 let bytes = |size: Option<u64>| {
-                    Field::number(
+                    TableField::number(
                         size.map(words::bytes).unwrap_or_else(|| "–".to_owned()),
                         size.map(|size| size as f64),
                     )
@@ -225,7 +225,7 @@ fn crossovers(subject: &Subject) -> Option<Table> {
                 fields.extend([bytes(row.first_win_bytes), bytes(row.supported_win_bytes)]);
                 fields.extend([
                     row.verdict.to_string().into(),
-                    Field::number(words::predicted(row), row.predicted_bytes),
+                    TableField::number(words::predicted(row), row.predicted_bytes),
                 ]);
                 table.push(fields);
             }
@@ -237,7 +237,7 @@ fn crossovers(subject: &Subject) -> Option<Table> {
 fn costs(subject: &Subject) -> Option<Table> {
     let mut table = Table::new(
         "Cost model: time of a message in one stream = fixed + per KiB × size. Where the largest error is not small, \
-         the cost is no straight line of the size and the model does not hold; where the line misses a size by more than \
+         the cost is not linear in the size and the model does not hold; where the line misses a size by more than \
          the interval of its median, no crossover is predicted.",
         &columns(&["path", "#threads", "#fixed, ns", "#per KiB, ns", "#sizes", "#largest error"]),
     );
@@ -246,14 +246,14 @@ fn costs(subject: &Subject) -> Option<Table> {
         let mut fields = surroundings(&row.setting);
         fields.push(place.map_or_else(|| row.path.clone(), |place| subject.name(place, &row.path)).into());
         fields.extend([threads(row.setting.threads), figure(&row.fixed_ns), figure(&row.per_kib_ns)]);
-        fields.push(Field::number(words::count(row.sizes), row.sizes as f64));
+        fields.push(TableField::number(words::count(row.sizes), row.sizes as f64));
         let error = row.largest_error.map(|error| match row.largest_error_bytes {
             Some(bytes) => format!("{} at {}", words::percent(error), words::bytes(bytes)),
             None => words::percent(error),
         });
         let missed = row.misses_bytes.map(|bytes| format!("; misses {}", words::bytes(bytes)));
         let error = error.map(|error| error + &missed.unwrap_or_default());
-        fields.push(Field::number(error.unwrap_or_else(|| "–".to_owned()), row.largest_error));
+        fields.push(TableField::number(error.unwrap_or_else(|| "–".to_owned()), row.largest_error));
         table.push(fields);
     }
     Some(table.without_constant(&SURROUNDINGS))

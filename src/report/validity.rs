@@ -217,6 +217,6 @@ fn noise(subject: &Subject) -> Text {
         format!("{} to {}", words::percent(least), words::percent(most))
     };
     let cells = words::plural(floors.len() as u64, "cell");
-    let why = "each comparison is held against that of its own cell, or of the nearest that has one";
+    let why = "each comparison is judged against that of its own cell, or of the nearest that has one";
     warning("noise floor", format!("a cell against itself differs by up to {reach} ({cells}); {why}."))
 }

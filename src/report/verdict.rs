@@ -46,7 +46,7 @@ pub(super) fn verdict(subject: &Subject) -> Vec<Block> {
 fn no_measurement(subject: &Subject) -> String {
     let went_well: u64 = subject.tables.cells.iter().map(|cell| cell.trials).sum();
     format!(
-        "{} of {} went well. The grid says that its figures are no measurement: they show that everything runs, and \
+        "{} of {} went well. The grid says that its figures are not a measurement: they show that everything runs, and \
          nothing is concluded from them.",
         words::count(went_well),
         words::plural(subject.run.trials.len() as u64, "trial")
@@ -69,7 +69,7 @@ fn alone(subject: &Subject, place: usize) -> String {
         return format!("no trial went well at {} with {}.", words::bytes(size), words::threads(threads));
     }
     let at = format!("at {} with {}", words::bytes(size), words::threads(threads));
-    format!("{} {at}; there is no other path to hold it against.", words::list(&rates))
+    format!("{} {at}; there is no other path to compare it with.", words::list(&rates))
 }
 
 /// `On this machine (Intel …, 2 CPUs, KVM guest)`.
@@ -200,12 +200,14 @@ fn fastest(subject: &Subject, place: usize) -> Option<Text> {
                     .unwrap_or_default()
             ))
         }
-        _ => Text::from("The fastest path ").and(at).and(" cannot be told: ").strong(names.0).and(format!(
-            " had {} Gb/s and {} {}, and no difference between the two was detected.",
-            rate(best),
-            names.1,
-            rate(second)
-        )),
+        _ => Text::from("The fastest path ").and(at).and(" cannot be determined: ").strong(names.0).and(
+            format!(
+                " had {} Gb/s and {} {}, and no difference between the two was detected.",
+                rate(best),
+                names.1,
+                rate(second)
+            ),
+        ),
     };
     Some(text)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::tabular::{self, SURROUNDINGS};
 use crate::cell::{Cell, Side, Wire};
-use crate::prose::block::{Block, Field, Table, Text};
+use crate::prose::block::{Block, Table, TableField, Text};
 use crate::prose::words;
 use crate::record::Attribution;
 use crate::record::category::Category;
@@ -34,10 +34,10 @@ pub(super) fn refutations(subject: &Subject) -> Option<Block> {
 /// Each thing that was said of a path, with the cells that it was said of, refutations first.
 fn verdicts(subject: &Subject) -> Vec<(Verdict, String, String)> {
     let mut said: Vec<(Verdict, String, Vec<Cell>)> = Vec::new();
-    let mut examined: HashMap<(Wire, String), usize> = HashMap::new();
-    for rows in subject.run.examined.cells() {
+    let mut xrayed: HashMap<(Wire, String), usize> = HashMap::new();
+    for rows in subject.run.xray.cells() {
         let Ok(cell) = rows[0].cell.parse::<Cell>() else { continue };
-        *examined.entry((cell.wire, cell.send_path.clone())).or_default() += 1;
+        *xrayed.entry((cell.wire, cell.send_path.clone())).or_default() += 1;
         let (verdict, sentence) = headline(rows);
         match said.iter_mut().find(|(one, other, _)| (*one, other.as_str()) == (verdict, sentence.as_str())) {
             Some((.., cells)) => cells.push(cell),
@@ -46,7 +46,7 @@ fn verdicts(subject: &Subject) -> Vec<(Verdict, String, String)> {
     }
     said.sort_by_key(|(verdict, ..)| *verdict);
     let named = |cells: &[Cell]| match &cells[0] {
-        one if cells.len() > 1 && examined[&(one.wire, one.send_path.clone())] == cells.len() => {
+        one if cells.len() > 1 && xrayed[&(one.wire, one.send_path.clone())] == cells.len() => {
             format!("all its {} cells", words::count(cells.len() as u64))
         }
         _ => words::list(&cells.iter().map(name).collect::<Vec<_>>()),
@@ -61,8 +61,8 @@ fn name(cell: &Cell) -> String {
 /// The section on the x-ray; nothing where the run had none.
 #[must_use]
 pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
-    let examined = &subject.run.examined;
-    if examined.is_empty() {
+    let xray = &subject.run.xray;
+    if xray.is_empty() {
         return Vec::new();
     }
     let mut blocks = vec![
@@ -90,7 +90,7 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
     let hypervisors: BTreeSet<String> =
         hosts.filter_map(|host| out_of_sight(host.virtualisation.as_deref())).collect();
     blocks.extend(hypervisors.into_iter().map(|words| Block::says(format!("All of this is about {words}."))));
-    if let Some(share) = examined.least_attributed() {
+    if let Some(share) = xray.least_attributed() {
         let share = words::percent(share);
         blocks.push(Block::says(format!(
             "At least {share} of the samples of each end of each cell fell into a named category; the rest is counted \
@@ -108,7 +108,7 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
 }
 
 /// The fields that say which cell a row is of; absent for a key that is none.
-fn cell_fields(key: &str) -> Option<Vec<Field>> {
+fn cell_fields(key: &str) -> Option<Vec<TableField>> {
     let cell: Cell = key.parse().ok()?;
     let mut fields = tabular::surroundings(&Setting::of(&cell));
     fields.push(cell.send_path.into());
@@ -124,10 +124,10 @@ fn table(caption: &str, rest: &[&str]) -> Table {
 }
 
 fn copies(subject: &Subject) -> Table {
-    let examined = &subject.run.examined;
+    let xray = &subject.run.xray;
     // A run of an earlier version has fewer places, and one in a virtual machine may have one more.
-    let there = |place: &Place| examined.copies.iter().any(|row| row.place == *place);
-    let places: Vec<Place> = Place::EXAMINED.into_iter().chain([Place::Card]).filter(there).collect();
+    let there = |place: &Place| xray.copies.iter().any(|row| row.place == *place);
+    let places: Vec<Place> = Place::XRAYED.into_iter().chain([Place::Card]).filter(there).collect();
     let mut columns: Vec<&str> = places.iter().map(|&place| heading(place)).collect();
     columns.push("label");
     let mut table = table(
@@ -137,7 +137,7 @@ fn copies(subject: &Subject) -> Table {
          callers: copies that may or may not be of the payload.",
         &columns,
     );
-    for rows in examined.cells() {
+    for rows in xray.cells() {
         let Some(mut fields) = cell_fields(&rows[0].cell) else { continue };
         for &place in &places {
             let row = rows.iter().find(|row| row.place == place);
@@ -152,7 +152,7 @@ fn copies(subject: &Subject) -> Table {
 /// Why figures are missing, each reason once with the paths that it holds for.
 fn not_measurable(subject: &Subject) -> Vec<Text> {
     let mut reasons: Vec<(Place, &str, Vec<String>)> = Vec::new();
-    for row in subject.run.examined.copies.iter().filter(|row| row.evidence == Evidence::NotMeasurable) {
+    for row in subject.run.xray.copies.iter().filter(|row| row.evidence == Evidence::NotMeasurable) {
         let path = row.cell.parse::<Cell>().map_or_else(|_| row.cell.clone(), |cell| cell.send_path);
         let known = reasons.iter_mut().find(|(place, note, _)| (*place, *note) == (row.place, &*row.note));
         match known {
@@ -170,12 +170,12 @@ fn not_measurable(subject: &Subject) -> Vec<Text> {
 
 /// The two ends of each cell that was sampled, in the order of the file.
 fn ends<'a>(subject: &Subject<'a>) -> Vec<(&'a str, Side, Vec<&'a Attribution>)> {
-    let rows = &subject.run.examined.costs;
+    let rows = &subject.run.xray.costs;
     let groups = rows.chunk_by(|one, next| (&one.cell, one.side) == (&next.cell, next.side));
     groups.map(|rows| (rows[0].cell.as_str(), rows[0].side, rows.iter().collect())).collect()
 }
 
-fn sum(rows: &[&Attribution], of: impl Fn(&Attribution) -> Option<f64>) -> Field {
+fn sum(rows: &[&Attribution], of: impl Fn(&Attribution) -> Option<f64>) -> TableField {
     let values: Vec<f64> = rows.iter().filter_map(|row| of(row)).collect();
     match values.is_empty() {
         true => "–".into(),
@@ -183,8 +183,8 @@ fn sum(rows: &[&Attribution], of: impl Fn(&Attribution) -> Option<f64>) -> Field
     }
 }
 
-fn nanoseconds(value: f64) -> Field {
-    Field::number(words::number(value), value)
+fn nanoseconds(value: f64) -> TableField {
+    TableField::number(words::number(value), value)
 }
 
 /// On whose account the CPUs worked.
@@ -209,7 +209,7 @@ fn ownership(subject: &Subject) -> Table {
 /// CPU time by category; categories that are empty everywhere are left out.
 fn categories(subject: &Subject) -> Table {
     let found = |category: &Category| {
-        subject.run.examined.costs.iter().any(|row| row.category == *category && row.samples > 0)
+        subject.run.xray.costs.iter().any(|row| row.category == *category && row.samples > 0)
     };
     let categories: Vec<Category> = Category::ALL.into_iter().filter(found).collect();
     let names: Vec<String> =
@@ -236,7 +236,7 @@ fn bounds(subject: &Subject) -> Table {
         "Memory roofline of the sender's host, one CPU that only copies; and the floor, which copies nothing.",
         &["bound", "wire", "#size", "#threads", "#throughput, Gb/s", "#CPU time, ns/KiB"],
     );
-    for row in &subject.run.examined.bounds {
+    for row in &subject.run.xray.bounds {
         table.push(vec![
             words::bound(row.level).into(),
             row.wire.map(|wire| wire.to_string()).unwrap_or_default().into(),

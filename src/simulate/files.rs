@@ -11,7 +11,7 @@ use crate::counters::events::Event;
 use crate::record::csv_file::Appender;
 use crate::record::manifest::{Agent, Host, Interface, Link, Manifest, Tool};
 use crate::record::{SCHEMA_VERSION, Stream};
-use crate::tables::{Examined, Run, StreamRate};
+use crate::tables::{Run, StreamRate, XrayRows};
 
 impl Simulation {
     /// Writes `manifest.json`, `trials.csv` and `streams.csv` into a new directory under `parent`, named after
@@ -43,7 +43,7 @@ impl Simulation {
             manifest: self.manifest(),
             streams: rows.streams.iter().map(rate).collect(),
             trials: rows.trials,
-            examined: Examined::default(),
+            xray: XrayRows::default(),
             left_out: Vec::new(),
         }
     }

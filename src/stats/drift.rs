@@ -13,7 +13,7 @@ const MOST: f64 = 0.9;
 
 /// How neighbours in a row resemble each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Drift {
+pub struct Autocorrelation {
     /// Rank correlation of each value with the next: 0 where the order says nothing.
     pub correlation: f64,
     /// Probability of a correlation at least so large if the order were chance.
@@ -22,7 +22,7 @@ pub struct Drift {
 
 /// The resemblance of neighbours in a row; absent below [`ENOUGH`] values, or where all are one.
 #[must_use]
-pub fn drift(values: &[f64]) -> Option<Drift> {
+pub fn drift(values: &[f64]) -> Option<Autocorrelation> {
     if values.len() < ENOUGH {
         return None;
     }
@@ -34,7 +34,7 @@ pub fn drift(values: &[f64]) -> Option<Drift> {
     let variance =
         4.0 * (n - 2.0) * (5.0 * n * n - 2.0 * n - 9.0) / (5.0 * n * (n + 1.0) * (n - 1.0).powi(2));
     let normal = Normal::new(2.0, variance.sqrt()).expect("a variance is positive");
-    Some(Drift { correlation: 1.0 - ratio / 2.0, p: normal.cdf(ratio) })
+    Some(Autocorrelation { correlation: 1.0 - ratio / 2.0, p: normal.cdf(ratio) })
 }
 
 /// Values of a row from which it tells how it follows itself.

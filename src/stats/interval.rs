@@ -6,9 +6,9 @@ pub const CONFIDENCE: f64 = 0.95;
 /// A two-sided interval of confidence [`CONFIDENCE`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
-    /// Its lower end.
+    /// The lower bound, inclusive.
     pub low: f64,
-    /// Its upper end.
+    /// The upper bound, inclusive.
     pub high: f64,
 }
 

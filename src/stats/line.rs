@@ -8,10 +8,10 @@
 
 /// A point, and how far it may err: its standard deviation up to a common factor.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
-    /// Where it is.
+pub struct DataPoint {
+    /// The size, or whatever the line runs over.
     pub x: f64,
-    /// Its value.
+    /// What was measured there.
     pub y: f64,
     /// Its error, up to a factor common to all points; positive.
     pub error: f64,
@@ -36,7 +36,7 @@ impl Line {
 
 /// The line through the points; absent with fewer than two places.
 #[must_use]
-pub fn theil_sen(points: &[Point]) -> Option<Line> {
+pub fn theil_sen(points: &[DataPoint]) -> Option<Line> {
     let mut slopes = Vec::with_capacity(points.len() * points.len().saturating_sub(1) / 2);
     for (index, one) in points.iter().enumerate() {
         for other in &points[index + 1..] {
@@ -75,8 +75,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn relative(points: &[(f64, f64)]) -> Vec<Point> {
-        points.iter().map(|&(x, y)| Point { x, y, error: y }).collect()
+    fn relative(points: &[(f64, f64)]) -> Vec<DataPoint> {
+        points.iter().map(|&(x, y)| DataPoint { x, y, error: y }).collect()
     }
 
     /// Two places and equal errors make all pairs weigh alike, which is the plain estimate.
@@ -85,7 +85,7 @@ mod tests {
     fn equal_weights_agree_with_scipy() {
         let points =
             [(0.0, 10.2), (0.0, 9.9), (0.0, 11.4), (1.0, 14.1), (1.0, 15.0), (1.0, 13.2), (1.0, 19.0)];
-        let line = theil_sen(&points.map(|(x, y)| Point { x, y, error: 1.0 })).unwrap();
+        let line = theil_sen(&points.map(|(x, y)| DataPoint { x, y, error: 1.0 })).unwrap();
         assert!((line.slope - 4.05).abs() < 1e-12 && (line.intercept - 10.2).abs() < 1e-12, "{line:?}");
     }
 

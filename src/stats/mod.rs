@@ -18,7 +18,7 @@ pub mod unpaired;
 pub use drift::{common_correlation, drift, widened_probability, widening};
 pub use fdr::benjamini_hochberg;
 pub use interval::Interval;
-pub use line::{Line, Point, theil_sen};
+pub use line::{DataPoint, Line, theil_sen};
 pub use median::{median, median_and_interval, median_interval, median_interval_of_estimates};
 pub use paired::{paired_difference, paired_ratio};
 pub use ratio::Ratio;

@@ -13,7 +13,7 @@ use super::ratio::Ratio;
 use super::student;
 
 /// How much larger one thing is than another, block by block, with its interval and its probability; absent
-/// without a pair. Figures must be positive; a pair with one that is not is no pair, and the caller says so.
+/// without a pair. Figures must be positive; a pair with one that is not does not count, and the caller says so.
 ///
 /// From six pairs on estimate and interval are Hodges and Lehmann's on logarithms. With fewer, ranks cannot reach
 /// 95 %, and both are Student's t on logarithms, see [`student`].

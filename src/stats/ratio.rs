@@ -5,7 +5,7 @@ use super::interval::Interval;
 /// How much larger one thing is than another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ratio {
-    /// The ratio.
+    /// The estimate: the first sample over the second.
     pub ratio: f64,
     /// Its 95 % interval; absent where the samples are too small for one.
     pub interval: Option<Interval>,

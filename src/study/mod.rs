@@ -15,6 +15,6 @@ use crate::prose::block::Block;
 pub fn sections(subject: &Subject) -> Vec<Block> {
     let published = published::beside(subject);
     let mut blocks = published::blocks(&published);
-    blocks.extend(answers::blocks(&answers::Evidence { subject, published: &published }));
+    blocks.extend(answers::blocks(&answers::AnswerInputs { subject, published: &published }));
     blocks
 }

@@ -11,7 +11,7 @@ use crate::tables::{
 };
 use crate::{path, receive, units, workload};
 
-/// The path that the others are held against, where the run has it: what most programs do.
+/// The path that the others are compared with, where the run has it: what most programs do.
 pub const BASELINE: &str = path::BASELINE.name;
 
 /// What cells have in common but for send path, message size and threads: one set of figures shows it.
@@ -112,7 +112,7 @@ impl Condition {
 
 /// A run and its tables, indexed.
 pub struct Subject<'a> {
-    /// The run.
+    /// The run as its files have it.
     pub run: &'a Run,
     /// What its trials say.
     pub tables: &'a Tables,
@@ -153,7 +153,7 @@ impl<'a> Subject<'a> {
         }
         let samples = samples(run).into_iter().map(|sample| (sample.cell.key(), sample)).collect();
         let mut costs: HashMap<_, Vec<_>> = HashMap::new();
-        for row in &run.examined.costs {
+        for row in &run.xray.costs {
             costs.entry((row.cell.as_str(), row.side)).or_default().push(row);
         }
         let ratio = |row: &'a RatioRow| {
@@ -206,7 +206,7 @@ impl<'a> Subject<'a> {
         self.crossovers.get(&(setting, path, over)).copied()
     }
 
-    /// The path that the others of a condition are held against: [`path::BASELINE`], else
+    /// The path that the others of a condition are compared with: [`path::BASELINE`], else
     /// [`path::PLAIN`], else the first.
     #[must_use]
     pub fn baseline(&self, condition: usize) -> Option<&str> {
@@ -216,7 +216,7 @@ impl<'a> Subject<'a> {
         known.or_else(|| paths.first().map(String::as_str))
     }
 
-    /// The paths of a condition that are held against its baseline.
+    /// The paths of a condition that are compared with its baseline.
     #[must_use]
     pub fn rivals(&self, condition: usize) -> Vec<&str> {
         let baseline = self.baseline(condition);

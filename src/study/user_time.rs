@@ -2,7 +2,7 @@
 //! a second, else from the kernel's ticks.
 
 use crate::cell::Side;
-use crate::prose::block::Field;
+use crate::prose::block::TableField;
 use crate::prose::words;
 use crate::stats::Interval;
 use crate::study::Subject;
@@ -12,11 +12,11 @@ use crate::tables::{DerivedRow, Estimate, LEAST_TICKS, metric};
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct UserTime {
     /// The first cell's, ns per KiB.
-    pub(super) own: Field,
+    pub(super) own: TableField,
     /// The other's.
-    pub(super) other: Field,
+    pub(super) other: TableField,
     /// The first over the other's.
-    pub(super) ratio: Field,
+    pub(super) ratio: TableField,
     /// Where they come from.
     pub(super) source: &'static str,
 }
@@ -25,27 +25,27 @@ impl UserTime {
     /// Of two cells.
     #[must_use]
     pub(super) fn of(subject: &Subject, own: &DerivedRow, other: &DerivedRow) -> Self {
-        let sampled = |row: &DerivedRow| subject.run.examined.user_time(&row.cell.cell, Side::Sender);
+        let sampled = |row: &DerivedRow| subject.run.xray.user_time(&row.cell.cell, Side::Sender);
         if let (Some(own), Some(other)) = (sampled(own), sampled(other)) {
-            let number = |(value, _): (f64, f64)| Field::number(words::number(value), value);
+            let number = |(value, _): (f64, f64)| TableField::number(words::number(value), value);
             let ratio = of_samples(own, other);
             return Self {
                 own: number(own),
                 other: number(other),
-                ratio: Field::number(words::times(&ratio), ratio.value),
+                ratio: TableField::number(words::times(&ratio), ratio.value),
                 source: "x-ray",
             };
         }
         let metric = metric("user_ns_per_kib").expect("a column of derived.csv");
         let figure = |row: &DerivedRow| {
             let figure = (metric.at)(row);
-            Field::number(words::estimate(&figure), figure.value)
+            TableField::number(words::estimate(&figure), figure.value)
         };
         let ratio = subject.paired_metric(&own.cell, &other.cell, metric);
         Self {
             own: figure(own),
             other: figure(other),
-            ratio: Field::number(words::paired(&ratio), ratio.ratio.value),
+            ratio: TableField::number(words::paired(&ratio), ratio.ratio.value),
             source: "ticks",
         }
     }

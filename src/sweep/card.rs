@@ -1,4 +1,4 @@
-//! The pass in which the card is asked: what it read for one trial, held against the pages of the sender.
+//! The pass in which the card is asked: what it read for one trial, compared with the pages of the sender.
 //!
 //! From before the first byte to after the last one, so that what was sent is known exactly: the bytes from
 //! connection to EOF, which both ends counted alike.
@@ -9,7 +9,7 @@ use crate::cell::{Cell, Wire};
 use crate::lab::{Lab, Trouble};
 use crate::options::TrialOptions;
 use crate::witness::{Frames, Witness};
-use crate::xray::findings::Told;
+use crate::xray::findings::CardReading;
 use crate::xray::watch::{Pass, Seen};
 
 /// The machine's cards, where what they read can be known.
@@ -20,7 +20,7 @@ impl Card {
         Self(Witness::of_this_machine())
     }
 
-    /// Runs the pass; none where the cell's wire is no emulated card.
+    /// Runs the pass; none where the cell's wire is not an emulated card.
     ///
     /// # Errors
     /// When an agent is gone. Everything else is a reason why nothing was told.
@@ -29,7 +29,7 @@ impl Card {
         lab: &mut Lab,
         cell: &Cell,
         options: &TrialOptions,
-    ) -> Result<Option<Result<Told, String>>, Trouble> {
+    ) -> Result<Option<Result<CardReading, String>>, Trouble> {
         let Some(witness) = self.0.as_mut().filter(|_| cell.wire == Wire::Nic) else { return Ok(None) };
         let begun = witness.as_mut().map_err(|why| why.clone()).and_then(|witness| {
             witness.begin()?;
@@ -39,9 +39,9 @@ impl Card {
             Ok(witness) => witness,
             Err(why) => return Ok(Some(Err(why))),
         };
-        let examined = lab.examine(cell, &windowed(options, RECORDED), Pass::Pages);
-        let (frames, measured) = match examined {
-            Ok(examined) => (frames(examined.sender), Ok(examined.measured)),
+        let xrayed = lab.xray(cell, &windowed(options, RECORDED), Pass::Pages);
+        let (frames, measured) = match xrayed {
+            Ok(xrayed) => (frames(xrayed.sender), Ok(xrayed.measured)),
             Err(trouble) => (Err(String::new()), Err(trouble)),
         };
         // Asked in any case: it switches the trace off.
@@ -53,7 +53,7 @@ impl Card {
         };
         let told = frames.and(told).and_then(|testimony| {
             let sent = measured.total_bytes().filter(|&bytes| bytes > 0).ok_or("nothing was sent")?;
-            Ok(Told { testimony, sent, retransmits: measured.retransmits() })
+            Ok(CardReading { testimony, sent, retransmits: measured.retransmits() })
         });
         Ok(Some(told))
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cell::Cell;
 use crate::failure::Failure;
-use crate::lab::{Examined, Lab, Trouble};
+use crate::lab::{Lab, Trouble, XrayedTrial};
 use crate::options::{Bound, TrialOptions};
 use crate::record::stream::ZeroCopy;
 use crate::stats;
@@ -23,14 +23,14 @@ pub(super) struct Passed {
 }
 
 impl Passed {
-    fn new(examined: Examined) -> Self {
+    fn new(xrayed: XrayedTrial) -> Self {
         let nothing = || Seen::Nothing("the agent did not watch; it may be an older copycost".to_owned());
-        let measured = examined.measured;
+        let measured = xrayed.measured;
         Self {
             throughputs_gbps: vec![measured.figures().throughput_gbps],
             bytes: measured.ends().each_ref().map(|end| end.bytes),
             zero_copy: measured.usage(),
-            seen: [examined.sender, examined.receiver].map(|seen| seen.unwrap_or_else(nothing)),
+            seen: [xrayed.sender, xrayed.receiver].map(|seen| seen.unwrap_or_else(nothing)),
         }
     }
 
@@ -62,13 +62,13 @@ pub(super) fn pass(
     pass: Pass,
     window: Duration,
 ) -> Result<Result<Passed, Failure>, Trouble> {
-    let mut examine = |window| lab.examine(cell, &windowed(options, window), pass);
-    let examined = match examine(window) {
-        Err(Trouble::Trial(Failure::Failed(_))) => examine(window * 2),
+    let mut xray = |window| lab.xray(cell, &windowed(options, window), pass);
+    let xrayed = match xray(window) {
+        Err(Trouble::Trial(Failure::Failed(_))) => xray(window * 2),
         other => other,
     };
-    match examined {
-        Ok(examined) => Ok(Ok(Passed::new(examined))),
+    match xrayed {
+        Ok(xrayed) => Ok(Ok(Passed::new(xrayed))),
         Err(Trouble::Trial(failure)) => Ok(Err(failure)),
         Err(lost) => Err(lost),
     }

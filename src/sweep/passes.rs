@@ -21,7 +21,7 @@ use crate::record::csv_file::{self, Appender};
 use crate::record::roofline::Level;
 use crate::record::{Attribution, Copies, End, Recorded, Roofline, copies_below_tcp};
 use crate::xray::costs::attributions;
-use crate::xray::findings::{self, Findings};
+use crate::xray::findings::{self, Observations};
 use crate::xray::verdict;
 use crate::xray::watch::{Pass, Seen};
 use crate::{path, receive};
@@ -49,7 +49,7 @@ pub struct Passes {
 }
 
 impl Passes {
-    /// Makes the files in a run's directory, or opens them to go on with.
+    /// Makes the files in a run's directory, or opens them to append to.
     ///
     /// # Errors
     /// When they cannot be written, or hold something else.
@@ -63,7 +63,7 @@ impl Passes {
         Ok(Self { attributions, copies, roofline, card: Card::of_this_machine(), rows, costs, bounds })
     }
 
-    /// Examines every cell that has not been, and says of each what was found. Returns whether it came to
+    /// X-rays every cell that has not been, and says of each what was found. Returns whether it came to
     /// the end; a signal stops it between two cells.
     ///
     /// `samples` are those that were taken between the blocks of trials; a cell without any is sampled by itself.
@@ -96,7 +96,7 @@ impl Passes {
             if done.contains(&cell.key()) {
                 continue;
             }
-            let (costs, rows) = self.examine(lab, cell, options, samples.of(cell))?;
+            let (costs, rows) = self.xray(lab, cell, options, samples.of(cell))?;
             let (verdict, sentence) = verdict::headline(&rows);
             tell(&format!("x-ray [{number}/{}] {cell}: {verdict}: {sentence}", cells.len()));
             self.attributions.append(&costs).context("appending to xray.csv")?;
@@ -138,7 +138,7 @@ impl Passes {
     }
 
     /// Runs the passes of a cell, but for the samples that were `taken` before.
-    fn examine(
+    fn xray(
         &mut self,
         lab: &mut Lab,
         cell: &Cell,
@@ -151,7 +151,7 @@ impl Passes {
         };
         let mut sampled = match sampled {
             Ok(sampled) => sampled,
-            Err(failure) => return Ok((Vec::new(), findings::not_examined(cell, &reason(&failure)))),
+            Err(failure) => return Ok((Vec::new(), findings::not_xrayed(cell, &reason(&failure)))),
         };
         let mut recorded = Err(String::new());
         // Where calls are slow the window may have held no whole one.
@@ -165,7 +165,7 @@ impl Passes {
         let recorded = recorded.unwrap_or_else(|why| [Seen::Nothing(why.clone()), Seen::Nothing(why)]);
         let (copy_ns_per_kib, expected) = (self.fastest_copy(), copies_that_the_wire_makes(lab, cell));
         let found = |sampled: &Passed, card| {
-            let found = Findings {
+            let found = Observations {
                 cell,
                 samples: [&sampled.seen[0], &sampled.seen[1]],
                 records: [&recorded[0], &recorded[1]],
@@ -211,7 +211,7 @@ impl Passes {
 }
 
 /// Why the cell's wire must copy below TCP, a sentence each, by what its interfaces said when the lab was made.
-/// A packet tap is no such reason: its filter may let nothing through, as that of a DHCP client does.
+/// A packet tap is not such a reason: its filter may let nothing through, as that of a DHCP client does.
 fn copies_that_the_wire_makes(lab: &Lab, cell: &Cell) -> Vec<String> {
     let host = |side| &lab.agent(side).0.host;
     let Some(mut link) = lab.links().get(cell.wire.word()).cloned() else { return Vec::new() };
@@ -267,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_that_was_cut_off_is_examined_again() {
+    fn a_cell_that_was_cut_off_is_xrayed_again() {
         let directory = tempfile::tempdir().unwrap();
         let mut passes = Passes::open(directory.path()).unwrap();
         let cost = |cell: &str| Attribution { cell: cell.into(), ..Attribution::default() };

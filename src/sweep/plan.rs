@@ -2,7 +2,7 @@
 //!
 //! A block is one trial of every cell that still runs, shuffled. The order of block *b* depends on the seed
 //! and on *b* alone, and which cells still run depends on the rows of earlier blocks alone: so a resumed
-//! sweep goes on exactly as the unbroken one would have.
+//! sweep continues exactly as the unbroken one would have.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::grid::Repetitions;
 use crate::record::{Status, Trial};
 use crate::stats;
 
-/// What has become of one cell so far.
+/// What became of one cell so far.
 #[derive(Clone, Debug, Default)]
 struct History {
     /// Trials of each block, any status.
@@ -45,7 +45,7 @@ pub struct Plan {
 pub struct Next {
     /// Which cell, by its place in the grid.
     pub place: usize,
-    /// The block, from 1.
+    /// Which block of the sweep the trial belongs to, from 1.
     pub block: u32,
     /// Number of the trial within its cell, from 1.
     pub rep: u32,
@@ -62,7 +62,7 @@ impl Plan {
         Self { cells, times, places, repetitions, seed, history, done: 0 }
     }
 
-    /// The cells.
+    /// The cells in the order of the grid; [`Next::place`] is an index into them.
     #[must_use]
     pub fn cells(&self) -> &[Cell] {
         &self.cells

@@ -31,7 +31,7 @@ impl Progress {
         Self { bar, plain: plain && !quiet, started: Instant::now(), begun: 0 }
     }
 
-    /// A trial begins.
+    /// Shows the cell whose trial begins.
     pub fn begin(&mut self, cell: &Cell, so_far: Option<f64>, remaining: u64) {
         self.begun += 1;
         self.bar.set_length(self.bar.position() + remaining);

@@ -12,7 +12,7 @@ use crate::record::{Manifest, Recorded, Stream, Trial};
 /// Roughly what a trial's row and one stream's row take, bytes.
 const ROW_BYTES: u64 = 1 << 10;
 
-/// An open run.
+/// A run whose files rows are appended to.
 pub struct RunDir {
     path: PathBuf,
     /// What is known of the run.
@@ -74,15 +74,15 @@ impl RunDir {
         })
     }
 
-    /// Opens a run to go on with, and its rows so far. Half a row at a file's end is cut off, and rows of
+    /// Opens a run to resume it, and reads its rows so far. Half a row at a file's end is cut off, and rows of
     /// streams whose trial has no row are taken away: the trial is run again.
     ///
     /// # Errors
-    /// When the directory is no run, or its rows cannot be read.
+    /// When the directory is not a run, or its rows cannot be read.
     pub fn resume(path: &Path) -> anyhow::Result<(Self, Vec<Trial>)> {
         ensure!(
             path.join("manifest.json").is_file(),
-            "{} is no run: it has no manifest.json",
+            "{} is not a run: it has no manifest.json; give the directory that `copycost sweep` printed",
             path.display()
         );
         let mut manifest = Manifest::read(&path.join("manifest.json")).map_err(anyhow::Error::msg)?;
@@ -119,7 +119,7 @@ impl RunDir {
             .and_then(|()| self.trials.append(std::slice::from_ref(trial)))
             .with_context(|| {
                 format!(
-                    "cannot append to {}; its rows so far are whole: free some space, then go on with `copycost sweep --resume {}`",
+                    "cannot append to {}; its rows so far are whole: free some space, then resume with `copycost sweep --resume {}`",
                     self.trials.path().display(),
                     self.path.display()
                 )
@@ -157,7 +157,7 @@ fn room_for(directory: &Path, bytes: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Points `latest` to the newest run. A file system without symbolic links has none; that is no failure.
+/// Points `latest` to the newest run. A file system without symbolic links has none; that is not a failure.
 fn point_latest(results: &Path, run_id: &str) {
     let _ = file::replace_by_link(&results.join("latest"), Path::new(run_id));
 }
@@ -243,7 +243,7 @@ mod tests {
     fn a_directory_that_is_no_run_is_refused() {
         let empty = tempfile::tempdir().unwrap();
         let error = RunDir::resume(empty.path()).err().unwrap();
-        assert!(error.to_string().contains("is no run"));
+        assert!(error.to_string().contains("is not a run"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The x-ray's samples of a sweep's cells, taken between its blocks: a machine changes from one minute to the next, and
-//! what is held against the trials must have met the same of it.
+//! what is compared with the trials must have met the same of it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,20 +84,20 @@ impl Samples {
 }
 
 /// A lab whose cells are sampled after each block of trials.
-pub struct Sampled<'a> {
+pub struct SamplingLab<'a> {
     lab: &'a mut Lab,
     samples: &'a mut Samples,
     is_rested: bool,
 }
 
-impl<'a> Sampled<'a> {
+impl<'a> SamplingLab<'a> {
     /// Nothing is sampled yet.
     pub fn new(lab: &'a mut Lab, samples: &'a mut Samples) -> Self {
         Self { lab, samples, is_rested: true }
     }
 }
 
-impl Executor for Sampled<'_> {
+impl Executor for SamplingLab<'_> {
     fn run(&mut self, cell: &Cell, options: &TrialOptions) -> Result<Measured, Trouble> {
         if !std::mem::replace(&mut self.is_rested, true) {
             std::thread::sleep(REST);

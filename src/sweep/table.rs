@@ -34,7 +34,7 @@ pub fn instructions(cells: &[Cell], rows: &[Trial]) -> String {
     })
 }
 
-/// A line for each cell: what tells it from the others, and these figures.
+/// A line for each cell: what distinguishes it from the others, and these figures.
 fn lines(
     cells: &[Cell],
     rows: &[Trial],
@@ -89,7 +89,7 @@ fn figures(trials: &[&Trial]) -> [String; 4] {
     [median, interval, throughput.len().to_string(), remark(trials, &ok)]
 }
 
-/// What must be said beside the figure.
+/// What must be said next to the figure.
 fn remark(trials: &[&Trial], ok: &[&&Trial]) -> String {
     let mut remarks = Vec::new();
     let sum = |of: fn(&Trial) -> Option<u64>| ok.iter().filter_map(|trial| of(trial)).sum::<u64>();

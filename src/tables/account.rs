@@ -9,12 +9,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::estimate::Estimate;
-use super::examined::Examined;
 use super::ratio_row::RatioRow;
 use super::sample::Sample;
 use super::setting::Setting;
+use super::xray::XrayRows;
 use crate::cell::Side;
-use crate::record::category::{Category, Clock, Scope};
+use crate::record::category::{Category, SamplingClock, Scope};
 use crate::record::column::Field;
 use crate::record::row::row;
 use crate::record::{Attribution, Trial};
@@ -30,7 +30,7 @@ row! {
         message_bytes: u64 in "B",
         /// The path that saves.
         path: String,
-        /// The path that it is held against.
+        /// The path that it is compared with.
         over: String,
         /// Blocks that hold both.
         blocks: u64,
@@ -56,16 +56,16 @@ row! {
         /// Whether the rest lies within the floor; empty without a control.
         closes: Option<bool>,
         /// The other work by category, the largest first.
-        other_work: Work,
+        other_work: WorkByCategory,
     }
 }
 
 /// Work by category and the time per KiB that it saves, ns, the largest first; in the file `page-pinning -15.3`, with
 /// a semicolon between.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Work(pub Vec<(Category, f64)>);
+pub struct WorkByCategory(pub Vec<(Category, f64)>);
 
-impl Field for Work {
+impl Field for WorkByCategory {
     fn kind() -> String {
         "categories, each with its time in ns/KiB, separated by `; `".to_owned()
     }
@@ -83,7 +83,7 @@ impl Field for Work {
     fn parse(text: &str) -> Result<Self, String> {
         let part = |part: &str| -> Result<(Category, f64), String> {
             let (category, time) =
-                part.split_once(' ').ok_or_else(|| format!("`{part}` is no category and a time"))?;
+                part.split_once(' ').ok_or_else(|| format!("`{part}` is not a category and a time"))?;
             Ok((category.parse()?, f64::parse(time)?))
         };
         text.split("; ").filter(|text| !text.is_empty()).map(part).collect::<Result<_, _>>().map(Self)
@@ -94,7 +94,7 @@ impl Field for Work {
 const NAMED_FROM: f64 = 0.05;
 
 /// The accounts of all comparisons whose two cells were sampled with all that their senders' CPUs did.
-pub(super) fn accounts(samples: &[Sample], ratios: &[RatioRow], examined: &Examined) -> Vec<AccountRow> {
+pub(super) fn accounts(samples: &[Sample], ratios: &[RatioRow], xray: &XrayRows) -> Vec<AccountRow> {
     let by_place: HashMap<_, &Sample> = samples
         .iter()
         .map(|sample| {
@@ -106,7 +106,7 @@ pub(super) fn accounts(samples: &[Sample], ratios: &[RatioRow], examined: &Exami
         .filter_map(|sample| {
             let threads = sample.cell.threads as usize;
             let cpus = sample.hosts.end(Side::Sender).cpus.map_or(threads, |cpus| threads.min(cpus));
-            Some((sample.cell.key(), Parts::of(examined, &sample.cell.key(), cpus.max(1))?))
+            Some((sample.cell.key(), Parts::of(xray, &sample.cell.key(), cpus.max(1))?))
         })
         .collect();
     let account = |row: &RatioRow| {
@@ -129,7 +129,6 @@ struct Parts {
     of: Vec<(Category, f64, f64)>,
     /// Time of CPUs that waited.
     waiting: f64,
-    /// All samples.
     samples: f64,
     /// The time per KiB in the passes.
     all: f64,
@@ -137,20 +136,20 @@ struct Parts {
 
 impl Parts {
     /// Absent where the cell was not sampled, or not all that its CPUs did. `cpus` are those that its workers fill.
-    fn of(examined: &Examined, cell: &str, cpus: usize) -> Option<Self> {
+    fn of(xray: &XrayRows, cell: &str, cpus: usize) -> Option<Self> {
         let rows: Vec<&Attribution> =
-            examined.costs.iter().filter(|row| row.cell == cell && row.side == Side::Sender).collect();
+            xray.costs.iter().filter(|row| row.cell == cell && row.side == Side::Sender).collect();
         let first = rows.first().filter(|row| row.scope == Scope::Cpus)?;
         let all: f64 = rows.iter().filter_map(|row| row.ns_per_kib).sum();
         let time = time_of_a_kib(first.throughput_gbps.filter(|&gbps| gbps > 0.0 && all > 0.0)?);
         let (cpus, time) = match first.clock {
             // A clock that goes on while a CPU is idle: as many times the time per KiB as there are CPUs. Its own time is
             // the mean of all windows, as the parts are.
-            Clock::CpuClock => {
+            SamplingClock::CpuClock => {
                 let cpus = (all / time).round().max(1.0);
                 (cpus, all / cpus)
             }
-            Clock::Cycles => (cpus as f64, time),
+            SamplingClock::Cycles => (cpus as f64, time),
         };
         let part = |row: &&Attribution| {
             (row.category, row.busy_ns_per_kib().unwrap_or_default() / cpus, row.samples as f64)
@@ -223,12 +222,12 @@ impl AccountRow {
 }
 
 /// The categories of some that differ, the largest first.
-fn named(work: &[Category], difference: impl Fn(Category) -> f64) -> Work {
+fn named(work: &[Category], difference: impl Fn(Category) -> f64) -> WorkByCategory {
     let mut parts: Vec<(Category, f64)> =
         work.iter().map(|&category| (category, difference(category))).collect();
     parts.retain(|(_, time)| time.abs() >= NAMED_FROM);
     parts.sort_by(|(_, one), (_, other)| other.abs().total_cmp(&one.abs()));
-    Work(parts)
+    WorkByCategory(parts)
 }
 
 #[cfg(test)]
@@ -261,7 +260,7 @@ mod tests {
             throughput_gbps: Some(gbps),
             ..Attribution::default()
         };
-        run.examined.costs = vec![
+        run.xray.costs = vec![
             cost("two-copy", Category::KernelCopy, 300, 60.0, 0.0, 8192.0 / 200.0),
             cost("two-copy", Category::TcpIp, 700, 140.0, 0.0, 8192.0 / 200.0),
             // Two CPUs were sampled: twice the time per KiB.
@@ -296,8 +295,8 @@ mod tests {
         // Both took 360 ns in the passes and 350 in the trials: what the x-ray finds is 35/36 of what it saw.
         near(row.pass_over_trials * 100.0, 103.0);
         assert!(row.other_work.print().starts_with("tcp-ip 19."), "{row:?}");
-        assert_eq!(Work::parse("tcp-ip 20; locking -1.5").unwrap().0[1], (Category::Locking, -1.5));
-        assert!(Work::parse("tcp-ip").is_err() && Work::parse("").unwrap().0.is_empty());
+        assert_eq!(WorkByCategory::parse("tcp-ip 20; locking -1.5").unwrap().0[1], (Category::Locking, -1.5));
+        assert!(WorkByCategory::parse("tcp-ip").is_err() && WorkByCategory::parse("").unwrap().0.is_empty());
         // Of 1000 samples 300 are copies: 60 ns ± 2.9; of 800, 100: 20 ns ± 1.9.
         assert!((6.5..7.5).contains(&row.copies_error_ns_per_kib), "{row:?}");
         // A cell of this simulation differs from itself by a per cent of its 200 ns.
@@ -309,7 +308,7 @@ mod tests {
     #[test]
     fn an_x_ray_of_threads_alone_gives_no_account() {
         let mut run = run();
-        run.examined.costs.iter_mut().for_each(|row| row.scope = Scope::Threads);
+        run.xray.costs.iter_mut().for_each(|row| row.scope = Scope::Threads);
         assert!(Tables::of(&run).account.is_empty());
     }
 }

@@ -53,7 +53,7 @@ row! {
         throughput_min: Option<f64> in "Gb/s",
         /// Throughput of the fastest trial.
         throughput_max: Option<f64> in "Gb/s",
-        /// What holds the cell back; empty where the rows do not tell.
+        /// What holds the cell back; empty where the rows do not show it.
         limit: Option<Limit> since "1.2.0",
         /// What a stream does between connection and end.
         workload: Option<String> since "1.3.0",
@@ -102,7 +102,7 @@ impl CellRow {
         }
     }
 
-    /// Its throughput.
+    /// Its throughput: median and interval over the trials that went well.
     #[must_use]
     pub fn throughput(&self) -> Estimate {
         Estimate { value: self.throughput_gbps, low: self.throughput_low, high: self.throughput_high }

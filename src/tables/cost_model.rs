@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 
 use super::estimate::Estimate;
-use super::sample::Series;
-use crate::stats::{self, Interval, Line, Point, theil_sen};
+use super::sample::PathSeries;
+use crate::stats::{self, DataPoint, Interval, Line, theil_sen};
 
 /// A path's cost model in one setting.
 pub(super) struct CostModel {
@@ -26,7 +26,7 @@ pub(super) struct CostModel {
 
 impl CostModel {
     /// The model of a path; absent with fewer than two sizes.
-    pub(super) fn of(series: &Series) -> Option<Self> {
+    pub(super) fn of(series: &PathSeries) -> Option<Self> {
         let by_size: Vec<(u64, BTreeMap<u32, f64>)> = series
             .sizes
             .iter()
@@ -40,8 +40,8 @@ impl CostModel {
             by_size.iter().map(|(bytes, blocks)| Some((*bytes, middle(blocks)?))).collect::<Option<_>>()?;
         let fit = |times: &[f64]| {
             let points = sizes.iter().zip(times);
-            let points: Vec<Point> =
-                points.map(|(&(bytes, error), &y)| Point { x: bytes as f64, y, error }).collect();
+            let points: Vec<DataPoint> =
+                points.map(|(&(bytes, error), &y)| DataPoint { x: bytes as f64, y, error }).collect();
             theil_sen(&points)
         };
         let line = fit(&sizes.iter().map(|&(_, time)| time).collect::<Vec<_>>())?;
@@ -81,7 +81,7 @@ impl CostModel {
     }
 
     /// The largest distance among those sizes that the line misses by more than their noise: it lies further from their
-    /// median than [`MISS`] times the interval does. Such a cost is no straight line of the size. Absent where the line
+    /// median than [`MISS`] times the interval does. Such a cost is not linear in the size. Absent where the line
     /// meets all.
     pub(super) fn miss(&self) -> Option<(f64, u64)> {
         let missed = self.errors().filter(|(.., outside)| *outside);

@@ -2,12 +2,12 @@
 
 use super::cost_model::CostModel;
 use super::estimate::Estimate;
-use super::sample::Group;
+use super::sample::SettingGroup;
 use super::setting::Setting;
 use crate::record::row::row;
 
 row! {
-    /// Time of a message in one stream as a straight line of its size: fixed + per KiB × size.
+    /// Time of a message in one stream as a linear function of its size: fixed + per KiB × size.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct CostRow in "cost_model.csv" moves "workload" {
         /// What the path ran in.
@@ -27,7 +27,7 @@ row! {
         /// What each KiB adds.
         per_kib_ns: Estimate in "ns/KiB",
         /// Largest distance of a size's median time from the line, as a share of the line: where it is not small,
-        /// the cost is no straight line of the size, and the model does not hold. Empty with two sizes.
+        /// the cost is not linear in the size, and the model does not hold. Empty with two sizes.
         largest_error: Option<f64>,
         /// The size at which that is.
         largest_error_bytes: Option<u64> in "B",
@@ -38,7 +38,7 @@ row! {
 }
 
 /// The row of every path in every setting that has a model. `models` are those of the groups' series.
-pub(super) fn cost_rows(groups: &[Group], models: &[Vec<Option<CostModel>>]) -> Vec<CostRow> {
+pub(super) fn cost_rows(groups: &[SettingGroup], models: &[Vec<Option<CostModel>>]) -> Vec<CostRow> {
     let mut rows = Vec::new();
     for (group, models) in groups.iter().zip(models) {
         for (series, model) in group.series.iter().zip(models) {

@@ -2,7 +2,7 @@
 
 use super::cost_model::{CostModel, crossing};
 use super::ratio_row::{Difference, RatioRow};
-use super::sample::{Group, Series};
+use super::sample::{PathSeries, SettingGroup};
 use super::setting::Setting;
 use crate::cell::words;
 use crate::record::column::word_field;
@@ -11,7 +11,7 @@ use crate::stats;
 
 /// What the tested sizes say together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verdict {
+pub enum CrossoverVerdict {
     /// Faster at every tested size from `supported_win_bytes` on.
     Wins,
     /// Faster at some tested size, but not at the largest.
@@ -27,11 +27,11 @@ pub enum Verdict {
     Untested,
 }
 
-words!(Verdict:
+words!(CrossoverVerdict:
     Wins = "wins", WinsBelow = "wins only below the largest size", Never = "never in the tested sizes",
     Indistinct = "not distinguishable", Unjudged = "not judged", Untested = "not tested",
 );
-word_field!(Verdict);
+word_field!(CrossoverVerdict);
 
 row! {
     /// One path against another in the same setting, over all message sizes that both were tested at.
@@ -41,7 +41,7 @@ row! {
         setting: Setting as "",
         /// The path that may win.
         path: String,
-        /// The path that it is held against.
+        /// The path that it is compared with.
         over: String,
         /// The naive reading: the smallest tested size at which the median throughput is the higher one.
         first_win_bytes: Option<u64> in "B",
@@ -49,7 +49,7 @@ row! {
         /// faster, as `ratios.csv` has it.
         supported_win_bytes: Option<u64> in "B",
         /// What the tested sizes say.
-        verdict: Verdict,
+        verdict: CrossoverVerdict,
         /// The path's cost model: what a message costs whatever its size.
         fixed_ns: Option<f64> in "ns",
         /// The path's cost model: what each KiB adds.
@@ -77,7 +77,7 @@ row! {
 /// Every ordered pair of paths in every setting. `models` are those of the groups' series, `ratios` those of the
 /// same groups.
 pub(super) fn crossovers(
-    groups: &[Group],
+    groups: &[SettingGroup],
     models: &[Vec<Option<CostModel>>],
     ratios: &[RatioRow],
 ) -> Vec<CrossoverRow> {
@@ -99,10 +99,10 @@ pub(super) fn crossovers(
 }
 
 /// What the tested sizes say of one path over another.
-fn tested(path: &Series, over: &Series, ratios: &[&RatioRow]) -> CrossoverRow {
+fn tested(path: &PathSeries, over: &PathSeries, ratios: &[&RatioRow]) -> CrossoverRow {
     let of_pair: Vec<&RatioRow> =
         ratios.iter().copied().filter(|row| row.path == path.path && row.over == over.path).collect();
-    let median = |series: &Series, bytes: u64| {
+    let median = |series: &PathSeries, bytes: u64| {
         series
             .sizes
             .get(&bytes)
@@ -115,7 +115,7 @@ fn tested(path: &Series, over: &Series, ratios: &[&RatioRow]) -> CrossoverRow {
         over: over.path.to_owned(),
         first_win_bytes: of_pair.iter().find(higher).map(|row| row.message_bytes),
         supported_win_bytes: suffix.last().map(|row| row.message_bytes),
-        verdict: Verdict::of(&of_pair.iter().map(|row| row.difference).collect::<Vec<_>>()),
+        verdict: CrossoverVerdict::of(&of_pair.iter().map(|row| row.difference).collect::<Vec<_>>()),
         sizes: of_pair.len() as u64,
         smallest_bytes: of_pair.first().map(|row| row.message_bytes),
         largest_bytes: of_pair.last().map(|row| row.message_bytes),
@@ -123,7 +123,7 @@ fn tested(path: &Series, over: &Series, ratios: &[&RatioRow]) -> CrossoverRow {
     }
 }
 
-impl Verdict {
+impl CrossoverVerdict {
     /// What the differences say, from the smallest size to the largest.
     #[must_use]
     pub fn of(differences: &[Difference]) -> Self {
@@ -161,18 +161,18 @@ mod tests {
 
     #[test]
     fn the_verdict_is_of_all_sizes_together() {
-        let verdicts: [(&[Difference], Verdict); 8] = [
-            (&[Slower, Indistinct, Faster, Faster], Verdict::Wins),
-            (&[Faster, Faster, Indistinct], Verdict::WinsBelow),
-            (&[Faster, Slower], Verdict::WinsBelow),
-            (&[Slower, Indistinct], Verdict::Never),
-            (&[Slower, Unjudged], Verdict::Never),
-            (&[Indistinct, Indistinct], Verdict::Indistinct),
-            (&[Indistinct, Unjudged], Verdict::Unjudged),
-            (&[], Verdict::Untested),
+        let verdicts: [(&[Difference], CrossoverVerdict); 8] = [
+            (&[Slower, Indistinct, Faster, Faster], CrossoverVerdict::Wins),
+            (&[Faster, Faster, Indistinct], CrossoverVerdict::WinsBelow),
+            (&[Faster, Slower], CrossoverVerdict::WinsBelow),
+            (&[Slower, Indistinct], CrossoverVerdict::Never),
+            (&[Slower, Unjudged], CrossoverVerdict::Never),
+            (&[Indistinct, Indistinct], CrossoverVerdict::Indistinct),
+            (&[Indistinct, Unjudged], CrossoverVerdict::Unjudged),
+            (&[], CrossoverVerdict::Untested),
         ];
         for (differences, verdict) in verdicts {
-            assert_eq!(Verdict::of(differences), verdict, "{differences:?}");
+            assert_eq!(CrossoverVerdict::of(differences), verdict, "{differences:?}");
         }
     }
 }

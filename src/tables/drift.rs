@@ -12,7 +12,7 @@ const CALLED: f64 = 0.01;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Drift {
     /// How successive trials resemble each other, each against the median of its own cell; absent for few.
-    pub trials: Option<stats::drift::Drift>,
+    pub trials: Option<stats::drift::Autocorrelation>,
     /// Rank correlation of a cell's trial with its trial in the next block, over all cells; absent for few.
     pub blocks: Option<f64>,
 }
@@ -42,7 +42,7 @@ impl Drift {
         self.blocks.map_or(1.0, stats::widening)
     }
 
-    /// Whether the order of trials is no chance.
+    /// Whether the order of trials matters more than chance explains.
     #[must_use]
     pub fn is_called(&self) -> bool {
         self.trials.is_some_and(|found| found.correlation > 0.0 && found.p < CALLED)

@@ -85,7 +85,7 @@ impl Metric {
         let judged = || METRICS.iter().filter(|metric| metric.better != Better::Neither);
         judged().find(|metric| metric.name == name).ok_or_else(|| {
             let names: Vec<&str> = judged().map(|metric| metric.name).collect();
-            format!("`{name}` is none of {}", names.join(", "))
+            format!("`{name}` is not one of {}", names.join(", "))
         })
     }
 }
@@ -274,9 +274,9 @@ figures! {
         l1d_misses_per_million_messages in "1/10^6" Lower, |end| a_million_messages(end.l1d_load_misses, end);
         /// Loads per million messages that missed the last-level cache.
         llc_misses_per_million_messages in "1/10^6" Lower, |end| a_million_messages(end.llc_load_misses, end);
-        /// Mispredicted branches per GiB; a proxy where no cache counter exists, no measure of caches.
+        /// Mispredicted branches per GiB; a proxy where no cache counter exists, not a measure of caches.
         branch_misses_per_gib in "1/GiB" Lower, |end| a_gib(end.branch_misses, end);
-        /// Page faults per GiB; a proxy where no cache counter exists, no measure of caches.
+        /// Page faults per GiB; a proxy where no cache counter exists, not a measure of caches.
         page_faults_per_gib in "1/GiB" Lower, |end| a_gib(end.page_faults, end);
         /// Context switches of the worker threads per second.
         context_switches_per_s in "1/s" Lower, |end| over(number(end.context_switches), end.window_s);
@@ -304,6 +304,6 @@ mod tests {
         assert_eq!(Metric::judged("throughput_gbps").unwrap().better, Better::Higher);
         assert_eq!(Metric::judged("receiver_cpu_ns_per_kib").unwrap().better, Better::Lower);
         assert!(Metric::judged("cpus").is_err(), "busy CPUs are neither good nor bad");
-        assert!(Metric::judged("speed").unwrap_err().contains("none of throughput_gbps, messages_per_s"));
+        assert!(Metric::judged("speed").unwrap_err().contains("not one of throughput_gbps, messages_per_s"));
     }
 }

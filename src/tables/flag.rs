@@ -168,6 +168,6 @@ mod tests {
         assert_eq!(flags.print(), "few-trials deferred-copy");
         assert_eq!(Flags::parse(&flags.print()), Ok(flags));
         assert_eq!(Flags::parse(""), Ok(Flags::default()));
-        assert!(Flags::parse("slow").unwrap_err().contains("`slow` is none of"));
+        assert!(Flags::parse("slow").unwrap_err().contains("`slow` is not one of"));
     }
 }

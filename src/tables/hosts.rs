@@ -12,20 +12,20 @@ pub(super) const STAT_HZ: f64 = 100.0;
 
 /// One end's host, as far as figures need it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct End {
+pub struct HostOfEnd {
     /// Ticks a second: how often the kernel looks whether a thread is in user space or in the kernel.
     pub tick_hz: f64,
     /// CPUs that the workers of this end may run on; absent where the manifest does not tell.
     pub cpus: Option<usize>,
 }
 
-impl Default for End {
+impl Default for HostOfEnd {
     fn default() -> Self {
         Self { tick_hz: USUAL_TICK_HZ, cpus: None }
     }
 }
 
-impl End {
+impl HostOfEnd {
     fn of(agent: &Agent) -> Self {
         let mut pinned = agent.pinned.clone();
         pinned.sort_unstable();
@@ -36,25 +36,25 @@ impl End {
     }
 }
 
-/// Both ends.
+/// What is known of the hosts of both ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Hosts {
     /// Where the sender ran.
-    pub sender: End,
+    pub sender: HostOfEnd,
     /// Where the receiver ran.
-    pub receiver: End,
+    pub receiver: HostOfEnd,
 }
 
 impl Hosts {
     /// What a run's manifest says of them.
     #[must_use]
     pub fn of(manifest: &Manifest) -> Self {
-        Self { sender: End::of(&manifest.sender), receiver: End::of(&manifest.receiver) }
+        Self { sender: HostOfEnd::of(&manifest.sender), receiver: HostOfEnd::of(&manifest.receiver) }
     }
 
-    /// One of the two.
+    /// The host of this side.
     #[must_use]
-    pub fn end(&self, side: Side) -> &End {
+    pub fn end(&self, side: Side) -> &HostOfEnd {
         match side {
             Side::Sender => &self.sender,
             Side::Receiver => &self.receiver,

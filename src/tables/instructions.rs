@@ -8,7 +8,7 @@ use crate::stats;
 /// Instructions of one cell: medians over its trials. Absent where no trial has the figure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instructions {
-    /// The cell.
+    /// The cell whose trials were counted.
     pub cell: Cell,
     /// In the window, for each message: both ends, the kernel between them, and all else that ran.
     pub each_message: Option<f64>,

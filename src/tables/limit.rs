@@ -119,7 +119,7 @@ mod tests {
 
     fn of(wire: Wire, threads: u32, cpus: usize, trial: &Trial) -> Option<Limit> {
         let cell = Cell { wire, threads, ..Cell::example("splice", 65536) };
-        let end = hosts::End { cpus: Some(cpus), ..hosts::End::default() };
+        let end = hosts::HostOfEnd { cpus: Some(cpus), ..hosts::HostOfEnd::default() };
         let hosts = hosts::Hosts { sender: end, receiver: end };
         Limit::of(&Sample { cell, trials: vec![trial], hosts, widening: 1.0 })
     }

@@ -12,7 +12,6 @@ mod crossover_row;
 mod derived_row;
 mod drift;
 mod estimate;
-mod examined;
 mod figures;
 mod flag;
 mod hosts;
@@ -25,18 +24,18 @@ mod run;
 mod sample;
 mod setting;
 mod ticks;
+mod xray;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use account::{AccountRow, Work};
+pub use account::{AccountRow, WorkByCategory};
 pub use cell_row::CellRow;
 pub use cost_row::CostRow;
-pub use crossover_row::{CrossoverRow, Verdict};
+pub use crossover_row::{CrossoverRow, CrossoverVerdict};
 pub use derived_row::DerivedRow;
 pub use drift::Drift;
 pub use estimate::{Estimate, TOO_FEW_TRIALS};
-pub use examined::Examined;
 pub use figures::{Better, EndFigures, Figures, METRICS, Metric, THROUGHPUT, metric};
 pub use flag::{ENOUGH_TRIALS, Flag, Flags, OUTLIER_DISTANCE, STEAL_CPUS, UNSTEADY_SPREAD, WHOLE_RUNNING};
 pub use hosts::{Hosts, USUAL_TICK_HZ};
@@ -49,6 +48,7 @@ pub use run::{Run, RunError, StreamRate};
 pub use sample::{Sample, samples};
 pub use setting::Setting;
 pub use ticks::{LEAST_TICKS, TickClock, Ticked};
+pub use xray::XrayRows;
 
 use crate::record::csv_file;
 use cost_model::CostModel;
@@ -90,7 +90,7 @@ impl Tables {
             (derived.join().expect("medians do not panic"), (ratios, cost_model, crossovers))
         });
         let cells = derived.iter().map(|row| row.cell.clone()).collect();
-        let account = account::accounts(&samples, &ratios, &run.examined);
+        let account = account::accounts(&samples, &ratios, &run.xray);
         Self { cells, derived, ratios, cost_model, crossovers, noise, account }
     }
 

@@ -24,7 +24,7 @@ row! {
 }
 
 impl NoiseRow {
-    /// The noise floor from a cell; absent where the cell is no control.
+    /// The noise floor from a cell; absent where the cell is not a control.
     #[must_use]
     pub fn of(sample: &Sample) -> Option<Self> {
         let trials: Vec<_> = sample.ok().collect();
@@ -46,7 +46,7 @@ impl NoiseRow {
         })
     }
 
-    /// The noise floor that a comparison of two cells is held against: that of one of them where it ran twice (the
+    /// The noise floor that a comparison of two cells is judged against: that of one of them where it ran twice (the
     /// wider where both did), else that of the nearest cell that did, by wire, size and number of streams. Absent
     /// without a control that has a floor.
     pub(super) fn nearest<'a>(rows: &'a [Self], cells: [&Cell; 2]) -> Option<&'a Self> {

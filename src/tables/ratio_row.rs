@@ -3,7 +3,7 @@
 use super::estimate::Estimate;
 use super::noise_row::NoiseRow;
 use super::paired::Paired;
-use super::sample::{Group, Sample};
+use super::sample::{Sample, SettingGroup};
 use super::setting::Setting;
 use crate::cell::words;
 use crate::record::Trial;
@@ -61,7 +61,7 @@ row! {
         difference: Difference,
         /// Blocks in which one of the cells ran: what `blocks` is a part of.
         of_blocks: u64 since "1.2.0",
-        /// Comparisons of the run that were corrected for; empty where this is none of them.
+        /// Comparisons of the run that were corrected for; empty where this one is not among them.
         comparisons: Option<u64> since "1.2.0",
         /// How far the ratio of a cell to itself reaches from 1: a smaller difference is not called one. Empty without
         /// a control.
@@ -75,7 +75,7 @@ row! {
 pub const SIGNIFICANCE: f64 = 0.05;
 
 /// The ratios of every pair of paths at every size that both ran at, each pair in both directions.
-pub(super) fn ratios(groups: &[Group], noise: &[NoiseRow]) -> Vec<RatioRow> {
+pub(super) fn ratios(groups: &[SettingGroup], noise: &[NoiseRow]) -> Vec<RatioRow> {
     let mut rows = Vec::new();
     for group in groups {
         for (place, one) in group.series.iter().enumerate() {

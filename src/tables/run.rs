@@ -3,23 +3,23 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::examined::Examined;
+use super::xray::XrayRows;
 use crate::record::row::row;
 use crate::record::{Manifest, Recorded, Trial, csv_file};
 
 /// What is read of a run. Rows are there only where they are whole.
 #[derive(Debug)]
 pub struct Run {
-    /// Its directory.
+    /// The directory that it was read from.
     pub dir: PathBuf,
-    /// Its manifest.
+    /// What `manifest.json` says.
     pub manifest: Manifest,
     /// Every whole row of `trials.csv`.
     pub trials: Vec<Trial>,
     /// The throughput of each stream, from `streams.csv`; empty when that file is absent or broken.
     pub streams: Vec<StreamRate>,
     /// What its x-ray found.
-    pub examined: Examined,
+    pub xray: XrayRows,
     /// What was left out of the files, a sentence each, for people.
     pub left_out: Vec<String>,
 }
@@ -55,14 +55,14 @@ impl Run {
     /// `streams.csv`, which only adds to what `trials.csv` has.
     ///
     /// # Errors
-    /// A directory that is no run, a manifest of a newer major version, a trials file that lacks a column,
+    /// A directory that is not a run, a manifest of a newer major version, a trials file that lacks a column,
     /// holds a field that is not what its column holds, or has no whole row while there is no x-ray either.
     pub fn load(dir: &Path) -> Result<Self, RunError> {
         let refuse = |what: String| RunError(what);
         let manifest_file = dir.join("manifest.json");
         if !manifest_file.is_file() {
             return Err(refuse(format!(
-                "{} is no run: it holds no manifest.json; give the directory that `copycost sweep` printed",
+                "{} is not a run: it has no manifest.json; give the directory that `copycost sweep` printed",
                 dir.display()
             )));
         }
@@ -77,8 +77,8 @@ impl Run {
         });
         let trials = trials.map_err(|error| refuse(error.to_string()))?;
         left_out.extend(trials.cut_off(dir));
-        let examined = Examined::load(dir, &mut left_out);
-        if trials.rows.is_empty() && examined.is_empty() {
+        let xray = XrayRows::load(dir, &mut left_out);
+        if trials.rows.is_empty() && xray.is_empty() {
             return Err(refuse(format!(
                 "{}: no whole row; the sweep recorded no trial, so there is nothing to report",
                 dir.join(Trial::FILE).display()
@@ -95,6 +95,6 @@ impl Run {
                 Vec::new()
             }
         };
-        Ok(Self { dir: dir.to_owned(), manifest, trials: trials.rows, streams, examined, left_out })
+        Ok(Self { dir: dir.to_owned(), manifest, trials: trials.rows, streams, xray, left_out })
     }
 }

@@ -13,7 +13,7 @@ use crate::record::{Status, Trial};
 /// The trials of one cell.
 #[derive(Clone, Debug)]
 pub struct Sample<'run> {
-    /// The cell.
+    /// What the trials have in common.
     pub cell: Cell,
     /// All of its trials, in the order they ran in.
     pub trials: Vec<&'run Trial>,
@@ -89,30 +89,30 @@ pub fn samples(run: &Run) -> Vec<Sample<'_>> {
 }
 
 /// One send path in one setting: its cells by message size.
-pub(super) struct Series<'a> {
+pub(super) struct PathSeries<'a> {
     pub(super) path: &'a str,
     pub(super) sizes: BTreeMap<u64, &'a Sample<'a>>,
 }
 
 /// The send paths that ran in one setting, in the order of the grid.
-pub(super) struct Group<'a> {
+pub(super) struct SettingGroup<'a> {
     pub(super) setting: Setting,
-    pub(super) series: Vec<Series<'a>>,
+    pub(super) series: Vec<PathSeries<'a>>,
 }
 
 /// All settings of a run, in the order of the grid.
-pub(super) fn groups<'a>(samples: &'a [Sample<'a>]) -> Vec<Group<'a>> {
-    let mut groups: Vec<Group> = Vec::new();
+pub(super) fn groups<'a>(samples: &'a [Sample<'a>]) -> Vec<SettingGroup<'a>> {
+    let mut groups: Vec<SettingGroup> = Vec::new();
     for sample in samples {
         let setting = Setting::of(&sample.cell);
         let place = groups.iter().position(|group| group.setting == setting).unwrap_or_else(|| {
-            groups.push(Group { setting, series: Vec::new() });
+            groups.push(SettingGroup { setting, series: Vec::new() });
             groups.len() - 1
         });
         let series = &mut groups[place].series;
         let path = sample.cell.send_path.as_str();
         let place = series.iter().position(|one| one.path == path).unwrap_or_else(|| {
-            series.push(Series { path, sizes: BTreeMap::new() });
+            series.push(PathSeries { path, sizes: BTreeMap::new() });
             series.len() - 1
         });
         series[place].sizes.insert(sample.cell.message_bytes, sample);

@@ -26,7 +26,7 @@ pub enum TickClock {
 /// What a sampled figure rests on.
 #[derive(Clone, Copy, Debug)]
 pub struct Ticked {
-    /// Its clock.
+    /// Which clock took the samples.
     pub clock: TickClock,
     /// The time of a trial that was counted in ticks, seconds.
     pub seconds: fn(&Trial) -> Option<f64>,

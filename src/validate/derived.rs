@@ -47,7 +47,7 @@ pub(super) fn rows<R: Recorded>(dir: &Path, found: &mut Vec<Fault>) -> Option<Ve
     table::rows(dir, FIRST, &mut findings).map_err(|error| findings.file(error.to_string())).ok()
 }
 
-/// A cell's median is that of its trials: a table that is older than the last trial is told from a fresh one.
+/// A cell's median is that of its trials: a table that is older than the last trial is distinguished from a fresh one.
 fn against_trials(cells: &[Numbered<CellRow>], trials: &[Numbered<Trial>], findings: &mut Findings) {
     let mut of_cell: HashMap<&str, Vec<f64>> = HashMap::new();
     for Numbered { row, .. } in trials {

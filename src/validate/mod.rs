@@ -4,12 +4,12 @@
 //! must be checkable by those who did not measure it.
 
 mod derived;
-mod examined;
 mod findings;
 mod manifest;
 mod streams;
 mod table;
 mod trials;
+mod xray;
 
 use std::path::Path;
 
@@ -38,7 +38,7 @@ pub struct Validation {
 pub fn validate(dir: &Path) -> anyhow::Result<Validation> {
     ensure!(
         dir.join("manifest.json").is_file(),
-        "{} is no run: it holds no manifest.json; give the directory that `copycost sweep` printed",
+        "{} is not a run: it has no manifest.json; give the directory that `copycost sweep` printed",
         dir.display()
     );
     let manifest = Manifest::read(&dir.join("manifest.json")).map_err(anyhow::Error::msg)?;
@@ -61,12 +61,12 @@ pub fn validate(dir: &Path) -> anyhow::Result<Validation> {
         Err(error) => findings.file(error.to_string()),
     }
     checked.extend(derived::check(dir, &trials, &mut found));
-    let examined = examined::check(dir, &manifest, &mut found);
+    let xrayed = xray::check(dir, &manifest, &mut found);
     // An x-ray alone has no trials.
-    if trials.is_empty() && examined.iter().all(|(_, rows)| *rows == 0) {
+    if trials.is_empty() && xrayed.iter().all(|(_, rows)| *rows == 0) {
         Findings { file: "trials.csv", found: &mut found }.file("no trial: the file has no whole row");
     }
-    checked.extend(examined);
+    checked.extend(xrayed);
     let went_well = trials.iter().filter(|trial| trial.row.status == Status::Ok).count();
     let remark = match (trials.len(), went_well) {
         (0, _) => Some("no trial: what is here is an x-ray alone".to_owned()),

@@ -46,7 +46,7 @@ fn identity(line: u64, row: &Trial, manifest: &Manifest, findings: &mut Findings
         findings.must(number > 0, line, column, || "it counts from 1".to_owned());
     }
     findings.must(row.started_at.parse::<jiff::Timestamp>().is_ok(), line, "started_at", || {
-        format!("`{}` is no time in RFC 3339", row.started_at)
+        format!("`{}` is not a time in RFC 3339", row.started_at)
     });
 }
 

@@ -61,7 +61,8 @@ impl Contents<'_> {
         }
         for file in self.carried {
             let bytes = std::fs::read(file).with_context(|| format!("--with {}", file.display()))?;
-            let name = file.file_name().with_context(|| format!("--with {} is no file", file.display()))?;
+            let name =
+                file.file_name().with_context(|| format!("--with {} is not a file", file.display()))?;
             archive.file(&Path::new(CARRIED).join(name), 0o755, &bytes)?;
         }
         for path in self.task.named_paths() {

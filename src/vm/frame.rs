@@ -13,7 +13,7 @@ pub const PORT: &str = "copycost";
 /// Most bytes behind one frame.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// What the guest tells.
+/// What the guest reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum News {
@@ -21,8 +21,8 @@ pub enum News {
     Up,
     /// The command wrote to its standard output, or error.
     Output {
-        /// Which.
-        stream: Stream,
+        /// Standard output or standard error.
+        stream: OutputStream,
         /// How many bytes follow.
         bytes: u64,
     },
@@ -30,7 +30,7 @@ pub enum News {
     Changed {
         /// The absolute path, the same on both sides.
         path: PathBuf,
-        /// How.
+        /// What happened to it; bytes that it was given follow.
         change: Change,
         /// How many bytes follow.
         bytes: u64,
@@ -49,7 +49,7 @@ pub enum News {
 /// Where a command writes text to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stream {
+pub enum OutputStream {
     /// Standard output.
     Out,
     /// Standard error.
@@ -71,14 +71,14 @@ pub enum Change {
         /// What its length was.
         from: u64,
     },
-    /// It is gone.
+    /// It was deleted or moved away.
     Gone,
 }
 
 /// What the host orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Order {
+pub enum GuestRequest {
     /// The user pressed Ctrl-C: the command shall come to an end.
     Interrupt,
     /// Is anybody there?
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn news_and_their_bytes_arrive_in_order() {
         let mut port = Vec::new();
-        let output = News::Output { stream: Stream::Error, bytes: 5 };
+        let output = News::Output { stream: OutputStream::Error, bytes: 5 };
         let grown =
             News::Changed { path: "/results/a.csv".into(), change: Change::Grown { from: 7 }, bytes: 2 };
         tell(&mut port, &output, b"hello").unwrap();
@@ -140,10 +140,10 @@ mod tests {
     #[test]
     fn what_is_cut_off_or_too_long_is_refused() {
         let mut port = Vec::new();
-        tell(&mut port, &News::Output { stream: Stream::Out, bytes: 9 }, b"short").unwrap();
+        tell(&mut port, &News::Output { stream: OutputStream::Out, bytes: 9 }, b"short").unwrap();
         assert!(hear(&mut &port[..]).is_err());
         let mut port = Vec::new();
-        tell(&mut port, &News::Output { stream: Stream::Out, bytes: 1 << 40 }, b"").unwrap();
+        tell(&mut port, &News::Output { stream: OutputStream::Out, bytes: 1 << 40 }, b"").unwrap();
         assert!(matches!(hear(&mut &port[..]), Err(FrameError::Malformed(_))));
     }
 }

@@ -1,4 +1,4 @@
-//! Results come home: what the guest tells of its files is done to the host's.
+//! Results come home: changes that the guest reports of its files are made to the host's.
 //!
 //! The guest is a program of another kernel's making: nothing that it says reaches a path outside the directories
 //! that were handed to it, nor follows a link out of them.
@@ -18,7 +18,7 @@ use crate::file;
 pub(crate) struct Home(pub(crate) Vec<PathBuf>);
 
 impl Home {
-    /// Does what the guest tells.
+    /// Applies what the guest reports.
     ///
     /// # Errors
     /// When the path is none of the guest's, or cannot be written.
@@ -26,7 +26,7 @@ impl Home {
         let is_plain = path.components().skip(1).all(|part| matches!(part, Component::Normal(_)));
         ensure!(
             path.is_absolute() && is_plain && self.0.iter().any(|root| path.starts_with(root)),
-            "the machine wrote to {}, which is none of its directories",
+            "the machine wrote to {}, which is not one of its directories",
             path.display()
         );
         self.refuse_links_above(path)?;

@@ -97,7 +97,11 @@ impl Initramfs {
             }
             return Ok(());
         }
-        ensure!(meta.is_file(), "{} is no file, directory or link, and cannot be carried", path.display());
+        ensure!(
+            meta.is_file(),
+            "{} is not a file, directory or link, so it cannot be carried into the machine",
+            path.display()
+        );
         self.carried += meta.len();
         ensure!(
             self.carried <= MOST_CARRIED,
@@ -110,7 +114,7 @@ impl Initramfs {
 
     fn entry(&mut self, path: &Path, kind: impl FnOnce(Builder) -> Builder, bytes: &[u8]) -> Result<()> {
         let name = path.strip_prefix("/").unwrap_or(path).to_str();
-        let name = name.with_context(|| format!("{} is no path in UTF-8", path.display()))?;
+        let name = name.with_context(|| format!("{} is not valid UTF-8", path.display()))?;
         let size = u32::try_from(bytes.len()).with_context(|| format!("{} is too large", path.display()))?;
         self.number += 1;
         let mut entry = kind(Builder::new(name).ino(self.number).nlink(1)).write(&mut self.bytes, size);

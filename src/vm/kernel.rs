@@ -11,11 +11,11 @@ use super::package::{self, is_image_name};
 
 /// A kernel to boot.
 pub(crate) struct Kernel {
-    /// `uname -r`, as the image tells it.
+    /// `uname -r`, as the image states it.
     pub(crate) release: String,
     /// The image's bytes.
     pub(crate) image: Vec<u8>,
-    /// Its modules.
+    /// Where its modules are read from.
     pub(crate) modules: Modules,
     /// Where it came from, for the manifest.
     pub(crate) origin: PathBuf,
@@ -118,7 +118,7 @@ fn modules_of(image: &Path, release: &str) -> Option<PathBuf> {
 fn release(image: &mut &[u8], path: &Path) -> Result<String> {
     let header = image.get(..0x210).filter(|header| &header[0x202..0x206] == b"HdrS");
     let Some(header) = header else {
-        bail!("{} is no kernel image for x86 (bzImage); {REMEDY}", path.display());
+        bail!("{} is not a kernel image for x86 (bzImage); {REMEDY}", path.display());
     };
     let at = 0x200 + usize::from(u16::from_le_bytes([header[0x20e], header[0x20f]]));
     let text = image.get(at..).unwrap_or_default();
@@ -126,7 +126,7 @@ fn release(image: &mut &[u8], path: &Path) -> Result<String> {
     String::from_utf8(text)
         .ok()
         .filter(|release| !release.is_empty() && !release.contains('/'))
-        .with_context(|| format!("{} does not tell its version", path.display()))
+        .with_context(|| format!("{} does not state its version", path.display()))
 }
 
 /// The bytes in a file that is in memory alone, for a program that is to be handed a file.
@@ -179,7 +179,7 @@ mod tests {
         assert!(said(Path::new("/nowhere/vmlinuz")).contains("--kernel"));
         let text = root.path().join("vmlinuz-text");
         std::fs::write(&text, "no kernel").unwrap();
-        assert!(said(&text).contains("no kernel image for x86"));
+        assert!(said(&text).contains("not a kernel image for x86"));
         std::fs::write(&text, image("0.0.0-none")).unwrap();
         assert!(said(&text).contains("modules"), "{}", said(&text));
     }

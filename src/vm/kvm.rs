@@ -85,7 +85,7 @@ fn ended(qemu: &Qemu, [accel, cpu]: [&str; 2], patience: Duration) -> Result<Res
         if status.is_some_and(|status| status.code() == Some(DONE)) {
             return Ok(Ok(()));
         }
-        // A machine that KVM cannot go on with is not ended, but QEMU says so.
+        // A machine that KVM cannot run any further is not ended, but QEMU says so.
         if let Some(said) = log.said() {
             return Ok(Err(said));
         }

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_and_complaints_are_told_apart_and_none_is_late() {
+    fn reads_and_complaints_are_distinguished_and_none_is_late() {
         let log = Log::new().unwrap();
         let mut qemu = log.end().unwrap();
         assert_eq!(log.said(), None);

@@ -1,4 +1,4 @@
-//! A machine from its start to its end: it boots, what it tells is done, Ctrl-C reaches its command, and how it
+//! A machine from its start to its end: it boots, what it reports is acted on, Ctrl-C reaches its command, and how it
 //! ended is said.
 
 use std::collections::VecDeque;
@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::frame::{self, News, Order, Stream};
+use super::frame::{self, GuestRequest, News, OutputStream};
 use super::home::Home;
 use super::qemu::{Accel, Machine, Nic, Qemu, Running};
-use super::watchdog::{Deed, Watchdog, usual_patience};
+use super::watchdog::{Action, Watchdog, usual_patience};
 use super::witness::Onlooker;
 use crate::agent::frame as control;
 use crate::exit::Interrupted;
@@ -31,7 +31,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const LAST_LINES: usize = 12;
 
 /// What comes from a machine.
-enum Event {
+enum MachineEvent {
     News(News, Vec<u8>),
     /// The port was closed, or carries nonsense.
     Closed,
@@ -49,7 +49,7 @@ pub(crate) enum NotUp {
 /// A machine whose command runs.
 pub(crate) struct Up {
     running: Running,
-    events: Receiver<Event>,
+    events: Receiver<MachineEvent>,
     console: Console,
     /// How long it may be silent, where the user does not say.
     usual_patience: Duration,
@@ -111,13 +111,13 @@ pub(crate) fn start(
             return Err(NotUp::Failed(Interrupted.into()));
         }
         match up.events.recv_timeout(LOOK_AGAIN) {
-            Ok(Event::News(News::Up, _)) => return Ok(up),
-            Ok(Event::News(News::Unable(why), _)) => {
+            Ok(MachineEvent::News(News::Up, _)) => return Ok(up),
+            Ok(MachineEvent::News(News::Unable(why), _)) => {
                 return Err(NotUp::Failed(anyhow::anyhow!("the machine cannot do the work: {why}")));
             }
-            Ok(Event::News(..)) => {}
-            Ok(Event::Console(bytes)) => up.console.add(&bytes),
-            Ok(Event::Closed) | Err(RecvTimeoutError::Disconnected) => {
+            Ok(MachineEvent::News(..)) => {}
+            Ok(MachineEvent::Console(bytes)) => up.console.add(&bytes),
+            Ok(MachineEvent::Closed) | Err(RecvTimeoutError::Disconnected) => {
                 return Err(NotUp::Failed(up.why_gone()));
             }
             Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {}
@@ -127,17 +127,17 @@ pub(crate) fn start(
 }
 
 /// Threads that read what the machine says, and one that answers what it asks.
-fn listen(running: &Running, nic: Nic) -> Result<Receiver<Event>> {
+fn listen(running: &Running, nic: Nic) -> Result<Receiver<MachineEvent>> {
     let (sender, events) = channel();
     let (mut port, mut console) = (running.port.try_clone()?, running.console.try_clone()?);
     let tell = sender.clone();
     std::thread::spawn(move || {
         while let Ok((news, bytes)) = frame::hear(&mut port) {
-            if tell.send(Event::News(news, bytes)).is_err() {
+            if tell.send(MachineEvent::News(news, bytes)).is_err() {
                 return;
             }
         }
-        let _ = tell.send(Event::Closed);
+        let _ = tell.send(MachineEvent::Closed);
     });
     std::thread::spawn(move || read_console(&mut console, &sender));
     let onlooker = Onlooker { nic, monitor: running.monitor.try_clone()?, log: Arc::clone(&running.log) };
@@ -146,17 +146,17 @@ fn listen(running: &Running, nic: Nic) -> Result<Receiver<Event>> {
     Ok(events)
 }
 
-fn read_console(console: &mut UnixStream, tell: &Sender<Event>) {
+fn read_console(console: &mut UnixStream, tell: &Sender<MachineEvent>) {
     let mut buffer = [0; 4096];
     while let Ok(count @ 1..) = console.read(&mut buffer) {
-        if tell.send(Event::Console(buffer[..count].to_vec())).is_err() {
+        if tell.send(MachineEvent::Console(buffer[..count].to_vec())).is_err() {
             return;
         }
     }
 }
 
 impl Up {
-    /// Does what the machine tells until its command has ended; the command's exit code.
+    /// Acts on what the machine reports until its command has ended; the command's exit code.
     ///
     /// # Errors
     /// When the machine ends before its command, or what it writes cannot be written here.
@@ -167,37 +167,39 @@ impl Up {
         loop {
             if (stop.load(Ordering::Relaxed) || trouble.is_some()) && !is_told {
                 is_told = true;
-                self.order(Order::Interrupt)?;
+                self.order(GuestRequest::Interrupt)?;
             }
             let event = self.events.recv_timeout(LOOK_AGAIN);
             let now = Instant::now();
             match &event {
-                Ok(Event::News(..)) => watchdog.hear(now),
+                Ok(MachineEvent::News(..)) => watchdog.hear(now),
                 Err(RecvTimeoutError::Timeout) => match watchdog.look(now) {
-                    Deed::Wait => {}
-                    Deed::Ask => self.order(Order::Ping)?,
-                    Deed::End => return Err(trouble.unwrap_or_else(|| self.hangs(watchdog.silence(now)))),
+                    Action::Wait => {}
+                    Action::Ask => self.order(GuestRequest::Ping)?,
+                    Action::End => return Err(trouble.unwrap_or_else(|| self.hangs(watchdog.silence(now)))),
                 },
                 _ => {}
             }
             match event {
-                Ok(Event::News(News::Output { stream, .. }, bytes)) => show(stream, &bytes),
-                Ok(Event::News(News::Changed { path, change, .. }, bytes)) if trouble.is_none() => {
+                Ok(MachineEvent::News(News::Output { stream, .. }, bytes)) => show(stream, &bytes),
+                Ok(MachineEvent::News(News::Changed { path, change, .. }, bytes)) if trouble.is_none() => {
                     trouble = home.apply(&path, &change, &bytes).err();
                 }
-                Ok(Event::News(News::Changed { .. } | News::Up | News::Pong, _))
+                Ok(MachineEvent::News(News::Changed { .. } | News::Up | News::Pong, _))
                 | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Event::News(News::Ended { code }, _)) => return trouble.map_or(Ok(code), Err),
-                Ok(Event::News(News::Unable(why), _)) => bail!("the machine cannot do the work: {why}"),
-                Ok(Event::Console(bytes)) => self.console.add(&bytes),
-                Ok(Event::Closed) | Err(RecvTimeoutError::Disconnected) => {
+                Ok(MachineEvent::News(News::Ended { code }, _)) => return trouble.map_or(Ok(code), Err),
+                Ok(MachineEvent::News(News::Unable(why), _)) => {
+                    bail!("the machine cannot do the work: {why}")
+                }
+                Ok(MachineEvent::Console(bytes)) => self.console.add(&bytes),
+                Ok(MachineEvent::Closed) | Err(RecvTimeoutError::Disconnected) => {
                     return Err(trouble.unwrap_or_else(|| self.why_gone()));
                 }
             }
         }
     }
 
-    fn order(&mut self, order: Order) -> Result<()> {
+    fn order(&mut self, order: GuestRequest) -> Result<()> {
         control::write(&mut self.running.port, &order).context("the machine is gone")
     }
 
@@ -216,7 +218,7 @@ impl Up {
         // What it said last may still be on its way.
         let deadline = Instant::now() + Duration::from_millis(500);
         while let Ok(event) = self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            if let Event::Console(bytes) = event {
+            if let MachineEvent::Console(bytes) = event {
                 self.console.add(&bytes);
             }
         }
@@ -234,10 +236,10 @@ impl Up {
 }
 
 /// Shows what the command wrote, where it was meant to go. A reader that is gone is no reason to stop.
-fn show(stream: Stream, bytes: &[u8]) {
+fn show(stream: OutputStream, bytes: &[u8]) {
     let _ = match stream {
-        Stream::Out => Out.write_all(bytes).and_then(|()| Out.flush()),
-        Stream::Error => std::io::stderr().write_all(bytes),
+        OutputStream::Out => Out.write_all(bytes).and_then(|()| Out.flush()),
+        OutputStream::Error => std::io::stderr().write_all(bytes),
     };
 }
 

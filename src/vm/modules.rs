@@ -59,7 +59,7 @@ impl Modules {
         let path = paths.get(name).with_context(|| format!("the kernel has no module {name}"))?;
         let Some(path) = path else { return Ok(()) };
         let bytes = self.read(path).with_context(|| format!("cannot read the module {}", path.display()))?;
-        for needed in depends(&bytes).with_context(|| format!("{} is no module", path.display()))? {
+        for needed in depends(&bytes).with_context(|| format!("{} is not a module", path.display()))? {
             self.add(&needed, paths, order, seen)?;
         }
         order.push(Module { name: name.to_owned(), bytes });
@@ -156,6 +156,6 @@ mod tests {
     #[test]
     fn a_file_that_is_no_module_is_refused() {
         let modules = Modules::Files([("kernel/veth.ko".into(), b"text".to_vec())].into());
-        assert!(modules.load_order(&["veth"]).unwrap_err().to_string().contains("no module"));
+        assert!(modules.load_order(&["veth"]).unwrap_err().to_string().contains("not a module"));
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn read(path: &Path) -> Result<Package> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let mut archive = ar::Archive::new(BufReader::new(file));
     while let Some(member) = archive.next_entry() {
-        let member = member.with_context(|| format!("{} is no Debian package", path.display()))?;
+        let member = member.with_context(|| format!("{} is not a Debian package", path.display()))?;
         let name = String::from_utf8_lossy(member.header().identifier()).into_owned();
         if name.starts_with("data.tar") {
             let tree = decompressed(Path::new(&name), member)
@@ -40,7 +40,7 @@ pub(super) fn read(path: &Path) -> Result<Package> {
             };
         }
     }
-    bail!("{} is no Debian package: it has no data.tar", path.display())
+    bail!("{} is not a Debian package: it has no data.tar", path.display())
 }
 
 fn tree(tar: Box<dyn Read + '_>) -> Result<Option<Package>> {
@@ -71,7 +71,7 @@ pub(super) fn is_image_name(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz"))
 }
 
-/// The bytes behind a file's compression, which its name tells.
+/// The bytes behind a file's compression, which its name shows.
 pub(super) fn decompressed<'a>(name: &Path, bytes: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
     let kind = name.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     Ok(match kind {
@@ -121,6 +121,6 @@ mod tests {
         assert!(read(meta.path()).err().unwrap().to_string().contains("meta-package"));
         let text = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(text.path(), "no archive").unwrap();
-        assert!(read(text.path()).err().unwrap().to_string().contains("no Debian package"));
+        assert!(read(text.path()).err().unwrap().to_string().contains("not a Debian package"));
     }
 }

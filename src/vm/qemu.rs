@@ -86,11 +86,11 @@ const FIXED_CPU: &str = "Nehalem-v1,+rdrand";
 /// A QEMU that can be started.
 pub(crate) struct Qemu {
     path: PathBuf,
-    /// Its version, as it tells it.
+    /// Its version, as it reports it.
     pub(crate) version: String,
 }
 
-/// A machine to be.
+/// What a machine is made of, before it starts.
 pub(crate) struct Machine<'a> {
     pub(crate) accel: Accel,
     pub(crate) clock: Clock,
@@ -134,14 +134,14 @@ impl Qemu {
     pub(crate) fn find() -> Result<Self> {
         if !cfg!(target_arch = "x86_64") {
             bail!(
-                "copycost vm starts a machine of the program's own architecture, and knows x86_64 alone so far"
+                "copycost vm starts a machine of the program's own architecture, and supports only x86_64 so far"
             );
         }
         let path = std::env::var_os("COPYCOST_QEMU").map_or_else(|| PROGRAM.into(), PathBuf::from);
         let output = Command::new(&path).arg("--version").stdin(Stdio::null()).output();
         let output = output.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => anyhow::anyhow!(
-                "there is no {}: install QEMU (Debian and Ubuntu: `apt install qemu-system-x86`; Fedora: \
+                "{} is not installed: install QEMU (Debian and Ubuntu: `apt install qemu-system-x86`; Fedora: \
                  `dnf install qemu-system-x86-core`)",
                 path.display()
             ),

@@ -88,7 +88,7 @@ impl Task {
         let watched: Vec<PathBuf> = named.chain(task.result_directories()).collect();
         task.watched.extend(watched);
         task.watched.dedup();
-        // What the machine keeps for itself would come home too, and stand there for the host's own.
+        // What the machine keeps for itself would come home too, and take the place of the host's own.
         if let Some(root) = task.watched.iter().find(|root| Path::new(MACHINES_OWN).starts_with(root)) {
             bail!(
                 "{} holds what every Linux keeps for itself, so what the machine writes there cannot come home; change to \

@@ -1,5 +1,5 @@
-//! Is the machine still there? Asked only when it has told nothing for long: what it tells anyway is an answer, and a
-//! question in the middle of a window is a disturbance.
+//! Is the machine still there? Asked only when it has been silent for long: anything that it reports is an
+//! answer, and a question in the middle of a window is a disturbance.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ pub(super) fn usual_patience(accel: Accel, clock: Clock) -> Duration {
 
 /// What is to be done about a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum Action {
     Wait,
     Ask,
     End,
@@ -36,21 +36,21 @@ impl Watchdog {
         Self { half: patience / 2, heard: now, asked: None }
     }
 
-    /// The machine told something.
+    /// The machine reported something.
     pub(super) fn hear(&mut self, now: Instant) {
         (self.heard, self.asked) = (now, None);
     }
 
     /// Nothing has come: what now?
-    pub(super) fn look(&mut self, now: Instant) -> Deed {
+    pub(super) fn look(&mut self, now: Instant) -> Action {
         match self.asked {
-            None if now - self.heard < self.half => Deed::Wait,
+            None if now - self.heard < self.half => Action::Wait,
             None => {
                 self.asked = Some(now);
-                Deed::Ask
+                Action::Ask
             }
-            Some(asked) if now - asked < self.half => Deed::Wait,
-            Some(_) => Deed::End,
+            Some(asked) if now - asked < self.half => Action::Wait,
+            Some(_) => Action::End,
         }
     }
 
@@ -71,14 +71,14 @@ mod tests {
         let mut dog = Watchdog::new(Duration::from_secs(20), begin);
         assert_eq!(
             (dog.look(at(9)), dog.look(at(10)), dog.look(at(19))),
-            (Deed::Wait, Deed::Ask, Deed::Wait)
+            (Action::Wait, Action::Ask, Action::Wait)
         );
         dog.hear(at(19));
-        assert_eq!((dog.look(at(28)), dog.look(at(29))), (Deed::Wait, Deed::Ask));
-        assert_eq!((dog.look(at(38)), dog.look(at(39))), (Deed::Wait, Deed::End));
+        assert_eq!((dog.look(at(28)), dog.look(at(29))), (Action::Wait, Action::Ask));
+        assert_eq!((dog.look(at(38)), dog.look(at(39))), (Action::Wait, Action::End));
         assert_eq!(dog.silence(at(39)), Duration::from_secs(20));
         // This side was stopped for long: the machine is asked before it is blamed.
         let mut dog = Watchdog::new(Duration::from_secs(20), begin);
-        assert_eq!((dog.look(at(3600)), dog.look(at(3601))), (Deed::Ask, Deed::Wait));
+        assert_eq!((dog.look(at(3600)), dog.look(at(3601))), (Action::Ask, Action::Wait));
     }
 }

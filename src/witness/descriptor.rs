@@ -9,7 +9,7 @@ const EXTENDED: u64 = 1 << 29;
 /// A piece of memory that a card read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Read {
-    /// Its physical address.
+    /// The guest-physical address that the card reads from.
     pub address: u64,
     /// How long it is.
     pub bytes: u64,

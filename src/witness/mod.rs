@@ -1,4 +1,4 @@
-//! The card as a witness: which memory an emulated card read, held against the memory of the payload.
+//! The card as a witness: which memory an emulated card read, compared with the memory of the payload.
 //!
 //! ```text
 //! guest                                                      host

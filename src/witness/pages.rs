@@ -28,7 +28,7 @@ const NUMBER: u64 = (1 << 55) - 1;
 /// The looking up of this process's frames, from now until it is collected.
 #[derive(Debug)]
 pub struct Pages {
-    _going_on: Sender<()>,
+    _stop_when_dropped: Sender<()>,
     thread: JoinHandle<Result<Frames, String>>,
 }
 
@@ -38,12 +38,12 @@ impl Pages {
     /// # Errors
     /// When this process may not know where its pages are.
     pub fn watch() -> Result<Self, String> {
-        let mut look = Look::open()?;
+        let mut look = PageScan::open()?;
         look.look()?;
-        let (_going_on, until) = channel();
+        let (_stop_when_dropped, until) = channel();
         let thread = std::thread::Builder::new().name("pages".to_owned());
         let thread = thread.spawn(move || look.again_and_again(&until)).map_err(|error| error.to_string())?;
-        Ok(Self { _going_on, thread })
+        Ok(Self { _stop_when_dropped, thread })
     }
 
     /// Looks a last time; all frames that were found.
@@ -51,19 +51,19 @@ impl Pages {
     /// # Errors
     /// When the page map cannot be read any more.
     pub fn collect(self) -> Result<Frames, String> {
-        drop(self._going_on);
+        drop(self._stop_when_dropped);
         self.thread.join().map_err(|_| "the thread that looks up pages broke".to_owned())?
     }
 }
 
-struct Look {
+struct PageScan {
     map: File,
     found: HashSet<u64>,
     /// The memfds that were found, mapped here so that their pages have addresses.
     memfds: HashMap<(u64, u64), Mmap>,
 }
 
-impl Look {
+impl PageScan {
     fn open() -> Result<Self, String> {
         let map = File::open("/proc/self/pagemap").map_err(|error| format!("/proc/self/pagemap: {error}"))?;
         Ok(Self { map, found: HashSet::new(), memfds: HashMap::new() })
@@ -105,7 +105,7 @@ impl Look {
             if !std::fs::read_link(&descriptor).is_ok_and(|target| is_memfd(&target)) {
                 continue;
             }
-            // Opened again for reading alone, it can be mapped though it is sealed; gone meanwhile, it is no loss.
+            // Opened again for reading alone, it can be mapped though it is sealed. If it has gone, nothing is lost.
             let Ok(file) = File::open(&descriptor) else { continue };
             let Ok(meta) = file.metadata() else { continue };
             let is_new = !self.memfds.contains_key(&(meta.dev(), meta.ino()));
@@ -177,7 +177,7 @@ mod tests {
 
     /// Frames of what lies at an address.
     fn frames_at(address: u64, bytes: u64) -> HashSet<u64> {
-        let mut look = Look::open().unwrap();
+        let mut look = PageScan::open().unwrap();
         look.look_up(address..address + bytes).unwrap();
         look.found
     }

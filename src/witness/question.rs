@@ -17,7 +17,7 @@ pub enum Question {
     End(Frames),
 }
 
-/// What is answered.
+/// What the host answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
@@ -25,7 +25,7 @@ pub enum Answer {
     Begun,
     /// What was read.
     Told(Testimony),
-    /// It cannot be told here; why.
+    /// It cannot be determined here; why.
     Unable(String),
 }
 

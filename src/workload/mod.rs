@@ -20,7 +20,7 @@ pub use work::{MOST_STREAMS, Work};
 
 use crate::failure::Failure;
 use crate::pattern::Pattern;
-use crate::receive::Tally;
+use crate::receive::ReceiveCounters;
 use crate::record::{Received, Stream};
 
 /// One workload, as users name it.
@@ -31,15 +31,15 @@ pub struct Entry {
     /// One line: what a stream does.
     pub about: &'static str,
     /// A stream's life at the end that sends messages.
-    pub send: Run,
+    pub send: StreamFn,
     /// A stream's life at the end that receives them.
-    pub receive: Run,
+    pub receive: StreamFn,
     /// A trial's figures, of what the two ends report of as many streams.
-    pub figures: fn(&Work, &EndReport, &EndReport) -> Result<Figures, Failure>,
+    pub figures: fn(&Work, &EndReport, &EndReport) -> Result<TrialFigures, Failure>,
 }
 
 /// A stream's life at one end, from a connected socket to its report, on the thread that calls it.
-pub type Run = fn(&Worker) -> Result<StreamReport, Failure>;
+pub type StreamFn = fn(&Worker) -> Result<StreamReport, Failure>;
 
 /// What a stream's worker is given.
 #[derive(Debug)]
@@ -50,19 +50,19 @@ pub struct Worker<'a> {
     pub stream: u32,
     /// The bytes that it carries.
     pub pattern: Pattern,
-    /// Its connection.
+    /// The stream's connection, made but not yet used.
     pub socket: &'a Socket,
     /// The phases of the trial.
     pub gate: &'a Gate,
-    /// How it tells where it is.
+    /// How it reports where it is.
     pub notes: &'a Notes,
     /// Where it counts what it receives, for others to look at meanwhile.
-    pub tally: &'a Tally,
+    pub tally: &'a ReceiveCounters,
 }
 
 /// A trial's figures, as its workload makes them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Figures {
+pub struct TrialFigures {
     /// The receiver's window, seconds: what the streams have in common, or what they took together where messages
     /// bound it.
     pub window_s: f64,
@@ -95,6 +95,6 @@ pub const REGISTRY: &[Entry] = &[stream::ENTRY];
 pub fn find(name: &str) -> Result<&'static Entry, String> {
     REGISTRY.iter().find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
-        format!("`{name}` is no workload; there is {}", names.join(", "))
+        format!("`{name}` is not a workload; choose one of {}", names.join(", "))
     })
 }

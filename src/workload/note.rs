@@ -1,6 +1,6 @@
-//! How a worker tells the session where it is.
+//! How a worker reports to the session where it is.
 
-/// What a worker tells.
+/// What a worker reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
     /// Buffers and counters stand; the worker's thread id.

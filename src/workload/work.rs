@@ -24,7 +24,7 @@ pub struct Work {
     pub cell: Cell,
     /// Messages of a stream in the window; absent: until told to stop.
     pub messages: Option<u64>,
-    /// Options of the sockets.
+    /// What is set on each stream's socket, at both ends.
     pub socket: SocketOptions,
     /// Bytes asked for in a receive call.
     pub read_size: u64,
@@ -45,20 +45,20 @@ impl Work {
         path::find(&self.cell.send_path)?;
         receive::find(&self.cell.receive_path)?;
         if !(SMALLEST..=LARGEST).contains(message_bytes) {
-            return Err(format!("a message has {SMALLEST} to {LARGEST} bytes, not {message_bytes}"));
+            return Err(format!("a message must have {SMALLEST} to {LARGEST} bytes, not {message_bytes}"));
         }
         if !(1..=MOST_STREAMS).contains(threads) {
-            return Err(format!("a trial has 1 to {MOST_STREAMS} streams, not {threads}"));
+            return Err(format!("a trial must have 1 to {MOST_STREAMS} streams, not {threads}"));
         }
         if !(1..=LARGEST).contains(&self.read_size) {
-            return Err(format!("a read asks for 1 to {LARGEST} bytes, not {}", self.read_size));
+            return Err(format!("a read must ask for 1 to {LARGEST} bytes, not {}", self.read_size));
         }
         let stream = message_bytes.max(&self.read_size).max(&working_set.unwrap_or(0)).saturating_mul(2);
         if stream.saturating_mul(u64::from(*threads)) > MOST_MEMORY {
             return Err(format!("{threads} streams of {stream} bytes of buffers each are more than 8 GiB"));
         }
         if self.messages == Some(0) {
-            return Err("a window has at least one message".to_owned());
+            return Err("a window must have at least one message".to_owned());
         }
         check_wait(self.drain_s)
     }
@@ -85,6 +85,6 @@ impl Work {
 pub(crate) fn check_wait(seconds: f64) -> Result<(), String> {
     match (0.0..=MOST_WAIT_S).contains(&seconds) {
         true => Ok(()),
-        false => Err(format!("a wait has 0 to {MOST_WAIT_S} seconds, not {seconds}")),
+        false => Err(format!("a wait must have 0 to {MOST_WAIT_S} seconds, not {seconds}")),
     }
 }

@@ -4,7 +4,7 @@ use super::rules::copies::{COPIES, is_copying};
 use super::rules::kernel::KERNEL;
 use super::rules::marks::{MARKS, Mark};
 use super::rules::user::USER;
-use super::rules::{Place, Rule};
+use super::rules::{FrameRole, Rule};
 use crate::record::category::{Category, Owner};
 
 /// What one frame of a chain says.
@@ -17,7 +17,7 @@ pub struct Frame {
     /// Whether it copies when it is the leaf.
     copying: bool,
     /// What is copied when it is, or calls, a leaf that copies; and where the rule says so.
-    as_copy: Option<(Category, Place)>,
+    as_copy: Option<(Category, FrameRole)>,
     mark: Option<Mark>,
 }
 
@@ -28,11 +28,11 @@ impl Frame {
         let Some(name) = name else { return Self::default() };
         let known = |rule: &&Rule| rule.knows(name);
         let copy = COPIES.iter().find(known);
-        let rule = copy.filter(|rule| rule.place == Place::Any).or_else(|| KERNEL.iter().find(known));
+        let rule = copy.filter(|rule| rule.place == FrameRole::Any).or_else(|| KERNEL.iter().find(known));
         let mark = MARKS.into_iter().find(|(names, _)| names.contains(&name)).map(|(_, mark)| mark);
         Self {
             as_leaf: rule.map(|rule| rule.category),
-            as_caller: rule.filter(|rule| rule.place == Place::Any).map(|rule| rule.category),
+            as_caller: rule.filter(|rule| rule.place == FrameRole::Any).map(|rule| rule.category),
             copying: is_copying(name),
             as_copy: copy.map(|rule| (rule.category, rule.place)),
             mark: mark.or_else(|| name.contains("sysvec_").then_some(Mark::Interrupt)),
@@ -52,9 +52,9 @@ impl Frame {
 /// Kernel and user frames of one chain, innermost first.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain<'a> {
-    /// Kernel frames.
+    /// Frames of the kernel, innermost first.
     pub kernel: &'a [Frame],
-    /// User frames.
+    /// Frames of the program, innermost first.
     pub user: &'a [Frame],
     /// Whether packets may be so small that a card's driver copies them whole.
     pub small_packets: bool,
@@ -89,9 +89,9 @@ impl Chain<'_> {
             .iter()
             .enumerate()
             .filter_map(|(depth, frame)| frame.as_copy.map(|copy| (depth, copy)))
-            .filter(|(depth, (_, place))| *place != Place::Direct || *depth == 1)
+            .filter(|(depth, (_, place))| *place != FrameRole::Direct || *depth == 1)
             .map(|(_, (category, place))| match place {
-                Place::Small if !self.small_packets => Category::DeviceSoftirq,
+                FrameRole::Small if !self.small_packets => Category::DeviceSoftirq,
                 _ => category,
             });
         let headers = [Some(Mark::Pull), Some(Mark::PullsHeaders)];

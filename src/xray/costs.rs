@@ -1,6 +1,6 @@
 //! From an end's samples to the rows of `xray.csv`: where the time per KiB went, and on whose account.
 
-use super::watch::{Cost, Sampled};
+use super::watch::{Sampled, SampledCost};
 use crate::cell::{Cell, Side};
 use crate::record::Attribution;
 use crate::record::category::{Category, Owner};
@@ -18,7 +18,8 @@ pub fn attributions(
     let all: u64 = sampled.costs.iter().map(|cost| cost.samples).sum();
     let kib = bytes.filter(|&bytes| bytes > 0).map(|bytes| bytes as f64 / 1024.0);
     let ns_per_kib = |category: Category, owner: Option<Owner>| {
-        let of = |cost: &&Cost| cost.category == category && owner.is_none_or(|owner| owner == cost.owner);
+        let of =
+            |cost: &&SampledCost| cost.category == category && owner.is_none_or(|owner| owner == cost.owner);
         let ns = sampled.costs.iter().filter(of).try_fold(0.0, |sum, cost| Some(sum + cost.ns?));
         ns.zip(kib).map(|(ns, kib)| ns / kib)
     };
@@ -56,7 +57,7 @@ mod tests {
     fn time_per_kib_is_divided_by_owner() {
         let cell = Cell::example("two-copy", 1024);
         let mut sampled = Sampled::of(&[(Category::TcpIp, 10)]);
-        let softirq = Cost { owner: Owner::Softirq, samples: 30, ns: Some(7.5e6), ..sampled.costs[0] };
+        let softirq = SampledCost { owner: Owner::Softirq, samples: 30, ns: Some(7.5e6), ..sampled.costs[0] };
         sampled.costs.push(softirq);
         let rows = attributions(&cell, 1, Side::Sender, &sampled, Some(10 << 10), None);
         assert_eq!(rows.len(), Category::ALL.len());

@@ -10,7 +10,7 @@ use crate::record::copies::Place;
 pub struct Counted {
     /// Bytes that the whole calls between the first and the last record moved.
     pub bytes: u64,
-    /// Those calls.
+    /// How many such calls there were.
     pub calls: u64,
     /// Records lost; the calls around them are in no sum.
     pub lost: u64,
@@ -22,7 +22,7 @@ pub struct Counted {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Copied {
-    /// Where.
+    /// The place that these copies were counted in.
     pub place: Place,
     /// How many; or why they cannot be counted here.
     pub counted: Result<Count, String>,

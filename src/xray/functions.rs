@@ -99,7 +99,7 @@ pub(super) fn refused(kind: &str, error: &std::io::Error) -> Obstacle {
 fn addresses() -> Result<&'static [(String, u64)], Obstacle> {
     static FOUND: OnceLock<Result<Vec<(String, u64)>, String>> = OnceLock::new();
     let found = FOUND.get_or_init(|| {
-        let routes = Place::EXAMINED.into_iter().filter_map(routes).flat_map(|(routes, _)| routes);
+        let routes = Place::XRAYED.into_iter().filter_map(routes).flat_map(|(routes, _)| routes);
         let names: Vec<&str> = routes.copied().flatten().copied().collect();
         let table = std::fs::File::open(KALLSYMS);
         table

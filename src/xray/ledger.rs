@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::chain::{Chain, Frame};
-use super::sampler::Sample;
+use super::sampler::StackSample;
 use super::symbols::Symbols;
 use crate::record::category::{Category, Owner};
 
 /// Samples of one category and owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cost {
+pub struct WeightSum {
     /// How many.
     pub samples: u64,
     /// What they stand for: nanoseconds, or cycles, by the sampler's clock.
@@ -26,9 +26,9 @@ pub struct Ledger<'a> {
     kernel: HashMap<u64, Frame>,
     user: HashMap<u64, Frame>,
     /// What the workers' samples, and the network's and the idle ones on their CPUs, were about.
-    pub costs: BTreeMap<(Category, Owner), Cost>,
+    pub costs: BTreeMap<(Category, Owner), WeightSum>,
     /// Samples of anyone else.
-    pub strangers: Cost,
+    pub strangers: WeightSum,
     /// Copies that the network made on nobody's account: beside strangers' work, or on other CPUs.
     pub outside: BTreeMap<Category, u64>,
     /// Chains that no rule knows, root first, joined by `;`.
@@ -49,15 +49,15 @@ impl<'a> Ledger<'a> {
             kernel: HashMap::new(),
             user: HashMap::new(),
             costs: BTreeMap::new(),
-            strangers: Cost::default(),
+            strangers: WeightSum::default(),
             outside: BTreeMap::new(),
             unknown: BTreeMap::new(),
             callers: BTreeMap::new(),
         }
     }
 
-    /// Adds a sample.
-    pub fn add(&mut self, sample: Sample<'_>) {
+    /// Adds a sample to the sum of its category and owner.
+    pub fn add(&mut self, sample: StackSample<'_>) {
         let worker = self.workers.contains(&sample.thread);
         let Self { symbols, kernel, user, .. } = self;
         let kernel: Vec<_> = sample
@@ -97,7 +97,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Adds a sample of a CPU that nobody's account is kept of: only the network's copies there are noticed.
-    pub fn notice(&mut self, sample: Sample<'_>) {
+    pub fn notice(&mut self, sample: StackSample<'_>) {
         let Self { symbols, kernel, outside, callers: called, small_packets, .. } = self;
         let frames: Vec<_> = sample
             .kernel
@@ -121,7 +121,7 @@ fn is_questioned(category: Category) -> bool {
 }
 
 /// The innermost kernel frames of a sample: the routine that copies and who called it.
-fn callers(symbols: &mut Symbols, sample: &Sample<'_>) -> String {
+fn callers(symbols: &mut Symbols, sample: &StackSample<'_>) -> String {
     const SHOWN: usize = 4;
     let names = sample.kernel.iter().take(SHOWN);
     names.map(|&at| symbols.kernel(at).unwrap_or("?").to_owned()).collect::<Vec<_>>().join(" < ")
@@ -129,7 +129,7 @@ fn callers(symbols: &mut Symbols, sample: &Sample<'_>) -> String {
 
 /// A sample as one line of folded stacks, the form that flame graphs are made from.
 #[must_use]
-pub fn folded(symbols: &mut Symbols, sample: &Sample<'_>) -> String {
+pub fn folded(symbols: &mut Symbols, sample: &StackSample<'_>) -> String {
     let mut frames = Vec::new();
     for &at in sample.user.iter().rev() {
         frames.push(format!("{}_[u]", symbols.user(at).unwrap_or("?")));

@@ -5,7 +5,7 @@ use thiserror::Error;
 /// What stands in the way of a probe, of samples or of names.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Obstacle {
-    /// The kernel was built without it, or is of a version that has none: nobody can mend that from here.
+    /// The kernel was built without it, or is of a version that has none: nobody can fix that from here.
     #[error("{0}")]
     NotInKernel(String),
     /// A right is missing, or a file cannot be read.

@@ -26,7 +26,7 @@ use perf_event::{Builder, Counter, SampleFlag};
 use super::functions;
 use super::obstacle::Obstacle;
 use super::sampler::build;
-use super::tracefs::{Field, Tracefs, Tracepoint};
+use super::tracefs::{RecordField, Tracefs, Tracepoint};
 use crate::counters::events::reason;
 use crate::record::copies::Place;
 
@@ -49,13 +49,13 @@ const REGISTERS: Option<(u64, [usize; 3])> = None;
 /// Where a record has its number of bytes.
 #[derive(Clone, Debug)]
 pub(super) enum Length {
-    Field(Field),
+    Field(RecordField),
     Register(usize),
     /// The result of a system call that is one of these; other calls have none.
     Result {
-        number: Field,
+        number: RecordField,
         of: &'static [i64],
-        result: Field,
+        result: RecordField,
     },
     /// It has none: that it was made is all there is to know.
     None,
@@ -227,7 +227,7 @@ pub(super) fn lacks(pmu: &str, option: &str, error: &io::Error) -> Obstacle {
 }
 
 /// The file that holds the `memcpy` that this program runs, and its offset there. The C library chooses
-/// among several for the CPU when the program starts; its address tells which.
+/// among several for the CPU when the program starts; its address shows which.
 fn memcpy_in_file() -> io::Result<(PathBuf, u64)> {
     let address = libc::memcpy as *const () as u64;
     let maps = std::fs::read_to_string("/proc/self/maps")?;

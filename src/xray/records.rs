@@ -116,7 +116,7 @@ impl Recorder {
     pub fn collect(mut self) -> Counted {
         // Where copies have lengths, none of them is no byte.
         let empty = self.places.iter().map(|(place, _)| (*place != Place::Deferred).then_some(0));
-        let mut ledger = Ledger::new(empty.map(|bytes| Count { times: 0, bytes }).collect());
+        let mut ledger = CopySums::new(empty.map(|bytes| Count { times: 0, bytes }).collect());
         for ring in &mut self.rings {
             ledger.boundary = None;
             ring.add_to(&mut ledger, &self.places, self.field_bytes);
@@ -130,7 +130,7 @@ impl Recorder {
 }
 
 impl Ring {
-    fn add_to(&mut self, ledger: &mut Ledger, places: &[(Place, Result<(), Obstacle>)], field_bytes: u64) {
+    fn add_to(&mut self, ledger: &mut CopySums, places: &[(Place, Result<(), Obstacle>)], field_bytes: u64) {
         let calls = self.calls.as_counter().id();
         while let Some(record) = self.calls.next_record() {
             match record.parse_record() {
@@ -184,7 +184,7 @@ fn set_output(event: &Counter, ring: &Counter) -> io::Result<()> {
 
 /// Sums that are closed at every call.
 #[derive(Debug, Default)]
-struct Ledger {
+struct CopySums {
     /// Copies since the last call; none until the first call has shown where one begins.
     boundary: Option<Vec<Count>>,
     copied: Vec<Count>,
@@ -195,7 +195,7 @@ struct Ledger {
     lost: u64,
 }
 
-impl Ledger {
+impl CopySums {
     fn new(empty: Vec<Count>) -> Self {
         Self { copied: empty.clone(), empty, ..Self::default() }
     }
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn what_the_window_cuts_off_is_in_no_sum() {
-        let mut ledger = Ledger::new(vec![of(0, 0)]);
+        let mut ledger = CopySums::new(vec![of(0, 0)]);
         ledger.copy(0, of(1, 30)); // of a call that began before the window
         ledger.call(100);
         ledger.copy(0, of(1, 60));
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_calls_around_a_lost_record_are_in_no_sum() {
-        let mut ledger = Ledger::new(vec![of(0, 0)]);
+        let mut ledger = CopySums::new(vec![of(0, 0)]);
         ledger.call(100);
         ledger.copy(0, of(1, 50));
         ledger.lose(3);
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn copies_before_a_failed_call_belong_to_the_next() {
-        let mut ledger = Ledger::new(vec![of(0, 0)]);
+        let mut ledger = CopySums::new(vec![of(0, 0)]);
         ledger.call(1);
         ledger.copy(0, of(1, 100));
         ledger.call(-11);

@@ -26,7 +26,7 @@ const MEMORY: (u64, u64) = (128 << 20, 512 << 20);
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bandwidth {
-    /// Where.
+    /// The cache level, or memory.
     pub level: Level,
     /// Sources and destinations together, bytes.
     pub working_set_bytes: u64,
@@ -35,7 +35,7 @@ pub struct Bandwidth {
 }
 
 /// Measures a CPU, or whichever the scheduler chooses, in less than a second. `caches` are the sizes that
-/// sysfs tells (`L2` → `1024K`); a level of unknown size is left out.
+/// sysfs reports it (`L2` → `1024K`); a level of unknown size is left out.
 #[must_use]
 pub fn measure(cpu: Option<usize>, caches: &BTreeMap<String, String>) -> Vec<Bandwidth> {
     let sets = working_sets(&Caches::read(caches));

@@ -15,7 +15,7 @@ use perf_event::events::{Hardware, Software};
 use perf_event::{Builder, Counter, ReadFormat, SampleFlag};
 
 use crate::counters::events::reason;
-use crate::record::category::{Clock, Scope};
+use crate::record::category::{SamplingClock, Scope};
 
 /// How often samples are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +48,10 @@ const SMALLEST_RING: usize = 64 << 10;
 
 /// One sample, innermost frames first.
 #[derive(Clone, Copy, Debug)]
-pub struct Sample<'a> {
+pub struct StackSample<'a> {
     /// The thread that ran, as this process's PID namespace numbers it; 0 for the idle task and for strangers.
     pub thread: u32,
-    /// The CPU.
+    /// The CPU that was sampled.
     pub cpu: u32,
     /// Kernel frames.
     pub kernel: &'a [u64],
@@ -65,7 +65,7 @@ pub struct Sample<'a> {
 pub struct Sampler {
     rings: Vec<perf_event::Sampler>,
     pace: Pace,
-    clock: Clock,
+    clock: SamplingClock,
     scope: Scope,
     limits: Vec<String>,
 }
@@ -85,7 +85,7 @@ impl Sampler {
         let mut limits = Vec::new();
         for scope in [Scope::Cpus, Scope::Threads, Scope::UserSpace] {
             let mut refusals = Vec::new();
-            for clock in [Clock::Cycles, Clock::CpuClock] {
+            for clock in [SamplingClock::Cycles, SamplingClock::CpuClock] {
                 match open_all(scope, (clock, pace), cpus, threads, RING_BYTES) {
                     Ok(rings) => return Ok(Self { rings, pace, clock, scope, limits }),
                     Err(error) => refusals.push((clock, error)),
@@ -111,7 +111,7 @@ impl Sampler {
 
     /// What the weights count.
     #[must_use]
-    pub fn clock(&self) -> Clock {
+    pub fn clock(&self) -> SamplingClock {
         self.clock
     }
 
@@ -148,7 +148,7 @@ impl Sampler {
     ///
     /// # Errors
     /// When a count cannot be read.
-    pub fn collect(&mut self, mut each: impl FnMut(Sample<'_>)) -> io::Result<u64> {
+    pub fn collect(&mut self, mut each: impl FnMut(StackSample<'_>)) -> io::Result<u64> {
         let mut lost = 0;
         for ring in &mut self.rings {
             let data = ring.as_counter_mut().read_full()?;
@@ -156,7 +156,7 @@ impl Sampler {
             let mut announced = 0;
             while let Some(record) = ring.next_record() {
                 match record.parse_record() {
-                    Ok(Record::Sample(sample)) => samples.push(Chain::new(&sample)),
+                    Ok(Record::Sample(sample)) => samples.push(OwnedSample::new(&sample)),
                     Ok(Record::Lost(record)) => announced += record.lost,
                     _ => {}
                 }
@@ -166,13 +166,13 @@ impl Sampler {
             let weight = match (self.scope, self.clock) {
                 // The clock goes on in the kernel, where no sample is taken (perf_swevent_hrtimer,
                 // kernel/events/core.c), so its count is that of more than the samples: each is one period.
-                (Scope::UserSpace, Clock::CpuClock) => {
+                (Scope::UserSpace, SamplingClock::CpuClock) => {
                     self.pace.clock_period() as f64 * (1.0 + missing as f64 / samples.len().max(1) as f64)
                 }
                 _ => data.count() as f64 / samples.len().max(1) as f64,
             };
-            for Chain { thread, cpu, kernel, user } in &samples {
-                each(Sample { thread: *thread, cpu: *cpu, kernel, user, weight });
+            for OwnedSample { thread, cpu, kernel, user } in &samples {
+                each(StackSample { thread: *thread, cpu: *cpu, kernel, user, weight });
             }
         }
         Ok(lost)
@@ -189,17 +189,17 @@ fn refused(scope: Scope) -> &'static str {
 
 fn open_all(
     scope: Scope,
-    (clock, pace): (Clock, Pace),
+    (clock, pace): (SamplingClock, Pace),
     cpus: &[usize],
     threads: &[u32],
     ring_bytes: usize,
 ) -> io::Result<Vec<perf_event::Sampler>> {
     let mut builder = match clock {
-        Clock::Cycles => Builder::new(Hardware::CPU_CYCLES),
-        Clock::CpuClock => Builder::new(Software::CPU_CLOCK),
+        SamplingClock::Cycles => Builder::new(Hardware::CPU_CYCLES),
+        SamplingClock::CpuClock => Builder::new(Software::CPU_CLOCK),
     };
     builder
-        .sample_period(if clock == Clock::Cycles { CYCLES_PERIOD } else { pace.clock_period() })
+        .sample_period(if clock == SamplingClock::Cycles { CYCLES_PERIOD } else { pace.clock_period() })
         .sample(SampleFlag::TID | SampleFlag::CPU | SampleFlag::CALLCHAIN)
         .exclude_kernel(scope == Scope::UserSpace)
         .exclude_callchain_kernel(scope == Scope::UserSpace);
@@ -239,14 +239,14 @@ pub(super) fn is_memory_limit(error: &io::Error) -> bool {
 }
 
 /// An owned copy of what a record says.
-struct Chain {
+struct OwnedSample {
     thread: u32,
     cpu: u32,
     kernel: Vec<u64>,
     user: Vec<u64>,
 }
 
-impl Chain {
+impl OwnedSample {
     fn new(sample: &perf_event::data::Sample<'_>) -> Self {
         let (kernel, user) = split(sample.callchain().unwrap_or_default());
         Self { thread: sample.tid().unwrap_or(0), cpu: sample.cpu().unwrap_or(0), kernel, user }
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn a_busy_thread_is_sampled_for_the_time_it_ran() {
         let thread = nix::unistd::gettid().as_raw() as u32;
-        let (pace, clock) = (Pace::Dense, Clock::CpuClock);
+        let (pace, clock) = (Pace::Dense, SamplingClock::CpuClock);
         let mut sampler = match Sampler::open(pace, &[], &[thread]) {
             Ok(sampler) if sampler.scope() != Scope::Cpus => sampler,
             // With no CPU to watch, the scope of CPUs opens and is empty.

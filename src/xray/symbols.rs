@@ -99,7 +99,7 @@ fn kernel_names_in(kallsyms: impl BufRead) -> Result<(), Obstacle> {
                 )
                 .into()),
                 Ok(_) => Ok(()),
-                Err(_) => Err(format!("{KALLSYMS}: `{address}` is no address").into()),
+                Err(_) => Err(format!("{KALLSYMS}: `{address}` is not an address").into()),
             };
         }
     }

@@ -55,8 +55,7 @@ impl Tracefs {
             }
             _ => format!("the tracepoint {group}:{name} cannot be read: {error}; run as root").into(),
         })?;
-        Tracepoint::parse(&text)
-            .ok_or_else(|| format!("the format of {group}:{name} is not understood").into())
+        Tracepoint::parse(&text).ok_or_else(|| format!("the format of {group}:{name} cannot be read").into())
     }
 }
 
@@ -69,14 +68,14 @@ fn mount() -> rustix::io::Result<OwnedFd> {
 /// A tracepoint: what perf_event_open calls it, and where its fields lie in a raw record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tracepoint {
-    /// Its number.
+    /// The kernel's id for it, which perf takes as `config`.
     pub id: u64,
-    fields: Vec<Field>,
+    fields: Vec<RecordField>,
 }
 
 /// One integer field of a raw record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Field {
+pub struct RecordField {
     name: String,
     offset: usize,
     size: usize,
@@ -87,14 +86,14 @@ impl Tracepoint {
     /// Reads a `format` file.
     fn parse(text: &str) -> Option<Self> {
         let id = text.lines().find_map(|line| line.strip_prefix("ID:"))?.trim().parse().ok()?;
-        Some(Self { id, fields: text.lines().filter_map(Field::parse).collect() })
+        Some(Self { id, fields: text.lines().filter_map(RecordField::parse).collect() })
     }
 
     /// The field of this name.
     ///
     /// # Errors
     /// When this kernel's tracepoint has none.
-    pub fn field(&self, name: &str) -> Result<Field, Obstacle> {
+    pub fn field(&self, name: &str) -> Result<RecordField, Obstacle> {
         let field = self.fields.iter().find(|field| field.name == name).cloned();
         field.ok_or_else(|| {
             Obstacle::NotInKernel(format!("tracepoint {} has no field `{name}` in this kernel", self.id))
@@ -102,7 +101,7 @@ impl Tracepoint {
     }
 }
 
-impl Field {
+impl RecordField {
     /// Reads `field:int len; offset:16; size:4; signed:1;`.
     fn parse(line: &str) -> Option<Self> {
         let mut parts = line.trim().split(';').map(str::trim);

@@ -33,7 +33,10 @@ pub fn headline(rows: &[Copies]) -> (Verdict, String) {
     let missing = |row: &&&Copies| row.verdict == Verdict::NotMeasurable && row.place != Place::Card;
     if let Some(row) = sends.iter().find(missing) {
         let what = noun(row.place, true);
-        return (Verdict::NotMeasurable, format!("{subject}: {what} cannot be told here: {}", row.note));
+        return (
+            Verdict::NotMeasurable,
+            format!("{subject}: {what} cannot be determined here: {}", row.note),
+        );
     }
     // What the card read is no further copy beside those that made it.
     let is_made =
@@ -158,7 +161,7 @@ pub fn heading(place: Place) -> &'static str {
     }
 }
 
-/// What no verdict on this host can mean, where it is a virtual machine; `virtualisation` as the host tells it.
+/// What no verdict on this host can mean, where it is a virtual machine; `virtualisation` as the host reports it.
 #[must_use]
 pub fn out_of_sight(virtualisation: Option<&str>) -> Option<String> {
     virtualisation.filter(|name| *name != "none").map(|name| {

@@ -15,7 +15,7 @@ use super::symbols::{Symbols, kernel_names};
 use crate::message::FIELDS;
 use crate::record::End;
 use crate::record::category::{Category, Owner};
-use crate::record::category::{Clock, Scope};
+use crate::record::category::{SamplingClock, Scope};
 use crate::witness::Frames;
 use crate::witness::pages::Pages;
 
@@ -43,7 +43,7 @@ pub enum Pass {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Watch {
-    /// The pass.
+    /// Which pass of the x-ray this is.
     pub pass: Pass,
     /// CPUs that the workers may run on.
     pub cpus: Vec<usize>,
@@ -84,7 +84,7 @@ impl Seen {
 #[serde(deny_unknown_fields)]
 pub struct Sampled {
     /// What the time between samples was measured by.
-    pub clock: Clock,
+    pub clock: SamplingClock,
     /// What was sampled.
     pub scope: Scope,
     /// What could not be seen, and why.
@@ -92,7 +92,7 @@ pub struct Sampled {
     /// Why functions of the kernel have no names, where they have none.
     pub unnamed: Option<String>,
     /// Samples on this end's account.
-    pub costs: Vec<Cost>,
+    pub costs: Vec<SampledCost>,
     /// Samples of anyone else on the same CPUs.
     pub strangers: u64,
     /// Samples that the rings had no room for.
@@ -131,7 +131,7 @@ impl Sampled {
     /// Adds what was seen in another pass of the same cell, at the same end.
     pub fn add(&mut self, other: Self) {
         for more in other.costs {
-            let same = |cost: &&mut Cost| (cost.category, cost.owner) == (more.category, more.owner);
+            let same = |cost: &&mut SampledCost| (cost.category, cost.owner) == (more.category, more.owner);
             match self.costs.iter_mut().find(same) {
                 Some(cost) => {
                     cost.samples += more.samples;
@@ -153,14 +153,14 @@ impl Sampled {
     /// System time of saturated workers, for tests: so many samples, a quarter of a millisecond each.
     #[cfg(test)]
     pub(super) fn of(samples: &[(Category, u64)]) -> Self {
-        let cost = |&(category, samples): &(Category, u64)| Cost {
+        let cost = |&(category, samples): &(Category, u64)| SampledCost {
             category,
             owner: Owner::System,
             samples,
             ns: Some(samples as f64 * 250_000.0),
         };
         Self {
-            clock: Clock::CpuClock,
+            clock: SamplingClock::CpuClock,
             scope: Scope::Cpus,
             limits: vec![],
             unnamed: None,
@@ -188,7 +188,7 @@ fn add_counts<K: PartialEq>(sum: &mut Vec<(K, u64)>, more: Vec<(K, u64)>) {
 /// The samples of one category and owner.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Cost {
+pub struct SampledCost {
     /// What the CPU was doing.
     pub category: Category,
     /// On whose account.
@@ -335,13 +335,13 @@ fn sampled(
         Err(why) => Some(why),
     };
     let ns_per_weight = match sampler.clock() {
-        Clock::CpuClock => Some(1.0),
+        SamplingClock::CpuClock => Some(1.0),
         // The workers' own counters say how long a cycle was on average in this window.
-        Clock::Cycles => {
+        SamplingClock::Cycles => {
             end.task_clock_s.zip(end.cycles.filter(|&n| n > 0)).map(|(s, cycles)| s * 1e9 / cycles as f64)
         }
     };
-    let costs = ledger.costs.iter().map(|(&(category, owner), cost)| Cost {
+    let costs = ledger.costs.iter().map(|(&(category, owner), cost)| SampledCost {
         category,
         owner,
         samples: cost.samples,

@@ -53,7 +53,7 @@ pub fn sweep(grid: &str, results: &Path, more: &[&str]) -> Command {
     command
 }
 
-/// Goes on with a run.
+/// Resumes a run.
 pub fn resume(run: &Path) -> Command {
     let mut command = copycost(["sweep", "--no-report", "--resume"]);
     command.arg(run);
@@ -119,7 +119,7 @@ pub fn assert_whole(run: &Path) {
     let mut keys: Vec<_> = rows.iter().map(key).collect();
     keys.sort();
     keys.dedup();
-    assert_eq!(keys.len(), rows.len(), "a row stands there twice");
+    assert_eq!(keys.len(), rows.len(), "a row is there twice");
 }
 
 /// Interfaces of this network namespace whose name is one of ours.

@@ -8,7 +8,7 @@ use crate::cell::Wire;
 use crate::exit::UsageError;
 use crate::lab::Lab;
 use crate::lab::child::run_link;
-use crate::link::{Borrowed, Loan, Reading, pair};
+use crate::link::{Borrowed, Loan, WireReading, pair};
 use crate::options::LinkOptions;
 
 /// What the interfaces are; on another host those of a grid need not be there.
@@ -42,7 +42,7 @@ pub(super) fn make(names: &[String; 2], link: &LinkOptions, wanted: &[Wire]) -> 
 }
 
 /// The wires of the lab: what the interfaces are, and a veth pair where that is named beside it.
-fn wires(Reading { wire: own, what, .. }: &Reading, wanted: &[Wire]) -> Result<Vec<Wire>, String> {
+fn wires(WireReading { wire: own, what, .. }: &WireReading, wanted: &[Wire]) -> Result<Vec<Wire>, String> {
     if wanted.is_empty() {
         return Ok(vec![*own]);
     }
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn wires_are_what_the_interfaces_are_and_a_pair_beside_them() {
-        let cards = Reading { wire: Wire::Nic, possible: &[Wire::Nic], what: "two cards".to_owned() };
+        let cards = WireReading { wire: Wire::Nic, possible: &[Wire::Nic], what: "two cards".to_owned() };
         let of = |wanted: &[Wire]| wires(&cards, wanted);
         assert_eq!(of(&[]), Ok(vec![Wire::Nic]));
         assert_eq!(of(&[Wire::Nic]), Ok(vec![Wire::Nic]));

@@ -28,7 +28,7 @@ fn make(site: &Site) -> anyhow::Result<Lab> {
     let wires = site.wires_here().map_err(UsageError)?;
     if !wires.is_empty() && !wires.contains(&Wire::Loopback) {
         let what = format!(
-            "the wire is said to be {}, and the loopback lab has loopback; use --lab netns",
+            "the wire is said to be {}, but the loopback lab has only loopback; use --lab netns",
             wires[0]
         );
         return Err(UsageError(what).into());

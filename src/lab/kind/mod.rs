@@ -57,7 +57,7 @@ pub struct Entry {
     pub make: fn(&Site) -> anyhow::Result<Lab>,
 }
 
-/// The lab of a command that is told of none.
+/// The lab of a command that names none.
 pub const DEFAULT: &Entry = &netns::ENTRY;
 
 /// The lab of agents that are reached by address.
@@ -74,7 +74,7 @@ pub fn find(name: &str) -> Result<&'static Entry, String> {
     let mut here = REGISTRY.iter().filter(|entry| entry.name != REMOTE.name);
     here.clone().find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<_> = here.by_ref().map(|entry| entry.name).collect();
-        format!("`{name}` is none of {}", names.join(", "))
+        format!("`{name}` is not one of {}", names.join(", "))
     })
 }
 

@@ -54,7 +54,7 @@ fn check(wanted: &[Wire]) -> Result<(), String> {
         ),
         _ if wanted.contains(&Wire::Veth) => Ok(()),
         [first, ..] => Err(format!(
-            "the wire is said to be {first}, and the netns lab makes a veth pair; reach agents at its ends with \
+            "the wire is said to be {first}, but the netns lab makes a veth pair; reach agents at its ends with \
              --sender and --receiver, or leave the word out"
         )),
     }
@@ -69,7 +69,7 @@ pub(super) fn agents() -> anyhow::Result<([Peer; 2], Replies)> {
     Ok(([sender, receiver], replies))
 }
 
-/// Their processes.
+/// The process ids of the sender's and the receiver's agent.
 pub(super) fn pids(agents: &[Peer; 2]) -> [u32; 2] {
     agents.each_ref().map(|agent| agent.welcome.pid)
 }

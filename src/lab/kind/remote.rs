@@ -45,7 +45,9 @@ fn make(site: &Site) -> anyhow::Result<Lab> {
     let mut routes: Vec<_> = site.wires.iter().map(route).collect();
     for (index, (wire, _)) in site.wires.iter().enumerate() {
         if site.wires[..index].iter().any(|(earlier, _)| earlier == wire) {
-            bail!("--wire {wire} is given twice, and rows tell wires apart by that word; give each once");
+            bail!(
+                "--wire {wire} is given twice, and the rows name a wire by that word alone; give each once"
+            );
         }
     }
     if routes.is_empty() {

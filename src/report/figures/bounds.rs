@@ -39,7 +39,7 @@ impl<'a> Bounds<'a> {
         let most = measured.iter().copied().fold(0.0, f64::max);
         let here = |row: &&Roofline| row.wire.is_none_or(|wire| wire == condition.wire) && of(row).is_some();
         let near = |row: &&Roofline| of(row).is_some_and(|value| value <= most * FAR && value * FAR >= least);
-        let (rows, far): (Vec<_>, Vec<_>) = subject.run.examined.bounds.iter().filter(here).partition(near);
+        let (rows, far): (Vec<_>, Vec<_>) = subject.run.xray.bounds.iter().filter(here).partition(near);
         let mut names: Vec<String> = Vec::new();
         for row in far.iter().filter(|row| row.level != Level::Floor) {
             let value = of(row).map(words::number).unwrap_or_default();

@@ -38,7 +38,7 @@ pub(super) struct Panels {
 
 impl Panels {
     /// None yet, of which so many are to stand side by side.
-    pub(super) fn beside(columns: usize) -> Self {
+    pub(super) fn side_by_side(columns: usize) -> Self {
         Self { columns, ..Self::default() }
     }
 
@@ -119,7 +119,7 @@ impl Draft<'_, '_> {
         if cells().any(|cell| cell.trials > 1) {
             "Marks: medians, with 95 % intervals where a cell has several trials; faint: single trials."
         } else {
-            "One trial a cell: there are no intervals."
+            "One trial per cell, so there are no intervals."
         }
     }
 

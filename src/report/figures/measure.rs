@@ -19,7 +19,6 @@ pub struct Measure {
     pub unit: &'static str,
     /// What the table's value is multiplied by to be in that unit.
     scale: f64,
-    /// Its metric.
     metric: &'static Metric,
 }
 

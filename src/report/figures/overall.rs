@@ -12,7 +12,7 @@ pub(super) const KIND: Kind =
 fn draw(draft: &Draft) -> Outcome {
     let shape = draft.shape();
     let size = shape.largest();
-    let mut panels = Panels::beside(3);
+    let mut panels = Panels::side_by_side(3);
     for measure in measures() {
         let mut series = measure.by_threads(draft.subject, draft.condition, size);
         // Threads are names here: the space between them means nothing, so nothing joins them.

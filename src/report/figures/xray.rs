@@ -24,7 +24,7 @@ fn draw(draft: &Draft) -> Outcome {
         return draft.absent("no x-ray pass of it brought samples (`xray: true` in the grid asks for them)");
     }
     let (shown, remark) = some_of(&charts.iter().collect::<Vec<_>>(), |(chart, _)| chart.title.clone());
-    let mut panels = Panels::beside(2.min(shown.len()));
+    let mut panels = Panels::side_by_side(2.min(shown.len()));
     panels.remark(remark);
     panels.drawn.extend(shown.iter().map(|(chart, _)| chart.draw()));
     let used: BTreeSet<Category> = shown.iter().flat_map(|(_, categories)| categories).copied().collect();

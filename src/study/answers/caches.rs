@@ -1,7 +1,7 @@
 //! Which cache level shows the largest reduction in misses, and between which paths?
 
-use super::{Evidence, cannot_tell, over};
-use crate::prose::block::{Block, Field, Table, Text};
+use super::{AnswerInputs, cannot_tell, over};
+use crate::prose::block::{Block, Table, TableField, Text};
 use crate::prose::words;
 use crate::study::Subject;
 use crate::tables::{Estimate, Metric, Paired, metric};
@@ -32,7 +32,7 @@ impl Reduction<'_> {
     }
 }
 
-pub(super) fn answer(evidence: &Evidence) -> Vec<Block> {
+pub(super) fn answer(evidence: &AnswerInputs) -> Vec<Block> {
     let subject = evidence.subject;
     let mut blocks = Vec::new();
     for place in 0..subject.conditions.len() {
@@ -70,11 +70,11 @@ fn of_condition(subject: &Subject, place: usize) -> Vec<Block> {
         table.push(vec![
             one.level.into(),
             subject.name(place, one.path).into(),
-            Field::number(words::bytes(one.size), one.size as f64),
-            Field::number(one.threads.to_string(), f64::from(one.threads)),
-            Field::number(words::estimate(&one.misses.0), one.misses.0.value),
-            Field::number(words::estimate(&one.misses.1), one.misses.1.value),
-            Field::number(words::paired(&one.ratio), one.ratio.ratio.value),
+            TableField::number(words::bytes(one.size), one.size as f64),
+            TableField::number(one.threads.to_string(), f64::from(one.threads)),
+            TableField::number(words::estimate(&one.misses.0), one.misses.0.value),
+            TableField::number(words::estimate(&one.misses.1), one.misses.1.value),
+            TableField::number(words::paired(&one.ratio), one.ratio.ratio.value),
         ]);
     }
     blocks.push(Block::Table(table));

@@ -1,8 +1,8 @@
 //! From which message size is the two-copy path's extra copy visible?
 
-use super::{Evidence, cannot_tell, over};
-use crate::path::{self, Entry, Interface};
-use crate::prose::block::{Block, Field, Table, Text};
+use super::{AnswerInputs, cannot_tell, over};
+use crate::path::{self, Entry, KernelInterface};
+use crate::prose::block::{Block, Table, TableField, Text};
 use crate::prose::words;
 use crate::study::user_time::UserTime;
 use crate::study::{BASELINE, Subject};
@@ -16,19 +16,19 @@ fn without_the_copy() -> impl Iterator<Item = &'static Entry> {
 }
 
 /// What else sets a path apart from the baseline.
-fn differs(interface: Interface) -> &'static str {
+fn differs(interface: KernelInterface) -> &'static str {
     match interface {
-        Interface::Send => {
+        KernelInterface::Send => {
             "one contiguous buffer and the same system call, so the gather into a buffer is all that differs"
         }
-        Interface::Sendmsg => {
+        KernelInterface::Sendmsg => {
             "an iovec of eight entries in place of the gather, so the kernel's work for the iovec differs too"
         }
         _ => "another interface of the kernel, so its work differs too",
     }
 }
 
-pub(super) fn answer(evidence: &Evidence) -> Vec<Block> {
+pub(super) fn answer(evidence: &AnswerInputs) -> Vec<Block> {
     let subject = evidence.subject;
     let mut blocks = Vec::new();
     let mut why = "it has no two-copy cells".to_owned();
@@ -69,9 +69,9 @@ fn against(subject: &Subject, place: usize, path: &str, differs: &str) -> Vec<Bl
             let user = cell(BASELINE).zip(cell(path)).map(|(own, other)| UserTime::of(subject, own, other));
             let (user, source) = user.map(|user| (user.ratio, user.source)).unwrap_or_default();
             table.push(vec![
-                Field::number(words::bytes(size), size as f64),
-                Field::number(threads.to_string(), f64::from(threads)),
-                Field::number(words::times(&row.ratio), row.ratio.value),
+                TableField::number(words::bytes(size), size as f64),
+                TableField::number(threads.to_string(), f64::from(threads)),
+                TableField::number(words::times(&row.ratio), row.ratio.value),
                 row.difference.to_string().into(),
                 user,
                 source.into(),

@@ -11,20 +11,19 @@ mod why_not_zero_copy;
 
 use crate::prose::block::{Block, Text};
 use crate::study::Subject;
-use crate::study::published::Beside;
+use crate::study::published::PublishedComparison;
 
 /// What the answers are made from.
-pub(super) struct Evidence<'s, 'a> {
-    /// The run.
+pub(super) struct AnswerInputs<'s, 'a> {
     pub(super) subject: &'s Subject<'a>,
     /// Published figures beside the run's.
-    pub(super) published: &'s [Beside],
+    pub(super) published: &'s [PublishedComparison],
 }
 
-type Answer = fn(&Evidence) -> Vec<Block>;
+type AnswerFn = fn(&AnswerInputs) -> Vec<Block>;
 
 /// The questions, in the order of the report.
-const QUESTIONS: [(&str, Answer); 6] = [
+const QUESTIONS: [(&str, AnswerFn); 6] = [
     ("1. When does one-copy, and when does zero-copy, beat two-copy?", when::answer),
     ("2. Why does zero-copy not always give the best throughput?", why_not_zero_copy::answer),
     ("3. Which cache level shows the largest reduction in misses, and between which paths?", caches::answer),
@@ -35,7 +34,7 @@ const QUESTIONS: [(&str, Answer); 6] = [
 
 /// The section of answers.
 #[must_use]
-pub(super) fn blocks(evidence: &Evidence) -> Vec<Block> {
+pub(super) fn blocks(evidence: &AnswerInputs) -> Vec<Block> {
     let mut blocks = vec![Block::section("Answers")];
     for (question, answer) in QUESTIONS {
         blocks.push(Block::part(question));

@@ -1,7 +1,7 @@
 //! How does the number of threads act on cache misses, context switches and latency?
 
-use super::{Evidence, cannot_tell, over};
-use crate::prose::block::{Block, Field, Table, Text};
+use super::{AnswerInputs, cannot_tell, over};
+use crate::prose::block::{Block, Table, TableField, Text};
 use crate::prose::words;
 use crate::study::Subject;
 use crate::tables::{Estimate, Paired, metric};
@@ -25,7 +25,7 @@ struct Growth<'a> {
     ratio: Paired,
 }
 
-pub(super) fn answer(evidence: &Evidence) -> Vec<Block> {
+pub(super) fn answer(evidence: &AnswerInputs) -> Vec<Block> {
     let subject = evidence.subject;
     let mut blocks = Vec::new();
     for place in 0..subject.conditions.len() {
@@ -97,9 +97,9 @@ fn of_condition(subject: &Subject, place: usize) -> Vec<Block> {
         table.push(vec![
             growth.figure.into(),
             subject.name(place, growth.path).into(),
-            Field::number(words::estimate(&growth.from), growth.from.value),
-            Field::number(words::estimate(&growth.to), growth.to.value),
-            Field::number(words::paired(&growth.ratio), growth.ratio.ratio.value),
+            TableField::number(words::estimate(&growth.from), growth.from.value),
+            TableField::number(words::estimate(&growth.to), growth.to.value),
+            TableField::number(words::paired(&growth.ratio), growth.ratio.ratio.value),
         ]);
     }
     vec![Block::says(opening), Block::List(points), Block::Table(table)]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Evidence, cannot_tell};
+use super::{AnswerInputs, cannot_tell};
 use crate::prose::block::{Block, Text};
 use crate::prose::words;
 use crate::study::Subject;
-use crate::study::published::Pattern;
+use crate::study::published::Agreement;
 use crate::tables::Flag;
 
 /// Distance of a cell from its path's cost model from which the model does not hold there.
@@ -14,7 +14,7 @@ const MODEL_ERROR: f64 = 0.2;
 /// Streams of one trial that differ by this factor do not share the wire evenly.
 const UNEVEN: f64 = 2.0;
 
-pub(super) fn answer(evidence: &Evidence) -> Vec<Block> {
+pub(super) fn answer(evidence: &AnswerInputs) -> Vec<Block> {
     let subject = evidence.subject;
     if subject.tables.cells.iter().all(|cell| cell.trials == 0) {
         return vec![cannot_tell("no trial of it went well")];
@@ -45,7 +45,7 @@ fn point(label: &str, words: String) -> Text {
 fn labels(subject: &Subject) -> Vec<Text> {
     let mut points = Vec::new();
     for (flag, label, says) in [
-        (Flag::DeferredCopy, "label", "is no zero-copy: every completed call was copied after all"),
+        (Flag::DeferredCopy, "label", "is not zero-copy: every completed call was copied after all"),
         (
             Flag::PartlyCopied,
             "label",
@@ -123,7 +123,7 @@ fn bends(subject: &Subject) -> Vec<Text> {
             ));
         }
     }
-    let why = "their time is no straight line of the size, so fixed and per-byte costs say little there";
+    let why = "their time is not linear in the size, so fixed and per-byte costs say little there";
     (!far.is_empty())
         .then(|| point("cost model", format!("{}: {why}.", words::list(&far))))
         .into_iter()
@@ -216,8 +216,8 @@ fn uneven(subject: &Subject) -> Option<Text> {
 }
 
 /// Published patterns that this run shows reversed.
-fn published(evidence: &Evidence) -> Vec<Text> {
-    let opposite = evidence.published.iter().filter(|one| one.pattern == Pattern::Differs);
+fn published(evidence: &AnswerInputs) -> Vec<Text> {
+    let opposite = evidence.published.iter().filter(|one| one.pattern == Agreement::Differs);
     opposite
         .map(|one| {
             point(

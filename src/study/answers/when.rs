@@ -1,12 +1,12 @@
 //! When does one-copy, and when does zero-copy, beat two-copy?
 
-use super::{Evidence, cannot_tell, over};
+use super::{AnswerInputs, cannot_tell, over};
 use crate::prose::block::{Block, Text};
 use crate::prose::words;
 use crate::study::{BASELINE, Condition, Subject};
-use crate::tables::{CrossoverRow, Verdict};
+use crate::tables::{CrossoverRow, CrossoverVerdict};
 
-pub(super) fn answer(evidence: &Evidence) -> Vec<Block> {
+pub(super) fn answer(evidence: &AnswerInputs) -> Vec<Block> {
     let subject = evidence.subject;
     let mut blocks = Vec::new();
     for (place, condition) in subject.conditions.iter().enumerate() {
@@ -77,7 +77,7 @@ fn clause(row: &CrossoverRow, condition: &Condition) -> String {
         _ => format!("in the {} sizes of the grid", condition.sizes.len()),
     };
     let mut text = match row.verdict {
-        Verdict::Wins => {
+        CrossoverVerdict::Wins => {
             let from = row.supported_win_bytes.map(words::bytes).unwrap_or_default();
             let all = row.supported_win_bytes.is_some() && row.supported_win_bytes == row.smallest_bytes;
             if all {
@@ -86,11 +86,11 @@ fn clause(row: &CrossoverRow, condition: &Condition) -> String {
                 format!("faster from {from} on")
             }
         }
-        Verdict::WinsBelow => "faster at some tested size, but not at the largest".to_owned(),
-        Verdict::Never => format!("never faster {tested}"),
-        Verdict::Indistinct => format!("not distinguishable {tested}"),
-        Verdict::Unjudged => format!("not judged {tested}, since no interval can be given"),
-        Verdict::Untested => return "no size has a trial of both that went well".to_owned(),
+        CrossoverVerdict::WinsBelow => "faster at some tested size, but not at the largest".to_owned(),
+        CrossoverVerdict::Never => format!("never faster {tested}"),
+        CrossoverVerdict::Indistinct => format!("not distinguishable {tested}"),
+        CrossoverVerdict::Unjudged => format!("not judged {tested}, since no interval can be given"),
+        CrossoverVerdict::Untested => return "no size has a trial of both that went well".to_owned(),
     };
     if row.first_win_bytes != row.supported_win_bytes
         && let Some(first) = row.first_win_bytes

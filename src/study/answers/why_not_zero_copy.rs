@@ -1,8 +1,8 @@
 //! Why does zero-copy not always give the best throughput?
 
-use super::{Evidence, cannot_tell, over};
+use super::{AnswerInputs, cannot_tell, over};
 use crate::cell::Side;
-use crate::prose::block::{Block, Field, Table, Text};
+use crate::prose::block::{Block, Table, TableField, Text};
 use crate::prose::words;
 use crate::record::category::Category;
 use crate::study::Subject;
@@ -30,7 +30,7 @@ const SPENT: [Category; 8] = [
     Category::Completion,
 ];
 
-pub(super) fn answer(evidence: &Evidence) -> Vec<Block> {
+pub(super) fn answer(evidence: &AnswerInputs) -> Vec<Block> {
     let subject = evidence.subject;
     let mut blocks = Vec::new();
     for (place, condition) in subject.conditions.iter().enumerate() {
@@ -45,7 +45,7 @@ pub(super) fn answer(evidence: &Evidence) -> Vec<Block> {
         blocks.push(cannot_tell("no trial that went well sent with MSG_ZEROCOPY"));
     } else {
         let mut text = Text::default().strong("What this run cannot tell");
-        if subject.run.examined.costs.is_empty() {
+        if subject.run.xray.costs.is_empty() {
             text = text
                 .and(": how much each of these adds. They were measured beside each other and none was varied alone. ")
                 .and("What pinning pages costs shows only in an x-ray, a separate pass (")
@@ -165,7 +165,7 @@ fn opening(subject: &Subject, place: usize, path: &str, name: &str) -> Text {
     let size = condition.largest();
     let mut text = Text::from(over(subject, place)).strong(name);
     let Some(baseline) = subject.baseline(place).filter(|baseline| *baseline != path) else {
-        return text.and(" ran alone, so it cannot be held against another path.");
+        return text.and(" ran alone, so it cannot be compared with another path.");
     };
     let mut parts = Vec::new();
     for &threads in &condition.threads {
@@ -231,7 +231,7 @@ fn user_time(subject: &Subject, table: &mut Table, own: &DerivedRow, other: &Der
     let found = UserTime::of(subject, own, other);
     if found.own.order.is_some() && found.other.order.is_some() {
         table.push(vec![
-            Field::number(own.cell.threads.to_string(), f64::from(own.cell.threads)),
+            TableField::number(own.cell.threads.to_string(), f64::from(own.cell.threads)),
             format!("sender's user time, ns/KiB (by {})", found.source).into(),
             found.own,
             found.other,
@@ -253,7 +253,7 @@ fn beside(
         return;
     }
     let ratio = subject.paired_metric(&own.cell, &other.cell, metric);
-    let number = |text: String, value: Option<f64>| Field::number(text, value);
+    let number = |text: String, value: Option<f64>| TableField::number(text, value);
     table.push(vec![
         number(own.cell.threads.to_string(), Some(f64::from(own.cell.threads))),
         (*name).into(),

@@ -8,7 +8,7 @@ use crate::{path, receive};
 
 /// Whether this run shows what was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::study) enum Pattern {
+pub(in crate::study) enum Agreement {
     /// It shows the same.
     Agrees,
     /// It shows the opposite.
@@ -19,8 +19,7 @@ pub(in crate::study) enum Pattern {
 
 /// One published figure or statement beside this run's.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::study) struct Beside {
-    /// The study.
+pub(in crate::study) struct PublishedComparison {
     pub(in crate::study) study: String,
     /// What it is about.
     pub(in crate::study) about: String,
@@ -31,13 +30,13 @@ pub(in crate::study) struct Beside {
     /// Whether they agree, in words.
     pub(in crate::study) says: String,
     /// Whether they agree.
-    pub(in crate::study) pattern: Pattern,
+    pub(in crate::study) pattern: Agreement,
 }
 
 /// Everything published that this run has cells for.
 #[must_use]
-pub(in crate::study) fn beside(subject: &Subject) -> Vec<Beside> {
-    let mut found: Vec<Beside> = Vec::new();
+pub(in crate::study) fn beside(subject: &Subject) -> Vec<PublishedComparison> {
+    let mut found: Vec<PublishedComparison> = Vec::new();
     for study in studies() {
         for (place, condition) in subject.conditions.iter().enumerate() {
             // Studies received into a buffer and sent the same bytes again and again.
@@ -48,8 +47,8 @@ pub(in crate::study) fn beside(subject: &Subject) -> Vec<Beside> {
             let before = found.len();
             found.extend(study.values.iter().flat_map(|values| values.beside(subject, place, &study.name)));
             let claims = study.claims.iter().filter_map(|claim| claim.beside(subject, place));
-            found.extend(claims.map(|claim| Beside { study: study.name.clone(), ..claim }));
-            // What the studies call zero-copy keeps their name; what it is here is said beside the figure.
+            found.extend(claims.map(|claim| PublishedComparison { study: study.name.clone(), ..claim }));
+            // What the studies call zero-copy keeps their name; what it is here is said next to the figure.
             for path in &condition.paths {
                 let name = subject.name(place, path);
                 let named =
@@ -64,7 +63,7 @@ pub(in crate::study) fn beside(subject: &Subject) -> Vec<Beside> {
 impl Values {
     /// Each ratio of a path over two-copy at the same size and threads; where one path stands alone, of the most
     /// threads over the fewest.
-    fn beside(&self, subject: &Subject, place: usize, study: &str) -> Vec<Beside> {
+    fn beside(&self, subject: &Subject, place: usize, study: &str) -> Vec<PublishedComparison> {
         let mut found = Vec::new();
         let over = BASELINE;
         for path in self.paths.keys().filter(|path| *path != over) {
@@ -96,7 +95,7 @@ impl Values {
         }
     }
 
-    /// This run's ratio, and what it was judged to be: only throughput is held against a noise floor and corrected.
+    /// This run's ratio, and what it was judged to be: only throughput is judged against a noise floor and corrected.
     fn ratio_here(
         &self,
         subject: &Subject,
@@ -124,7 +123,7 @@ impl Values {
         study: &str,
         path: &str,
         (s, size): (usize, u64),
-    ) -> Option<Beside> {
+    ) -> Option<PublishedComparison> {
         let ([fewest, .., most], true) = (&self.threads[..], self.of == "context_switches") else {
             return None;
         };
@@ -154,26 +153,26 @@ fn of_ratio(
     published: f64,
     here: &Estimate,
     judged: Option<Difference>,
-) -> Beside {
+) -> PublishedComparison {
     let alike = (published - 1.0).abs() <= ALIKE;
     let (says, pattern) = match here.interval() {
-        None => ("no interval here, so nothing can be said", Pattern::Open),
-        _ if judged == Some(Difference::WithinFloor) => ("within this run's noise floor", Pattern::Open),
+        None => ("no interval here, so nothing can be said", Agreement::Open),
+        _ if judged == Some(Difference::WithinFloor) => ("within this run's noise floor", Agreement::Open),
         _ if judged == Some(Difference::Uncorrected) => {
-            ("this run detects no difference after correction", Pattern::Open)
+            ("this run detects no difference after correction", Agreement::Open)
         }
         Some(ends) if ends.contains(1.0) && alike && ends.relative_half_width(1.0) <= NARROW => {
-            ("no difference in either", Pattern::Agrees)
+            ("no difference in either", Agreement::Agrees)
         }
-        Some(ends) if ends.contains(1.0) => ("this run detects no difference", Pattern::Open),
-        Some(ends) if ends.contains(published) => ("inside this run's interval", Pattern::Agrees),
-        Some(_) if alike => ("a difference here, none there", Pattern::Differs),
+        Some(ends) if ends.contains(1.0) => ("this run detects no difference", Agreement::Open),
+        Some(ends) if ends.contains(published) => ("inside this run's interval", Agreement::Agrees),
+        Some(_) if alike => ("a difference here, none there", Agreement::Differs),
         Some(ends) if (ends.low > 1.0) == (published > 1.0) => {
-            ("same direction, other magnitude", Pattern::Agrees)
+            ("same direction, other magnitude", Agreement::Agrees)
         }
-        Some(_) => ("opposite direction", Pattern::Differs),
+        Some(_) => ("opposite direction", Agreement::Differs),
     };
-    Beside {
+    PublishedComparison {
         study: study.to_owned(),
         about,
         published: words::number(published),
@@ -185,7 +184,7 @@ fn of_ratio(
 
 impl Claim {
     /// The statement beside what this run has at its fewest threads; absent where it has no such cells.
-    fn beside(&self, subject: &Subject, place: usize) -> Option<Beside> {
+    fn beside(&self, subject: &Subject, place: usize) -> Option<PublishedComparison> {
         let condition = &subject.conditions[place];
         let threads = *condition.threads.first()?;
         let with = words::threads(threads);
@@ -202,7 +201,7 @@ impl Claim {
                 } else {
                     format!("{} to {}, by size", words::percent(least), words::percent(most))
                 };
-                let pattern = if agrees { Pattern::Agrees } else { Pattern::Differs };
+                let pattern = if agrees { Agreement::Agrees } else { Agreement::Differs };
                 (format!("completions of {path} that were copied"), words::percent(*share), here, pattern)
             }
             Self::Fastest { path, message_size, about_gbps } => {
@@ -222,9 +221,9 @@ impl Claim {
                 let all = |wanted| judged.iter().all(|(_, difference)| *difference == wanted);
                 let any = |wanted| judged.iter().any(|(_, difference)| *difference == wanted);
                 let pattern = match () {
-                    () if all(Difference::Faster) => Pattern::Agrees,
-                    () if any(Difference::Slower) => Pattern::Differs,
-                    () => Pattern::Open,
+                    () if all(Difference::Faster) => Agreement::Agrees,
+                    () if any(Difference::Slower) => Agreement::Differs,
+                    () => Agreement::Open,
                 };
                 let here: Vec<String> = judged
                     .iter()
@@ -259,12 +258,19 @@ impl Claim {
             }
         };
         let says = match pattern {
-            Pattern::Agrees => "same pattern",
-            Pattern::Differs => "opposite pattern",
-            Pattern::Open => "this run does not decide it",
+            Agreement::Agrees => "same pattern",
+            Agreement::Differs => "opposite pattern",
+            Agreement::Open => "this run does not decide it",
         };
         let about = format!("{about}, here with {with}");
-        Some(Beside { study: String::new(), about, published, here, says: says.to_owned(), pattern })
+        Some(PublishedComparison {
+            study: String::new(),
+            about,
+            published,
+            here,
+            says: says.to_owned(),
+            pattern,
+        })
     }
 }
 
@@ -276,7 +282,7 @@ fn tested(
     (path, over): (&str, &str),
     about: impl Fn(u64) -> bool,
     stated: Difference,
-) -> Option<(String, Pattern)> {
+) -> Option<(String, Agreement)> {
     let condition = &subject.conditions[place];
     let setting = condition.setting(threads);
     let judged: Vec<(u64, Difference)> = condition
@@ -290,9 +296,9 @@ fn tested(
     }
     let opposite = if stated == Difference::Faster { Difference::Slower } else { Difference::Faster };
     let pattern = match () {
-        () if judged.iter().all(|(_, difference)| *difference == stated) => Pattern::Agrees,
-        () if judged.iter().any(|(_, difference)| *difference == opposite) => Pattern::Differs,
-        () => Pattern::Open,
+        () if judged.iter().all(|(_, difference)| *difference == stated) => Agreement::Agrees,
+        () if judged.iter().any(|(_, difference)| *difference == opposite) => Agreement::Differs,
+        () => Agreement::Open,
     };
     let here: Vec<String> =
         judged.iter().map(|(size, difference)| format!("{difference} at {}", words::bytes(*size))).collect();
@@ -310,21 +316,21 @@ mod tests {
             of_ratio("S", String::new(), published, &here, difference).pattern
         };
         let pattern = |published, here| judged(published, here, None);
-        assert_eq!(pattern(0.72, of(0.70, 0.65, 0.75)), Pattern::Agrees);
-        assert_eq!(pattern(0.72, of(0.50, 0.45, 0.55)), Pattern::Agrees);
-        assert_eq!(pattern(0.72, of(1.10, 1.05, 1.15)), Pattern::Differs);
-        assert_eq!(pattern(0.72, of(1.01, 0.95, 1.05)), Pattern::Open);
+        assert_eq!(pattern(0.72, of(0.70, 0.65, 0.75)), Agreement::Agrees);
+        assert_eq!(pattern(0.72, of(0.50, 0.45, 0.55)), Agreement::Agrees);
+        assert_eq!(pattern(0.72, of(1.10, 1.05, 1.15)), Agreement::Differs);
+        assert_eq!(pattern(0.72, of(1.01, 0.95, 1.05)), Agreement::Open);
         assert_eq!(
             pattern(0.72, of(0.90, 0.60, 1.40)),
-            Pattern::Open,
+            Agreement::Open,
             "an interval that holds all says nothing"
         );
-        assert_eq!(pattern(1.01, of(1.01, 0.95, 1.05)), Pattern::Agrees);
-        assert_eq!(pattern(1.01, of(0.80, 0.75, 0.85)), Pattern::Differs);
+        assert_eq!(pattern(1.01, of(1.01, 0.95, 1.05)), Agreement::Agrees);
+        assert_eq!(pattern(1.01, of(0.80, 0.75, 0.85)), Agreement::Differs);
         for open in [Difference::WithinFloor, Difference::Uncorrected] {
-            assert_eq!(judged(0.72, of(0.70, 0.65, 0.75), Some(open)), Pattern::Open);
+            assert_eq!(judged(0.72, of(0.70, 0.65, 0.75), Some(open)), Agreement::Open);
         }
-        assert_eq!(judged(0.72, of(0.70, 0.65, 0.75), Some(Difference::Slower)), Pattern::Agrees);
-        assert_eq!(pattern(0.72, Estimate { value: Some(0.72), ..Estimate::default() }), Pattern::Open);
+        assert_eq!(judged(0.72, of(0.70, 0.65, 0.75), Some(Difference::Slower)), Agreement::Agrees);
+        assert_eq!(pattern(0.72, Estimate { value: Some(0.72), ..Estimate::default() }), Agreement::Open);
     }
 }

@@ -4,14 +4,14 @@
 mod beside;
 mod sources;
 
-use crate::prose::block::{Block, Field, Table, Text};
+use crate::prose::block::{Block, Table, TableField, Text};
 use crate::prose::words;
-pub(super) use beside::{Beside, Pattern, beside};
+pub(super) use beside::{Agreement, PublishedComparison, beside};
 use sources::{Study, literature, studies};
 
 /// The section on published figures.
 #[must_use]
-pub(super) fn blocks(found: &[Beside]) -> Vec<Block> {
+pub(super) fn blocks(found: &[PublishedComparison]) -> Vec<Block> {
     let mut blocks = vec![Block::section("Beside published figures")];
     if found.is_empty() {
         let why = "This run has no cell that the studies of this lab's kind have too (two-copy, one-copy or zero-copy \
@@ -19,7 +19,8 @@ pub(super) fn blocks(found: &[Beside]) -> Vec<Block> {
         blocks.push(Block::says(why));
     } else {
         let count = |pattern| found.iter().filter(|one| one.pattern == pattern).count() as u64;
-        let (agrees, differs, open) = (count(Pattern::Agrees), count(Pattern::Differs), count(Pattern::Open));
+        let (agrees, differs, open) =
+            (count(Agreement::Agrees), count(Agreement::Differs), count(Agreement::Open));
         blocks.push(Block::says(format!(
             "Of {} that this run has cells for, {} the pattern, {} its opposite, and {} left open. Rates of other \
              machines do not compare, so these are ratios between paths; the published ones have no intervals.",
@@ -34,7 +35,7 @@ pub(super) fn blocks(found: &[Beside]) -> Vec<Block> {
         );
         for one in found {
             let fields = [&one.study, &one.about, &one.published, &one.here, &one.says];
-            table.push(fields.map(|text| Field::from(text.clone())).into());
+            table.push(fields.map(|text| TableField::from(text.clone())).into());
         }
         blocks.push(Block::Table(table));
         let sources = studies().into_iter().filter(|study| found.iter().any(|one| one.study == study.name));

@@ -13,7 +13,6 @@ const STUDIES: [&str; 4] = [
 ];
 const LITERATURE: &str = include_str!("../../../lab/published/literature.yaml");
 
-/// A study.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Study {
@@ -108,7 +107,7 @@ mod tests {
                 values.message_sizes.iter().for_each(|size| assert!(bytes(size) >= 64));
                 assert!(
                     values.of == "context_switches" || metric(&values.of).is_some(),
-                    "{} is no figure of a run",
+                    "{} is not a metric of a run",
                     values.of
                 );
             }

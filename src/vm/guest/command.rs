@@ -19,7 +19,7 @@ use nix::unistd::Pid;
 use super::{Port, boot};
 use crate::agent::frame::{self, CAP};
 use crate::host::policy;
-use crate::vm::frame::{News, Order, Stream};
+use crate::vm::frame::{GuestRequest, News, OutputStream};
 use crate::vm::task::{CARRIED, INPUT, Size, Task};
 use crate::witness;
 
@@ -66,7 +66,10 @@ pub(super) fn run(task: &Task, port: &Port) -> Result<u8> {
     // The command's ends of the pipes, without which their readers see the end.
     drop(command);
     obey(&child, port)?;
-    let readers = [pump(from_out, Stream::Out, port.clone()), pump(from_error, Stream::Error, port.clone())];
+    let readers = [
+        pump(from_out, OutputStream::Out, port.clone()),
+        pump(from_error, OutputStream::Error, port.clone()),
+    ];
     let status = child.wait().context("waiting for the command")?;
     let deadline = Instant::now() + AFTERWARDS;
     for reader in readers {
@@ -94,7 +97,7 @@ fn output(terminal: Option<Size>) -> Result<(Stdio, File)> {
 }
 
 /// Sends home what comes, until the last writer is gone: a terminal then says EIO.
-fn pump(mut from: File, stream: Stream, port: Port) -> JoinHandle<()> {
+fn pump(mut from: File, stream: OutputStream, port: Port) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut buffer = vec![0; 16 << 10];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
@@ -115,8 +118,8 @@ fn obey(child: &Child, port: &Port) -> Result<()> {
         while let Ok(order) = frame::read(&mut orders, CAP) {
             // A command that is gone already needs no signal, and a host that is gone no answer.
             let _ = match order {
-                Order::Interrupt => kill(child, Signal::SIGINT).map_err(Into::into),
-                Order::Ping => port.tell(&News::Pong, &[]),
+                GuestRequest::Interrupt => kill(child, Signal::SIGINT).map_err(Into::into),
+                GuestRequest::Ping => port.tell(&News::Pong, &[]),
             };
         }
     });

@@ -20,27 +20,27 @@ use super::Port;
 use crate::vm::frame::{Change, News};
 
 /// The thread that watches.
-pub(super) struct Watch {
+pub(super) struct FileWatcher {
     thread: JoinHandle<Result<()>>,
     /// Closed, the thread looks once more at everything and ends.
-    _going_on: PipeWriter,
+    _stop_when_closed: PipeWriter,
 }
 
-impl Watch {
+impl FileWatcher {
     /// Begins to watch these directories and all below them; what is in them now is known to the host.
     pub(super) fn start(directories: &[PathBuf], port: Port) -> Result<Self> {
-        let (until, going_on) = std::io::pipe()?;
+        let (until, _stop_when_closed) = std::io::pipe()?;
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).context("inotify")?;
         let mut files = Files { port, inotify, places: HashMap::new(), known: HashMap::new(), is_new: false };
         directories.iter().try_for_each(|directory| files.visit(directory))?;
         files.is_new = true;
         let roots = directories.to_vec();
-        Ok(Self { thread: std::thread::spawn(move || files.run(&until, &roots)), _going_on: going_on })
+        Ok(Self { thread: std::thread::spawn(move || files.run(&until, &roots)), _stop_when_closed })
     }
 
     /// Sends what has not been sent, and ends.
     pub(super) fn finish(self) -> Result<()> {
-        drop(self._going_on);
+        drop(self._stop_when_closed);
         self.thread.join().map_err(|_| anyhow::anyhow!("the thread that sends files home broke"))?
     }
 }

@@ -26,7 +26,7 @@ pub fn is_init() -> bool {
 pub fn run() -> ! {
     if let Err(error) = work() {
         // The console is what the host shows of a machine that never came up.
-        crate::output::say(format_args!("copycost: the guest cannot go on: {error:#}"));
+        crate::output::say(format_args!("copycost: the guest cannot continue: {error:#}"));
     }
     boot::power_off()
 }
@@ -47,10 +47,10 @@ fn work() -> Result<()> {
 }
 
 fn perform(port: &Port) -> Result<u8> {
-    let task: Task = serde_json::from_slice(&std::fs::read(TASK)?).context("the task is not understood")?;
+    let task: Task = serde_json::from_slice(&std::fs::read(TASK)?).context("the task cannot be read")?;
     port.tell(&News::Up, &[])?;
     boot::set_up_network()?;
-    let files = files::Watch::start(&task.watched, port.clone())?;
+    let files = files::FileWatcher::start(&task.watched, port.clone())?;
     let code = command::run(&task, port)?;
     files.finish()?;
     Ok(code)
@@ -69,7 +69,7 @@ impl Port {
 
     pub(super) fn tell(&self, news: &News, bytes: &[u8]) -> Result<()> {
         let mut port = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        frame::tell(&mut *port, news, bytes).context("the host does not listen")
+        frame::tell(&mut *port, news, bytes).context("the host does not answer")
     }
 
     /// A second handle, to wait for orders with.

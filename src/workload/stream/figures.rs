@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::record::Stream;
 use crate::units;
-use crate::workload::{CommonWindow, EndReport, Figures, StreamReport, Work};
+use crate::workload::{CommonWindow, EndReport, StreamReport, TrialFigures, Work};
 
 /// Bytes that a stream received, in so many seconds.
 #[derive(Clone, Copy)]
@@ -12,11 +12,11 @@ struct Moved {
     window_s: Option<f64>,
 }
 
-pub(super) fn of(work: &Work, sent: &EndReport, received: &EndReport) -> Result<Figures, Failure> {
+pub(super) fn of(work: &Work, sent: &EndReport, received: &EndReport) -> Result<TrialFigures, Failure> {
     let common = received.common.as_ref().filter(|common| common.bytes.len() == received.streams.len());
     let Some(common) = common else {
         return Err(Failure::Failed(
-            "the receiver did not tell what its streams had received in the window".to_owned(),
+            "the receiver did not say what its streams had received in the window".to_owned(),
         ));
     };
     let (window_s, moved) = match work.messages {
@@ -37,7 +37,7 @@ pub(super) fn of(work: &Work, sent: &EndReport, received: &EndReport) -> Result<
         .zip(ends.zip(moved))
         .map(|(number, (ends, moved))| stream(message_bytes, number, ends, moved))
         .collect();
-    Ok(Figures {
+    Ok(TrialFigures {
         window_s,
         bytes,
         messages: bytes / message_bytes,

@@ -7,7 +7,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::counters::ThreadCounters;
 use crate::failure::Failure;
-use crate::receive::{self, Ended};
+use crate::receive::{self, ReceiveEnd};
 use crate::workload::gate::{HELD, MEASURE, PREPARED, STOP, WARM_UP};
 use crate::workload::{StreamReport, Worker};
 
@@ -43,7 +43,7 @@ pub(super) fn run(worker: &Worker) -> Result<StreamReport, Failure> {
         let mut readable = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
         let _ = poll(&mut readable, PollTimeout::NONE);
     }
-    if ended == Ended::Eof {
+    if ended == ReceiveEnd::Eof {
         gate.check()?;
         return Err(Failure::Failed("the sender closed the stream before the window".to_owned()));
     }
@@ -57,11 +57,11 @@ pub(super) fn run(worker: &Worker) -> Result<StreamReport, Failure> {
     let (bytes, calls) = (tally.bytes() - bytes, tally.calls() - calls);
     notes.measured();
 
-    if ended == Ended::Stopped {
+    if ended == ReceiveEnd::Stopped {
         ended = path.run(socket, phase, STOP, u64::MAX, tally)?;
     }
     gate.check()?;
-    debug_assert_eq!(ended, Ended::Eof);
+    debug_assert_eq!(ended, ReceiveEnd::Eof);
     end.bytes = Some(bytes);
     end.messages = Some(bytes / work.cell.message_bytes);
     end.calls = Some(calls);

@@ -1,17 +1,17 @@
-//! What the card told of a cell: a row of its own, and what it means for the other rows.
+//! What the card reported of a cell: a row of its own, and what it means for the other rows.
 //!
 //! The card is asked where it read. Payload that it read in the program's own pages was not copied on the way
 //! to it; the rest was, at least once. A copy that lies beside that way, as for a tap, is not the card's to see.
 
-use super::{Findings, TOLERANCE};
+use super::{Observations, TOLERANCE};
 use crate::path;
 use crate::record::copies::{Copies, Evidence, Place, Verdict};
 use crate::witness::Testimony;
 use crate::xray::watch::Seen;
 
-/// What the card told of one trial, and what that trial sent.
+/// What the card reported of one trial, and what that trial sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct CardReading {
     /// What it read.
     pub testimony: Testimony,
     /// Payload bytes that were sent, from connection to EOF.
@@ -20,7 +20,7 @@ pub struct Told {
     pub retransmits: Option<u64>,
 }
 
-impl Told {
+impl CardReading {
     /// Payload bytes that the card did not read in the program's own pages.
     fn elsewhere(&self) -> u64 {
         self.sent.saturating_sub(self.testimony.within)
@@ -41,7 +41,7 @@ impl Told {
     }
 }
 
-impl Findings<'_> {
+impl Observations<'_> {
     /// The rows with that of the card, where it was asked, and what follows from it.
     pub(super) fn with_the_card(&self, mut rows: Vec<Copies>) -> Vec<Copies> {
         let Some(told) = &self.card else { return rows };
@@ -76,7 +76,7 @@ fn is_on_the_way(row: &Copies) -> bool {
     matches!(row.place, Place::Kernel | Place::Deferred | Place::BelowTcp)
 }
 
-/// A row of copies on the way to the card that could not be told: the card saw that there are none. Below TCP
+/// A row of copies on the way to the card that could not be determined: the card saw that there are none. Below TCP
 /// there may be copies beside the way too, unless the interfaces say that nothing takes any.
 fn settled(row: Copies, card: &Copies, nothing_beside: bool) -> Copies {
     let is_within = match row.place {
@@ -94,7 +94,7 @@ fn settled(row: Copies, card: &Copies, nothing_beside: bool) -> Copies {
     }
 }
 
-/// The card's row held against what else is known: one of them may be wrong.
+/// The card's row compared with what else is known: one of them may be wrong.
 fn held_against(card: Copies, others: &[Copies]) -> Copies {
     let share = card.copied_per_byte.unwrap_or_default();
     let none = |row: &Copies| {

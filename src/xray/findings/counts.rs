@@ -1,13 +1,13 @@
 //! What the records and the completions of a cell say of a copy: how many, and of how many bytes.
 
 use super::presence::Presence;
-use super::{Findings, TOLERANCE};
+use super::{Observations, TOLERANCE};
 use crate::record::copies::{Copies, Evidence, Place, Verdict};
 use crate::xray::counted::{Count, Counted};
 use crate::xray::watch::Seen;
 
 /// What the samples of a place said, or why there are none.
-type Sampled = Result<(Presence, String), String>;
+type SampledPresence = Result<(Presence, String), String>;
 
 /// What is to be said where a count decides nothing, which may be nothing.
 #[derive(Default)]
@@ -47,9 +47,9 @@ impl std::fmt::Display for Uncounted {
     }
 }
 
-impl Findings<'_> {
+impl Observations<'_> {
     /// The row by what was counted.
-    pub(super) fn counted(&self, row: &Copies, sampled: &Sampled) -> Result<Copies, Uncounted> {
+    pub(super) fn counted(&self, row: &Copies, sampled: &SampledPresence) -> Result<Copies, Uncounted> {
         match row.place {
             Place::User | Place::Kernel | Place::Receive => match self.count(row.side as usize, row.place) {
                 Ok((counted, count)) => Ok(checked(exact(row.clone(), counted, count.bytes), sampled)),
@@ -155,9 +155,9 @@ fn exact(row: Copies, counted: &Counted, bytes: Option<u64>) -> Copies {
     row.found(Some(per_byte), Evidence::Exact, note)
 }
 
-/// A count of copies into the kernel held against the samples: bytes that come in by a way that is not watched
+/// A count of copies into the kernel compared with the samples: bytes that come in by a way that is not watched
 /// would be missed.
-fn checked(row: Copies, sampled: &Sampled) -> Copies {
+fn checked(row: Copies, sampled: &SampledPresence) -> Copies {
     match sampled {
         Ok((Presence::Present, seen))
             if row.place == Place::Kernel && row.copied_per_byte.is_some_and(|count| count <= TOLERANCE) =>

@@ -14,7 +14,7 @@ mod presence;
 #[cfg(test)]
 mod tests;
 
-pub use self::card::Told;
+pub use self::card::CardReading;
 use self::presence::Presence;
 use super::watch::Seen;
 use crate::cell::{Cell, Side};
@@ -27,8 +27,8 @@ const TOLERANCE: f64 = 0.05;
 
 /// Everything that the two passes of one cell brought.
 #[derive(Debug)]
-pub struct Findings<'a> {
-    /// The cell.
+pub struct Observations<'a> {
+    /// The cell that was x-rayed.
     pub cell: &'a Cell,
     /// What the sender's and the receiver's agent sampled.
     pub samples: [&'a Seen; 2],
@@ -42,14 +42,14 @@ pub struct Findings<'a> {
     pub copy_ns_per_kib: Option<f64>,
     /// Why this wire must copy below TCP, a sentence each, as its interfaces tell; none where nothing does.
     pub expected: &'a [String],
-    /// What the card told, or why it told nothing; none where the wire has no card that could be asked.
-    pub card: Option<Result<Told, String>>,
+    /// What the card reported, or why it reported nothing; none where the wire has no card that could be asked.
+    pub card: Option<Result<CardReading, String>>,
 }
 
 /// The rows of `copies.csv` of one cell.
 #[must_use]
-pub fn copies(findings: &Findings<'_>) -> Vec<Copies> {
-    let mut rows: Vec<Copies> = Place::EXAMINED.map(|place| findings.judge(place).row).into_iter().collect();
+pub fn copies(findings: &Observations<'_>) -> Vec<Copies> {
+    let mut rows: Vec<Copies> = Place::XRAYED.map(|place| findings.judge(place).row).into_iter().collect();
     if rows.iter().any(|row| row.place == Place::Unknown && row.verdict != Verdict::Confirmed) {
         rows = rows.into_iter().map(doubted).collect();
     }
@@ -57,19 +57,19 @@ pub fn copies(findings: &Findings<'_>) -> Vec<Copies> {
     findings.with_the_card(rows)
 }
 
-/// Whether a copy could not be told for want of samples, so that more of them may tell.
+/// Whether a copy could not be determined for want of samples, so that more of them may decide.
 #[must_use]
-pub fn wants_samples(findings: &Findings<'_>) -> bool {
-    Place::EXAMINED.into_iter().any(|place| findings.judge(place).wants_samples)
+pub fn wants_samples(findings: &Observations<'_>) -> bool {
+    Place::XRAYED.into_iter().any(|place| findings.judge(place).wants_samples)
 }
 
 /// A row, and whether it may become another with more samples.
-struct Judged {
+struct JudgedRow {
     row: Copies,
     wants_samples: bool,
 }
 
-impl From<Copies> for Judged {
+impl From<Copies> for JudgedRow {
     fn from(row: Copies) -> Self {
         Self { row, wants_samples: false }
     }
@@ -77,7 +77,7 @@ impl From<Copies> for Judged {
 
 /// Rows for a cell whose passes could not be run.
 #[must_use]
-pub fn not_examined(cell: &Cell, why: &str) -> Vec<Copies> {
+pub fn not_xrayed(cell: &Cell, why: &str) -> Vec<Copies> {
     let row = |place| Copies {
         cell: cell.key(),
         side: side_of(place),
@@ -85,7 +85,7 @@ pub fn not_examined(cell: &Cell, why: &str) -> Vec<Copies> {
         note: why.to_owned(),
         ..Copies::default()
     };
-    Place::EXAMINED.map(row).into()
+    Place::XRAYED.map(row).into()
 }
 
 /// Whose promise it is.
@@ -116,7 +116,7 @@ fn joined(parts: &[&str]) -> String {
     parts.join("; ")
 }
 
-impl Findings<'_> {
+impl Observations<'_> {
     /// What the path's name promises of a place; none where it promises nothing.
     fn promised(&self, place: Place) -> Option<f64> {
         let sends = || path::find(&self.cell.send_path).ok();
@@ -128,7 +128,7 @@ impl Findings<'_> {
         }
     }
 
-    fn judge(&self, place: Place) -> Judged {
+    fn judge(&self, place: Place) -> JudgedRow {
         let promised = self.promised(place);
         let row = Copies {
             cell: self.cell.key(),
@@ -171,7 +171,7 @@ impl Findings<'_> {
                 row.found(Some(0.0), Evidence::Construction, note)
             }
             Presence::Absent => row.found(Some(0.0), Evidence::Sampled, note),
-            Presence::TooFew => return Judged { row: Copies { note, ..row }, wants_samples: true },
+            Presence::TooFew => return JudgedRow { row: Copies { note, ..row }, wants_samples: true },
             Presence::Unclear => Copies { note, ..row },
         };
         row.into()
@@ -182,7 +182,7 @@ impl Findings<'_> {
         path::find(&self.cell.send_path).is_ok_and(|entry| entry.promise.kernel > 0)
     }
 
-    /// A row held against what the interfaces of the wire say: a copy that must be there is explained by it,
+    /// A row compared with what the interfaces of the wire say: a copy that must be there is explained by it,
     /// and when it was not found, something is wrong.
     fn against_the_wire(&self, row: Copies) -> Copies {
         if row.place != Place::BelowTcp || self.expected.is_empty() {

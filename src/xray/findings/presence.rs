@@ -1,6 +1,6 @@
 //! What the samples of a cell say of a copy: whether it is made of the payload, is not, or cannot be told.
 
-use super::Findings;
+use super::Observations;
 use crate::record::category::{Category, Owner, Scope};
 use crate::record::copies::Place;
 use crate::xray::watch::{Sampled, Seen};
@@ -25,7 +25,7 @@ pub(super) enum Presence {
 
 /// Whether this many samples show a copy that would take `expected` of them, at the machine's fastest, if it
 /// were made of every byte. Less than a tenth of that is other small copies; in between some bytes may be
-/// copied, or a stranger's on the same CPU. Where neither could be told by so few samples, more may tell.
+/// copied, or a stranger's on the same CPU. Where so few samples decide neither, more may.
 pub(super) fn presence(found: u64, expected: f64) -> Presence {
     let found = found as f64;
     if found >= LEAST_PRESENT.max(expected / 2.0) {
@@ -62,7 +62,7 @@ fn ends_of(place: Place) -> &'static [usize] {
 
 /// The samples of the ends that are looked at, added up.
 #[derive(Default)]
-struct Look {
+struct SampleSums {
     found: u64,
     /// Of the same copy, but on nobody's account.
     outside: u64,
@@ -73,7 +73,7 @@ struct Look {
     blind: Vec<String>,
 }
 
-impl Look {
+impl SampleSums {
     fn add(&mut self, sampled: &Sampled, place: Place) {
         let category = category_of(place);
         let ns: Option<f64> =
@@ -109,15 +109,15 @@ fn sampled(seen: &Seen, place: Place) -> Result<&Sampled, String> {
     }
 }
 
-impl Findings<'_> {
+impl Observations<'_> {
     /// Share of the samples, without idle ones, that fell into a copy.
     pub(super) fn share(&self, place: Place) -> Option<f64> {
         let look = self.look(place).ok()?;
         Some(look.found as f64 / look.busy.max(1) as f64)
     }
 
-    fn look(&self, place: Place) -> Result<Look, String> {
-        let mut look = Look::default();
+    fn look(&self, place: Place) -> Result<SampleSums, String> {
+        let mut look = SampleSums::default();
         for &end in ends_of(place) {
             match sampled(self.samples[end], place) {
                 Ok(sampled) => look.add(sampled, place),
@@ -138,7 +138,7 @@ impl Findings<'_> {
             _ => None,
         };
         let (can_be_told, expected) = (expected.is_some() && look.blind.is_empty(), expected.unwrap_or(0.0));
-        let Look { found, outside, busy, strangers, .. } = look;
+        let SampleSums { found, outside, busy, strangers, .. } = look;
         let presence = match (presence(found, expected), presence(found + outside, expected)) {
             (Presence::Present, _) => Presence::Present,
             (_, told @ (Presence::Absent | Presence::TooFew)) if can_be_told => told,

@@ -25,7 +25,7 @@ fn records(copies: &[(Place, Result<u64, &str>)]) -> Seen {
 /// One second of a saturated CPU at 16 Gb/s and a machine that copies a KiB in 100 ns: 4000 samples, of
 /// which one copy takes about 800.
 fn judge(cell: &Cell, sampled: &Seen, recorded: &Seen, zero_copy: ZeroCopy) -> Vec<Copies> {
-    copies(&Findings {
+    copies(&Observations {
         cell,
         samples: [sampled, sampled],
         records: [recorded, recorded],
@@ -139,7 +139,7 @@ fn too_few_samples_say_nothing() {
         (1..passes).for_each(|_| sampled.add(sampled.clone()));
         let sampled = Seen::Samples(sampled);
         let cell = cell("one-copy");
-        let findings = Findings {
+        let findings = Observations {
             cell: &cell,
             samples: [&sampled, &sampled],
             records: [&none, &none],
@@ -174,7 +174,7 @@ fn samples_of_passes_add_up() {
 /// Samples of both ends, each its own.
 fn judge_ends(path: &str, ends: [&Seen; 2], expected: &[String]) -> Vec<Copies> {
     let recorded = records(&[(Place::User, Ok(0)), NO_KPROBE, (Place::Receive, Ok(1000))]);
-    copies(&Findings {
+    copies(&Observations {
         cell: &cell(path),
         samples: ends,
         records: [&recorded, &recorded],
@@ -282,7 +282,7 @@ fn what_is_counted_below_tcp_is_a_lower_bound_of_both_ends() {
     let below = |bytes| records(&[(Place::User, Ok(0)), (Place::BelowTcp, Ok(bytes))]);
     let (sender, receiver) = (below(500), below(370));
     let findings = |records| {
-        copies(&Findings {
+        copies(&Observations {
             cell: &cell("splice"),
             samples: [&clean, &clean],
             records,
@@ -316,7 +316,7 @@ fn calls_of_the_function_that_makes_deferred_copies_refute() {
 /// Rows of a path with what the card read in the program's own pages, of 1000 bytes.
 fn judge_card(path: &str, sampled: &Seen, recorded: &Seen, within: Result<u64, &str>) -> Vec<Copies> {
     let testimony = |within| Testimony { read: 1100, within, descriptors: 20 };
-    copies(&Findings {
+    copies(&Observations {
         cell: &cell(path),
         samples: [sampled, sampled],
         records: [recorded, recorded],
@@ -326,7 +326,7 @@ fn judge_card(path: &str, sampled: &Seen, recorded: &Seen, within: Result<u64, &
         expected: &[],
         card: Some(
             within
-                .map(|within| Told { testimony: testimony(within), sent: 1000, retransmits: Some(0) })
+                .map(|within| CardReading { testimony: testimony(within), sent: 1000, retransmits: Some(0) })
                 .map_err(str::to_owned),
         ),
     })

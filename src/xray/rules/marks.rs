@@ -9,7 +9,7 @@ pub(in crate::xray) enum Mark {
     Network,
     /// A softirq or an interrupt.
     Interrupt,
-    /// The idle task.
+    /// The idle task, whose time is nobody's work.
     Idle,
     /// A file's pages on their way into a pipe: what is copied to an iterator there is a copy into the kernel.
     Splicing,

@@ -20,7 +20,7 @@ use crate::record::category::Category;
 
 /// Where in a chain a rule may match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum FrameRole {
     /// In any frame.
     Any,
     /// In the leaf alone: as a caller it would swallow whatever no rule knows.
@@ -34,37 +34,37 @@ pub enum Place {
     Small,
 }
 
-/// One rule.
+/// What a function in a call chain means.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
     /// The function's name.
     pub pattern: &'static str,
     /// What it means.
     pub category: Category,
-    /// Where.
-    pub place: Place,
-    /// Why.
+    /// In which frames the rule applies.
+    pub place: FrameRole,
+    /// What in the kernel's source supports it.
     pub why: &'static str,
 }
 
 const fn any(pattern: &'static str, category: Category, why: &'static str) -> Rule {
-    Rule { pattern, category, place: Place::Any, why }
+    Rule { pattern, category, place: FrameRole::Any, why }
 }
 
 const fn leaf(pattern: &'static str, category: Category, why: &'static str) -> Rule {
-    Rule { pattern, category, place: Place::Leaf, why }
+    Rule { pattern, category, place: FrameRole::Leaf, why }
 }
 
 const fn copying(pattern: &'static str, category: Category, why: &'static str) -> Rule {
-    Rule { pattern, category, place: Place::Copying, why }
+    Rule { pattern, category, place: FrameRole::Copying, why }
 }
 
 const fn direct(pattern: &'static str, category: Category, why: &'static str) -> Rule {
-    Rule { pattern, category, place: Place::Direct, why }
+    Rule { pattern, category, place: FrameRole::Direct, why }
 }
 
 const fn small(pattern: &'static str, category: Category, why: &'static str) -> Rule {
-    Rule { pattern, category, place: Place::Small, why }
+    Rule { pattern, category, place: FrameRole::Small, why }
 }
 
 /// Whether a pattern knows a function of this name.

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use socket2::Socket;
 
-use super::event::Event;
+use super::event::SessionEvent;
 use super::order::Order;
 use super::protocol::Reply;
 use super::thread::{guarded, own_descriptors, pin, spawn};
@@ -17,13 +17,13 @@ use crate::failure::Failure;
 use crate::host::policy;
 use crate::link::Traffic;
 use crate::pattern::Pattern;
-use crate::receive::Tally;
+use crate::receive::ReceiveCounters;
 use crate::workload::gate::{self, Gate};
 use crate::workload::{self, CommonWindow, EndReport, Note, Notes, StreamReport, Worker};
 use crate::xray::watch::Watcher;
 
 /// The trial in hand.
-pub(super) struct Trial {
+pub(super) struct RunningTrial {
     pub(super) order: Arc<Order>,
     /// What a stream presents, and what its bytes are made from.
     pub(super) nonce: u64,
@@ -39,7 +39,7 @@ pub(super) struct Trial {
     began: usize,
     measured: usize,
     reports: Vec<Option<StreamReport>>,
-    tallies: Arc<[Tally]>,
+    tallies: Arc<[ReceiveCounters]>,
     /// The interface that the streams come by.
     pub(super) traffic: Option<Traffic>,
     window: Option<Window>,
@@ -49,7 +49,7 @@ pub(super) struct Trial {
     pub(super) watcher: Option<Watcher>,
 }
 
-impl Trial {
+impl RunningTrial {
     pub(super) fn new(order: Arc<Order>, nonce: u64) -> Self {
         let streams = order.work.cell.threads as usize;
         Self {
@@ -64,7 +64,7 @@ impl Trial {
             began: 0,
             measured: 0,
             reports: vec![None; streams],
-            tallies: (0..streams).map(|_| Tally::default()).collect(),
+            tallies: (0..streams).map(|_| ReceiveCounters::default()).collect(),
             traffic: None,
             window: None,
             window_end: None,
@@ -86,7 +86,7 @@ impl Trial {
     pub(super) fn start_workers(
         &mut self,
         sockets: Vec<Socket>,
-        events: &Sender<Event>,
+        events: &Sender<SessionEvent>,
     ) -> Result<(), Failure> {
         let (entry, is_sending) = (
             workload::find(&self.order.work.cell.workload).map_err(Failure::Unsupported)?,
@@ -99,7 +99,7 @@ impl Trial {
                 (Arc::clone(&self.order), Arc::clone(&self.gate), Arc::clone(&self.tallies));
             let (socket, pattern) = (Arc::clone(socket), Pattern::new(self.nonce, stream));
             let (trial, events, noted) = (order.trial, events.clone(), events.clone());
-            let notes = Notes::new(move |note| drop(noted.send(Event::Note(trial, note))));
+            let notes = Notes::new(move |note| drop(noted.send(SessionEvent::Note(trial, note))));
             self.workers.push(spawn("stream", move || {
                 own_descriptors();
                 policy::step_back(if is_sending { 2 } else { 1 });
@@ -110,7 +110,7 @@ impl Trial {
                         Worker { work, stream, pattern, socket: &socket, gate: &gate, notes: &notes, tally };
                     Ok(StreamReport { cpu, ..run(&worker)? })
                 });
-                let _ = events.send(Event::Done(trial, stream, Box::new(result)));
+                let _ = events.send(SessionEvent::Done(trial, stream, Box::new(result)));
             })?);
         }
         Ok(())
@@ -176,7 +176,7 @@ impl Trial {
     }
 }
 
-impl Drop for Trial {
+impl Drop for RunningTrial {
     fn drop(&mut self) {
         self.gate.advance(gate::ABORT);
         for socket in &self.sockets {

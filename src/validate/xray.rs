@@ -96,7 +96,7 @@ fn all_copies(rows: &[Numbered<Copies>], manifest: &Manifest, findings: &mut Fin
             row.evidence != Evidence::Witnessed || row.place == Place::Card,
             *line,
             "evidence",
-            || format!("a card tells nothing of copies of the place `{}`", row.place),
+            || format!("a card says nothing about copies of the place `{}`", row.place),
         );
         findings.must(row.verdict != Verdict::Contradicted || !row.note.is_empty(), *line, "note", || {
             "it does not say which evidence disagrees".to_owned()

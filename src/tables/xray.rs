@@ -7,7 +7,7 @@ use crate::record::{Attribution, Copies, Recorded, Roofline, category::Category,
 
 /// The x-ray's files of a run; empty where the run had none.
 #[derive(Clone, Debug, Default)]
-pub struct Examined {
+pub struct XrayRows {
     /// Every row of `xray.csv`: CPU time by category.
     pub costs: Vec<Attribution>,
     /// Every row of `copies.csv`: copies per payload byte with their evidence, a cell's rows together.
@@ -16,7 +16,7 @@ pub struct Examined {
     pub bounds: Vec<Roofline>,
 }
 
-impl Examined {
+impl XrayRows {
     /// Reads the files that are there. What cannot be read, and a last row that was cut off, is left out and
     /// said so in `left_out`.
     pub(super) fn load(dir: &Path, left_out: &mut Vec<String>) -> Self {
