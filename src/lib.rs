@@ -14,9 +14,13 @@
 //! - [`study`], [`prose`], [`plot`]: a run's written answers and the published figures; the words; the drawing.
 //! - [`grid`], [`record`]: the file that goes in, and the files that come out.
 //! - [`tables`], [`compare`], [`validate`], [`stats`]: what a run's files say, whether two runs differ, whether a
-//!   run is whole; they know no socket. [`simulate`] draws runs to try them on.
+//!   run is whole; they know no socket.
 //! - [`link`], [`host`], [`doctor`]: network namespaces and their veth pair; what the machine is, and can do.
 //! - [`message`], [`pattern`], [`socket`], [`cell`], [`options`], [`setup`], [`units`], [`failure`], [`file`], [`exit`], [`output`]: the nouns.
+
+// Unit tests and tests of the binary draw runs with the same code, which names this crate.
+#[cfg(test)]
+extern crate self as copycost;
 
 pub mod against;
 pub mod agent;
@@ -45,7 +49,10 @@ pub mod receive;
 pub mod record;
 pub mod report;
 pub mod setup;
-pub mod simulate;
+#[cfg(test)]
+#[path = "../tests/support/simulate/mod.rs"]
+#[allow(dead_code, unreachable_pub, reason = "it is a part of other tests too")]
+mod simulate;
 #[cfg(test)]
 mod skip;
 pub mod socket;

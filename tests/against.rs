@@ -179,7 +179,7 @@ fn what_cannot_be_held_against_is_one_sentence() {
     std::fs::create_dir(&empty).expect("a directory");
     let run_dir = scratch.text_path("run");
     std::fs::create_dir(&run_dir).expect("a directory");
-    let mut foreign = copycost::simulate::Simulation::default().manifest();
+    let mut foreign = support::simulate::Simulation::default().manifest();
     foreign.tool.version = "0.0.1".to_owned();
     foreign.grid = tiny_grid("");
     foreign.write(Path::new(&run_dir).join("manifest.json").as_path()).expect("a manifest");

@@ -11,8 +11,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use copycost::command::report::{ReportArgs, run as write_report};
 use copycost::report::Part;
-use copycost::simulate::Simulation;
 use serde_json::{Value, json};
+use support::simulate::Simulation;
 
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 

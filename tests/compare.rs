@@ -1,13 +1,15 @@
 //! Two simulated runs compared, where what changed is known.
 
+mod support;
+
 use std::path::PathBuf;
 
 use copycost::command::compare::{CompareArgs, Format};
 use copycost::compare::{Comparison, GateOutcome, Group, Judgement};
 use copycost::record::manifest::Vm;
 use copycost::record::{Disturbance, Disturbances, Status, Trial, csv_file};
-use copycost::simulate::{Noise, Simulation};
 use copycost::tables::{Metric, Run, THROUGHPUT};
+use support::simulate::{Noise, Simulation};
 
 fn seeded(seed: u64) -> Simulation {
     Simulation { repetitions: 10, seed, ..Simulation::default() }

@@ -1,10 +1,12 @@
 //! Whether intervals hold the truth as often as they claim, at the sizes that cells usually have.
 
-use copycost::simulate::{Noise, PathCost, Simulation};
+mod support;
+
 use copycost::stats::{median_interval, paired_ratio, unpaired_ratio};
 use copycost::tables::Tables;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use support::simulate::{Noise, PathCost, Simulation};
 
 /// Trials of a cell whose true median is 40: 4 % noise, and one in fifty takes 30 % longer.
 struct Cell(ChaCha8Rng);

@@ -1,13 +1,15 @@
 //! The report of simulated runs, whose truth is known: what it must say, what it must not, and how large it may be.
 
+mod support;
+
 use std::path::{Path, PathBuf};
 
 use copycost::cell::Payload;
 use copycost::command::report::{ReportArgs, run as write_report};
 use copycost::record::Manifest;
 use copycost::report::{self, Part};
-use copycost::simulate::{Noise, PathCost, Simulation};
 use copycost::tables::Run;
+use support::simulate::{Noise, PathCost, Simulation};
 
 /// A run's report.
 struct Report {

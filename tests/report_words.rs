@@ -1,9 +1,11 @@
 //! What the report says of figures that rest on little, or on something else than the sender: of simulated runs, whose
 //! truth is known.
 
+mod support;
+
 use copycost::command::report::{ReportArgs, run as write_report};
 use copycost::report::Part;
-use copycost::simulate::{Noise, PathCost, Simulation};
+use support::simulate::{Noise, PathCost, Simulation};
 
 /// A run's Markdown, without the marks that keep its words from being markup.
 fn report(simulation: &Simulation) -> String {

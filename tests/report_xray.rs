@@ -1,5 +1,7 @@
 //! What the report makes of an x-ray whose findings are known.
 
+mod support;
+
 use std::path::Path;
 
 use copycost::cell::Side;
@@ -10,8 +12,8 @@ use copycost::record::csv_file::Appender;
 use copycost::record::roofline::Level;
 use copycost::record::{Attribution, Copies, Recorded, Roofline};
 use copycost::report::{self, Part};
-use copycost::simulate::{Noise, PathCost, Simulation};
 use copycost::tables::Run;
+use support::simulate::{Noise, PathCost, Simulation};
 
 fn append<R: Recorded>(dir: &Path, rows: &[R]) {
     Appender::create(dir).unwrap().append(rows).unwrap();
@@ -157,7 +159,7 @@ fn a_headline_says_what_it_costs_what_held_it_back_and_where_the_time_went() {
     let answer = text.split("### 5. From").nth(1).unwrap();
     assert!(answer.contains("| 10.0 times [7.23–13.8] | x-ray |"), "{answer}");
     let rows = std::fs::read_to_string(dir.join("account.csv")).unwrap();
-    assert!(rows.lines().count() == 3 && rows.contains(",tcp-ip 4.0\n"), "{rows}");
+    assert!(rows.lines().count() == 3 && rows.contains(",tcp-ip 4.0,stream\n"), "{rows}");
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! The tables of simulated runs, where the truth is known.
 
+mod support;
+
 use std::path::Path;
 
 use copycost::record::row::header;
 use copycost::record::{Recorded, SCHEMA_VERSION, Trial, csv_file};
-use copycost::simulate::{Noise, PathCost, Simulation};
 use copycost::tables::{
     self, CellRow, CrossoverRow, CrossoverVerdict, DerivedRow, Difference, Flag, Run, Tables, metric,
 };
+use support::simulate::{Noise, PathCost, Simulation};
 
 fn tables_of(simulation: &Simulation) -> Tables {
     Tables::of(&simulation.run())

@@ -1,11 +1,13 @@
 //! Two sides that ran in the same blocks, on a machine that is slow for blocks on end: what is said of them, and what
 //! is said of the same trials as two runs apart.
 
+mod support;
+
 use copycost::compare::{Comparison, Footing, Group, Judgement};
 use copycost::record::manifest::{ComparisonSide, Together};
-use copycost::simulate::{Noise, Simulation};
 use copycost::stats::unpaired_ratio;
 use copycost::tables::{Run, THROUGHPUT};
+use support::simulate::{Noise, Simulation};
 
 /// Two sides of one thing; the machine's speed in each block is that of the last one, and half again some noise.
 fn sides(seed: u64, apart: bool) -> [Run; 2] {

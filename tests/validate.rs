@@ -1,14 +1,16 @@
 //! A valid run is called valid, and each fault is named with its file, line and column.
 
+mod support;
+
 use std::path::{Path, PathBuf};
 
 use copycost::command::report::{ReportArgs, run as write_report};
 use copycost::command::validate::ValidateArgs;
 use copycost::record::{SCHEMA_VERSION, Trial, csv_file};
 use copycost::report::Part;
-use copycost::simulate::Simulation;
 use copycost::tables::{Run, Tables};
 use copycost::validate::validate;
+use support::simulate::Simulation;
 use tempfile::TempDir;
 
 fn written(simulation: &Simulation) -> (TempDir, PathBuf) {

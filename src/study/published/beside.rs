@@ -31,6 +31,8 @@ pub(in crate::study) struct PublishedComparison {
     pub(in crate::study) says: String,
     /// Whether they agree.
     pub(in crate::study) pattern: Agreement,
+    /// The paths that it names.
+    paths: Vec<String>,
 }
 
 /// Everything published that this run has cells for.
@@ -52,7 +54,7 @@ pub(in crate::study) fn beside(subject: &Subject) -> Vec<PublishedComparison> {
             for path in &condition.paths {
                 let name = subject.name(place, path);
                 let named =
-                    found[before..].iter_mut().filter(|one| name != *path && one.about.contains(path));
+                    found[before..].iter_mut().filter(|one| name != *path && one.paths.contains(path));
                 named.for_each(|one| one.here += &format!("; here {name}"));
             }
         }
@@ -78,7 +80,7 @@ impl Values {
                         words::bytes(size),
                         words::threads(threads)
                     );
-                    found.push(of_ratio(study, about, ratio, &here, difference));
+                    found.push(of_ratio(study, &[path, over], about, ratio, &here, difference));
                 }
                 found.extend(self.growth(subject, place, study, path, (s, size)));
             }
@@ -138,7 +140,7 @@ impl Values {
             words::threads(*most),
             words::threads(*fewest)
         );
-        Some(of_ratio(study, about, ratio, &here, None))
+        Some(of_ratio(study, &[path], about, ratio, &here, None))
     }
 }
 
@@ -149,6 +151,7 @@ const NARROW: f64 = 0.10;
 /// A published ratio, which has no interval, beside one that may have.
 fn of_ratio(
     study: &str,
+    paths: &[&str],
     about: String,
     published: f64,
     here: &Estimate,
@@ -174,6 +177,7 @@ fn of_ratio(
     };
     PublishedComparison {
         study: study.to_owned(),
+        paths: paths.iter().map(|&path| path.to_owned()).collect(),
         about,
         published: words::number(published),
         here: words::estimate(here),
@@ -183,6 +187,17 @@ fn of_ratio(
 }
 
 impl Claim {
+    /// The paths that the statement names, but for one about all of them.
+    fn paths(&self) -> Vec<String> {
+        match self {
+            Self::Copied { path, .. } => vec![path.clone()],
+            Self::SlowerBelow { path, over, .. } | Self::WinsFrom { path, over, .. } => {
+                vec![path.clone(), over.clone()]
+            }
+            Self::Fastest { .. } => Vec::new(),
+        }
+    }
+
     /// The statement beside what this run has at its fewest threads; absent where it has no such cells.
     fn beside(&self, subject: &Subject, place: usize) -> Option<PublishedComparison> {
         let condition = &subject.conditions[place];
@@ -265,6 +280,7 @@ impl Claim {
         let about = format!("{about}, here with {with}");
         Some(PublishedComparison {
             study: String::new(),
+            paths: self.paths(),
             about,
             published,
             here,
@@ -313,7 +329,7 @@ mod tests {
     fn a_ratio_is_judged_by_this_runs_interval() {
         let of = |value, low, high| Estimate { value: Some(value), low: Some(low), high: Some(high) };
         let judged = |published, here: Estimate, difference| {
-            of_ratio("S", String::new(), published, &here, difference).pattern
+            of_ratio("S", &[], String::new(), published, &here, difference).pattern
         };
         let pattern = |published, here| judged(published, here, None);
         assert_eq!(pattern(0.72, of(0.70, 0.65, 0.75)), Agreement::Agrees);

@@ -12,9 +12,9 @@ pub use noise::Noise;
 
 use noise::Source;
 
-use crate::cell::{Cell, Payload, Wire};
-use crate::record::{BoundKind, End, Status, Stream, Trial, stream::ZeroCopy};
-use crate::units;
+use copycost::cell::{Cell, Payload, Wire};
+use copycost::record::{BoundKind, End, Status, Stream, Trial, stream::ZeroCopy};
+use copycost::units;
 
 /// What a send path costs in a simulation.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,7 +123,7 @@ impl Simulation {
                 for &payload in &self.payloads {
                     for &message_bytes in &self.message_sizes {
                         cells.extend(self.threads.iter().map(|&threads| Cell {
-                            workload: crate::workload::DEFAULT.to_owned(),
+                            workload: copycost::workload::DEFAULT.to_owned(),
                             wire: self.wire,
                             send_path: path.name.clone(),
                             receive_path: receive_path.clone(),

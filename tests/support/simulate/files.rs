@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::Simulation;
-use crate::counters::events::Event;
-use crate::record::csv_file::Appender;
-use crate::record::manifest::{Agent, Host, Interface, Link, Manifest, Tool};
-use crate::record::{SCHEMA_VERSION, Stream};
-use crate::tables::{Run, StreamRate, XrayRows};
+use copycost::counters::events::Event;
+use copycost::record::csv_file::Appender;
+use copycost::record::manifest::{Agent, Host, Interface, Link, Manifest, Tool};
+use copycost::record::{SCHEMA_VERSION, Stream};
+use copycost::tables::{Run, StreamRate, XrayRows};
 
 impl Simulation {
     /// Writes `manifest.json`, `trials.csv` and `streams.csv` into a new directory under `parent`, named after
@@ -70,7 +70,7 @@ impl Simulation {
             grid_name: self.name.clone(),
             grid_sha256: hex::encode(Sha256::digest(&grid)),
             grid,
-            cells: self.cells().iter().map(crate::cell::Cell::key).collect(),
+            cells: self.cells().iter().map(copycost::cell::Cell::key).collect(),
             seed: self.seed,
             lab: "netns".to_owned(),
             wires: [(
