@@ -7,11 +7,11 @@ use aligned_vec::{ABox, ConstAlign, avec};
 /// Where the heap puts a buffer is chance, and copies of 64 KiB from 16 bytes beyond a line are about 5 % slower
 /// than from its beginning (seen on a KVM guest of an Intel Xeon): without this, two paths could differ by their buffers'
 /// places alone.
-pub type Buffer = ABox<[u8], ConstAlign<64>>;
+pub(crate) type Buffer = ABox<[u8], ConstAlign<64>>;
 
 /// A buffer of this many bytes, all zero and all written: pages that were never written are one page of zeros.
 #[must_use]
-pub fn buffer(bytes: usize) -> Buffer {
+pub(crate) fn buffer(bytes: usize) -> Buffer {
     avec![[64]| 0; bytes].into_boxed_slice()
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// When the directory cannot be written; the old file is as it was then.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     put(path, |beside| {
         let mut file = File::create_new(beside)?;
         file.write_all(bytes)?;
@@ -21,7 +21,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// When the directory cannot be written, or the file system has no such links.
-pub fn replace_by_link(path: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn replace_by_link(path: &Path, to: &Path) -> io::Result<()> {
     put(path, |beside| std::os::unix::fs::symlink(to, beside))
 }
 

@@ -22,33 +22,33 @@
 #[cfg(test)]
 extern crate self as copycost;
 
-pub mod against;
+mod against;
 pub mod agent;
-pub mod buffer;
+mod buffer;
 pub mod cell;
 pub mod cli;
 pub mod command;
 pub mod compare;
 pub mod counters;
-pub mod doctor;
+mod doctor;
 pub mod exit;
 pub mod failure;
-pub mod file;
+mod file;
 pub mod grid;
-pub mod host;
+mod host;
 pub mod lab;
-pub mod link;
-pub mod message;
-pub mod options;
+mod link;
+mod message;
+mod options;
 pub mod output;
 pub mod path;
-pub mod pattern;
-pub mod plot;
-pub mod prose;
+mod pattern;
+mod plot;
+mod prose;
 pub mod receive;
 pub mod record;
 pub mod report;
-pub mod setup;
+mod setup;
 #[cfg(test)]
 #[path = "../tests/support/simulate/mod.rs"]
 #[allow(dead_code, unreachable_pub, reason = "it is a part of other tests too")]
@@ -57,12 +57,12 @@ mod simulate;
 mod skip;
 pub mod socket;
 pub mod stats;
-pub mod study;
-pub mod sweep;
+mod study;
+mod sweep;
 pub mod tables;
 pub mod units;
 pub mod validate;
 pub mod vm;
-pub mod witness;
+mod witness;
 pub mod workload;
 pub mod xray;

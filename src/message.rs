@@ -4,11 +4,11 @@ use crate::buffer::{Buffer, buffer};
 use crate::pattern;
 
 /// Number of fields of a message.
-pub const FIELDS: usize = 8;
+pub(crate) const FIELDS: usize = 8;
 /// Smallest message, bytes.
-pub const SMALLEST: u64 = 64;
+pub(crate) const SMALLEST: u64 = 64;
 /// Largest message, bytes: far beyond any figure of interest, and small enough to allocate.
-pub const LARGEST: u64 = 256 << 20;
+pub(crate) const LARGEST: u64 = 256 << 20;
 
 /// What a send path keeps its payload in, and how it is (re)written.
 pub trait Body: Send {
@@ -20,14 +20,14 @@ pub trait Body: Send {
 
 /// Eight heap allocations; each holds an eighth of the bytes, the last one the remainder too.
 #[derive(Debug)]
-pub struct Message {
+pub(crate) struct Message {
     fields: [Buffer; FIELDS],
 }
 
 impl Message {
     /// The fields, in the order in which they are sent.
     #[must_use]
-    pub fn fields(&self) -> &[Buffer; FIELDS] {
+    pub(crate) fn fields(&self) -> &[Buffer; FIELDS] {
         &self.fields
     }
 }
@@ -50,7 +50,7 @@ impl Body for Message {
 
 /// The same bytes in one allocation, for the path that has nothing to gather.
 #[derive(Debug)]
-pub struct Contiguous(pub Buffer);
+pub(crate) struct Contiguous(pub Buffer);
 
 impl Body for Contiguous {
     fn new(bytes: usize) -> Self {

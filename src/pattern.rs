@@ -42,7 +42,7 @@ fn word(key: u64, index: usize) -> [u8; 8] {
 }
 
 /// Writes the bytes of the message with this key that begin at `offset` in it.
-pub fn fill(key: u64, offset: usize, out: &mut [u8]) {
+pub(crate) fn fill(key: u64, offset: usize, out: &mut [u8]) {
     let torn = (offset.wrapping_neg() % 8).min(out.len());
     let (head, rest) = out.split_at_mut(torn);
     head.copy_from_slice(&word(key, offset / 8)[offset % 8..][..torn]);
@@ -57,7 +57,7 @@ pub fn fill(key: u64, offset: usize, out: &mut [u8]) {
 
 /// Compares a stream's bytes, as they come, with what was sent.
 #[derive(Debug)]
-pub struct Verifier {
+pub(crate) struct Verifier {
     pattern: Pattern,
     message_bytes: u64,
     fresh: bool,
@@ -67,7 +67,7 @@ pub struct Verifier {
 
 /// The first byte that differs from what was sent.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Mismatch {
+pub(crate) struct Mismatch {
     message: u64,
     offset: u64,
     got: u8,
@@ -84,7 +84,7 @@ impl fmt::Display for Mismatch {
 impl Verifier {
     /// A verifier of one stream from its first byte.
     #[must_use]
-    pub fn new(pattern: Pattern, message_bytes: u64, fresh: bool) -> Self {
+    pub(crate) fn new(pattern: Pattern, message_bytes: u64, fresh: bool) -> Self {
         Self { pattern, message_bytes, fresh, position: 0, expected: Vec::new() }
     }
 
@@ -92,7 +92,7 @@ impl Verifier {
     ///
     /// # Errors
     /// The first byte that differs.
-    pub fn check(&mut self, mut bytes: &[u8]) -> Result<(), Mismatch> {
+    pub(crate) fn check(&mut self, mut bytes: &[u8]) -> Result<(), Mismatch> {
         while !bytes.is_empty() {
             let message = self.position / self.message_bytes;
             let offset = self.position % self.message_bytes;

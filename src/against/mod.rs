@@ -28,14 +28,14 @@ use crate::sweep::Ended;
 use crate::sweep::plan::{Next, Plan};
 use crate::sweep::progress::Progress;
 use crate::sweep::run_dir::RunDir;
-pub use other::{Other, grid_of_run};
+pub(crate) use other::{Other, grid_of_run};
 use side::{Produced, SideRunner};
 
 /// Name of the base side's directory within the new side's.
-pub const BASE: &str = "against";
+pub(crate) const BASE: &str = "against";
 
 /// Both sides' directories.
-pub struct Pair {
+pub(crate) struct Pair {
     /// That of this program.
     pub new: RunDir,
     /// That of the program that it is compared with.
@@ -58,7 +58,7 @@ impl Pair {
     ///
     /// # Errors
     /// When the disk does not take them.
-    pub fn finish(&mut self, ended: &Ended) -> anyhow::Result<()> {
+    pub(crate) fn finish(&mut self, ended: &Ended) -> anyhow::Result<()> {
         for run in self.both() {
             run.manifest.finished_at =
                 Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
@@ -70,7 +70,7 @@ impl Pair {
 }
 
 /// A sweep of two programs.
-pub struct Against<'a> {
+pub(crate) struct Against<'a> {
     /// Both sides' cells, order and bounds.
     pub grid: &'a Grid,
     /// The wire of cells that name none.
@@ -86,7 +86,7 @@ pub struct Against<'a> {
 impl Against<'_> {
     /// The cells, each once a block: the other side is the control.
     #[must_use]
-    pub fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         let cells = self.grid.cells(self.wire);
         let times = vec![1; cells.len()];
         // A comparison that ended when it had become clear would be wrong more often than it says.
@@ -97,7 +97,7 @@ impl Against<'_> {
     ///
     /// # Errors
     /// When a side cannot run, or the directories cannot be made; nothing is left then.
-    pub fn begin(&self, other: &Other) -> anyhow::Result<(Sides, Pair)> {
+    pub(crate) fn begin(&self, other: &Other) -> anyhow::Result<(Sides, Pair)> {
         let sides = Sides {
             new: SideRunner::new(Path::new("/proc/self/exe"), "this program", &self.lab)?,
             base: SideRunner::new(other.path(), &other.what, &self.lab)?,
@@ -155,7 +155,7 @@ impl Against<'_> {
     ///
     /// # Errors
     /// When a row cannot be written; the rows before it are whole.
-    pub fn run(
+    pub(crate) fn run(
         &self,
         sides: &Sides,
         plan: &mut Plan,
@@ -193,7 +193,7 @@ impl Against<'_> {
 }
 
 /// The two sides of a comparison.
-pub struct Sides {
+pub(crate) struct Sides {
     new: SideRunner,
     base: SideRunner,
 }

@@ -17,7 +17,7 @@ use crate::output::{harmless, say};
 use crate::record::Manifest;
 
 /// The program that this one is compared with.
-pub struct Other {
+pub(crate) struct Other {
     program: Program,
     /// What to call it.
     pub what: String,
@@ -32,7 +32,7 @@ enum Program {
 ///
 /// # Errors
 /// When it is a directory and no run.
-pub fn grid_of_run(what: &str) -> anyhow::Result<Option<Manifest>> {
+pub(crate) fn grid_of_run(what: &str) -> anyhow::Result<Option<Manifest>> {
     let path = Path::new(what);
     if !path.is_dir() {
         return Ok(None);
@@ -50,7 +50,7 @@ impl Other {
     ///
     /// # Errors
     /// One sentence that says what to give instead.
-    pub fn find(what: &str, stop: &AtomicBool) -> anyhow::Result<Self> {
+    pub(crate) fn find(what: &str, stop: &AtomicBool) -> anyhow::Result<Self> {
         if let Some(manifest) = grid_of_run(what)? {
             return Self::of_run(what, &manifest, stop);
         }

@@ -18,7 +18,7 @@ use serde::Serialize;
 /// How well a check went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub(crate) enum Severity {
     /// As it should be.
     Ok,
     /// Worth knowing when figures are read; nothing is missing that could be fixed from here.
@@ -29,7 +29,7 @@ pub enum Severity {
 
 /// One check and what it found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// What was checked.
     pub check: String,
     /// How well it went.
@@ -60,7 +60,7 @@ impl Finding {
 
 /// All checks together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Diagnosis {
+pub(crate) struct Diagnosis {
     /// Whether the netns lab, the default, can run.
     pub default_lab: bool,
     /// Each check, in the order in which a person would ask.
@@ -71,7 +71,7 @@ pub struct Diagnosis {
 ///
 /// Some probes fork, so it is best called while the process has one thread.
 #[must_use]
-pub fn diagnose(results: &Path) -> Diagnosis {
+pub(crate) fn diagnose(results: &Path) -> Diagnosis {
     let restored = crate::link::recover();
     let lab = lab::check();
     let default_lab = lab.verdict == Severity::Ok;

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 /// SHA-256 of the running program's file, hexadecimal; absent where `/proc` does not show it.
 #[must_use]
-pub fn binary_sha256() -> Option<String> {
+pub(crate) fn binary_sha256() -> Option<String> {
     let mut file = File::open("/proc/self/exe").ok()?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 16];

@@ -52,7 +52,7 @@ const SYSCTLS: [&str; 37] = [
 
 /// Reads the host that this process runs on, as this process sees it.
 #[must_use]
-pub fn read() -> Host {
+pub(crate) fn read() -> Host {
     let root = Root::system();
     let uname = nix::sys::utsname::uname().ok();
     let of = |part: fn(&nix::sys::utsname::UtsName) -> &std::ffi::OsStr| {

@@ -11,7 +11,7 @@ use super::{Root, cgroup, softirq};
 
 /// What a host's load is read from, at one instant.
 #[derive(Clone, Debug)]
-pub struct LoadReading {
+pub(crate) struct LoadReading {
     at: Instant,
     /// Times of all CPUs together, and how many there are.
     host: Option<SummedTimes>,
@@ -49,7 +49,7 @@ pub struct Load {
 impl LoadReading {
     /// Reads now. `cpus` are those that are asked about beside all of them.
     #[must_use]
-    pub fn now(cpus: &[usize]) -> Self {
+    pub(crate) fn now(cpus: &[usize]) -> Self {
         let at = Instant::now();
         let (host, cpus) = of_all_and(cpus).unzip();
         let process_s = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).ok();
@@ -65,7 +65,7 @@ impl LoadReading {
     /// The load from this reading until now, of the same CPUs. With a card, interrupts are nobody's: much of its work
     /// is done over an idle CPU, or in a thread of the kernel.
     #[must_use]
-    pub fn until_now(&self, cpus: &[usize], has_card: bool) -> Load {
+    pub(crate) fn until_now(&self, cpus: &[usize], has_card: bool) -> Load {
         let now = Self::now(cpus);
         let mut load = self.until(&now, softirq::is_charged().map(|is_charged| is_charged && !has_card));
         load.mhz = mean_mhz(&Root::system(), cpus);

@@ -7,20 +7,20 @@ mod cgroup;
 mod cpu;
 mod facts;
 mod load;
-pub mod policy;
+pub(crate) mod policy;
 mod process;
 mod sched;
 mod softirq;
 mod swiotlb;
 mod times;
 
-pub use binary::binary_sha256;
-pub use cpu::{all_online, allowed, pin_order};
-pub use facts::read;
-pub use load::{Load, LoadReading};
-pub use sched::run_delay_s;
-pub use softirq::is_charged as is_softirq_charged;
-pub use times::{CpuTimes, cpu_times, times_per_cpu};
+pub(crate) use binary::binary_sha256;
+pub(crate) use cpu::{all_online, pin_order};
+pub(crate) use facts::read;
+pub(crate) use load::{Load, LoadReading};
+pub(crate) use sched::run_delay_s;
+pub(crate) use softirq::is_charged as is_softirq_charged;
+pub(crate) use times::{CpuTimes, cpu_times};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

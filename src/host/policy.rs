@@ -22,7 +22,7 @@ const HIGHEST: i32 = 3;
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn in_order() -> io::Result<()> {
+pub(crate) fn in_order() -> io::Result<()> {
     set(HIGHEST)
 }
 
@@ -31,7 +31,7 @@ pub fn in_order() -> io::Result<()> {
 /// done in this window or not, by chance. It is shorter than TCP's least timeout, after which a stream begins anew.
 /// Elsewhere there is no rest.
 #[must_use]
-pub fn rest() -> Option<Duration> {
+pub(crate) fn rest() -> Option<Duration> {
     // SAFETY: the call reads a number of the calling thread.
     (unsafe { sched_getscheduler(0) } == SCHED_FIFO).then_some(Duration::from_millis(100))
 }
@@ -40,7 +40,7 @@ pub fn rest() -> Option<Duration> {
 ///
 /// A receiver takes one step and a sender two: a receiver with a CPU of its own takes bytes as they come, and one
 /// that shares the sender's CPU does so when it goes first.
-pub fn step_back(steps: i32) {
+pub(crate) fn step_back(steps: i32) {
     let mut now = sched_param { sched_priority: 0 };
     // SAFETY: both calls read, of the calling thread, into a structure that lives until they return.
     let known = unsafe { sched_getscheduler(0) == SCHED_FIFO && sched_getparam(0, &raw mut now) == 0 };
@@ -55,13 +55,13 @@ pub fn step_back(steps: i32) {
 /// was higher (`sched_fork`, kernel/sched/core.c). Where the thread is under SCHED_FIFO already, nothing is changed.
 ///
 /// Meant for a thread that sleeps nearly always.
-pub fn attend() {
+pub(crate) fn attend() {
     std::mem::forget(Attention::pay());
 }
 
 /// The same for a while: dropped, the thread is as before.
 #[derive(Debug)]
-pub struct Attention {
+pub(crate) struct Attention {
     /// The thread's nice value before; absent where nothing was changed.
     before: Option<i32>,
 }
@@ -69,7 +69,7 @@ pub struct Attention {
 impl Attention {
     /// Begins.
     #[must_use]
-    pub fn pay() -> Self {
+    pub(crate) fn pay() -> Self {
         // SAFETY: both calls read numbers of the calling thread.
         let (policy, before) = unsafe { (sched_getscheduler(0), libc::getpriority(libc::PRIO_PROCESS, 0)) };
         if policy & !SCHED_RESET_ON_FORK != SCHED_OTHER {

@@ -21,7 +21,7 @@ const CHARGED: f64 = 0.93;
 
 /// Whether a thread's CPU time includes the softirqs that ran on top of it; absent where it could not be found
 /// out. The answer is looked for once, which takes 20 ms: before any stream runs.
-pub fn is_charged() -> Option<bool> {
+pub(crate) fn is_charged() -> Option<bool> {
     static ANSWER: OnceLock<Option<bool>> = OnceLock::new();
     *ANSWER.get_or_init(|| {
         let socket = UdpSocket::bind("127.0.0.1:0").ok()?;

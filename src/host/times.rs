@@ -11,7 +11,7 @@ use super::Root;
 
 /// Seconds of one CPU or of all, since boot or between two readings.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct CpuTimes {
+pub(crate) struct CpuTimes {
     /// Doing anything at all: user, system, interrupts; neither idle, waiting for I/O nor stolen.
     pub busy_s: f64,
     /// In softirq, which is part of busy: the work of the network stack, whoever it interrupts.
@@ -27,7 +27,7 @@ pub struct CpuTimes {
 
 /// Times of all CPUs together since boot; absent where `/proc/stat` is not readable.
 #[must_use]
-pub fn cpu_times() -> Option<CpuTimes> {
+pub(crate) fn cpu_times() -> Option<CpuTimes> {
     read()?.remove("cpu")
 }
 
@@ -47,13 +47,6 @@ pub(super) fn of_all_and(cpus: &[usize]) -> Option<(SummedTimes, Option<SummedTi
         (these.into_iter().fold(CpuTimes::default(), |sum, one| sum + one), count)
     });
     Some(((all, times.len()), these))
-}
-
-/// Times of each CPU that is online.
-#[must_use]
-pub fn times_per_cpu() -> Option<BTreeMap<usize, CpuTimes>> {
-    let number = |name: &str| name.strip_prefix("cpu")?.parse().ok();
-    Some(read()?.into_iter().filter_map(|(name, times)| Some((number(&name)?, times))).collect())
 }
 
 fn read() -> Option<BTreeMap<String, CpuTimes>> {
@@ -160,6 +153,5 @@ mod tests {
     fn this_host_has_been_busy() {
         let all = cpu_times().unwrap();
         assert!(all.busy_s > 0.0);
-        assert!(!times_per_cpu().unwrap().is_empty());
     }
 }

@@ -27,7 +27,7 @@ const RETURN: Duration = Duration::from_secs(5);
 
 /// Two interfaces that may be borrowed.
 #[derive(Debug)]
-pub struct Loan {
+pub(crate) struct Loan {
     names: [String; 2],
     /// What joins them.
     pub reading: WireReading,
@@ -35,7 +35,7 @@ pub struct Loan {
 
 /// Two interfaces in a lab's namespaces. Dropped, it gives them back.
 #[derive(Debug)]
-pub struct Borrowed {
+pub(crate) struct Borrowed {
     journal: Option<Journal>,
     devices: Vec<Saved>,
     /// Open, so that the namespaces outlive agents that are killed, and the interfaces with them.
@@ -50,7 +50,7 @@ impl Loan {
     ///
     /// # Errors
     /// In one sentence, why they cannot be borrowed.
-    pub fn of(names: &[String; 2]) -> Result<Self> {
+    pub(crate) fn of(names: &[String; 2]) -> Result<Self> {
         let directory = Directory::existing();
         let _lock = directory.as_ref().map(Directory::lock).transpose()?;
         let mut rtnl = Rtnl::open().context("cannot open a netlink socket")?;
@@ -64,7 +64,7 @@ impl Loan {
     ///
     /// # Errors
     /// When one cannot be moved; both are what they were then.
-    pub fn take(self, agents: [u32; 2], give_back: fn(&Borrowed) -> Result<()>) -> Result<Borrowed> {
+    pub(crate) fn take(self, agents: [u32; 2], give_back: fn(&Borrowed) -> Result<()>) -> Result<Borrowed> {
         let directory = Directory::make()?;
         let lock = directory.lock()?;
         let mut rtnl = Rtnl::open().context("cannot open a netlink socket")?;
@@ -109,13 +109,13 @@ fn not_moved(name: &str, error: std::io::Error) -> anyhow::Error {
 impl Borrowed {
     /// The names of the two, which they keep.
     #[must_use]
-    pub fn names(&self) -> &[String; 2] {
+    pub(crate) fn names(&self) -> &[String; 2] {
         &self.names
     }
 
     /// The namespaces of the two, as paths that stay good as long as this does.
     #[must_use]
-    pub fn namespaces(&self) -> [PathBuf; 2] {
+    pub(crate) fn namespaces(&self) -> [PathBuf; 2] {
         let path = |file: &File| format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into();
         [path(&self.namespaces[0]), path(&self.namespaces[1])]
     }
@@ -149,7 +149,7 @@ struct Restoration {
 /// Restores interfaces that killed runs had borrowed from this network namespace; says of each what became of
 /// it.
 #[must_use]
-pub fn recover() -> Vec<String> {
+pub(crate) fn recover() -> Vec<String> {
     let Some(directory) = Directory::existing() else { return Vec::new() };
     recover_from(&directory).unwrap_or_else(|error| vec![format!("borrowed interfaces: {error:#}")])
 }

@@ -15,7 +15,7 @@ const DEADLINE_S: u32 = 30;
 
 /// A running child; dropped, it is killed and reaped.
 #[derive(Debug)]
-pub struct Child {
+pub(crate) struct Child {
     pid: Pid,
     /// The parent's end of the socket pair.
     pub stream: UnixStream,
@@ -26,7 +26,7 @@ impl Child {
     ///
     /// # Errors
     /// When the system refuses a socket pair or a process.
-    pub fn spawn(work: impl FnOnce(UnixStream) -> Result<()>) -> io::Result<Self> {
+    pub(crate) fn spawn(work: impl FnOnce(UnixStream) -> Result<()>) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         // SAFETY: the child uses the allocator, which glibc and musl keep usable across fork, and its own
         // socket; it takes no lock that another thread of the parent could have held, and leaves by _exit.
@@ -44,7 +44,7 @@ impl Child {
 
     /// The child's process id.
     #[must_use]
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.pid.as_raw().unsigned_abs()
     }
 }
@@ -61,7 +61,7 @@ impl Drop for Child {
 ///
 /// # Errors
 /// The sentence that `work` failed with.
-pub fn answer(work: impl FnOnce() -> Result<String>) -> Result<String> {
+pub(crate) fn answer(work: impl FnOnce() -> Result<String>) -> Result<String> {
     let mut child = Child::spawn(|mut stream| {
         let (word, text) = match work() {
             Ok(text) => ("+", text),

@@ -5,8 +5,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use anyhow::{Context, Result};
 use netlink_packet_route::link::{LinkAttribute, LinkXdp};
 
-use super::describe;
 use super::rtnl::Rtnl;
+use super::wire::describe;
 
 /// A packet socket that sees every packet of an interface.
 pub(super) fn tap(name: &str) -> Result<OwnedFd> {

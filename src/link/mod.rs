@@ -14,36 +14,36 @@
 //!
 //! Everything goes through netlink and ioctls; no `ip`, `ethtool` or `nsenter` is needed.
 
-pub mod borrow;
-pub mod child;
+pub(crate) mod borrow;
+pub(crate) mod child;
 mod ethtool;
 mod journal;
-pub mod namespace;
+pub(crate) mod namespace;
 mod neighbour;
-pub mod offload;
-pub mod pair;
-pub mod pair_netns;
-pub mod reading;
+pub(crate) mod offload;
+pub(crate) mod pair;
+pub(crate) mod pair_netns;
+pub(crate) mod reading;
 mod refusal;
 mod rtnl;
 mod saved;
 mod taps;
 mod traffic;
 mod up;
-pub mod wire;
+pub(crate) mod wire;
 
 #[cfg(test)]
 mod disturbance;
 #[cfg(test)]
 mod tests;
 
-pub use borrow::{Borrowed, Loan, recover};
-pub use namespace::{Entered, NsRef, enter_new_netns, join_user_ns_then_new_netns};
-pub use offload::Offload;
-pub use pair::{LinkSpec, Made, create, delete};
-pub use pair_netns::PairNetns;
-pub use reading::WireReading;
-pub use refusal::Refusal;
-pub use traffic::Traffic;
-pub use up::bring_up;
-pub use wire::{WireEnd, describe, end_of, interface_of, interface_towards};
+pub(crate) use borrow::{Borrowed, Loan, recover};
+pub(crate) use namespace::{Entered, NsRef, enter_new_netns, join_user_ns_then_new_netns};
+pub(crate) use offload::Offload;
+pub(crate) use pair::{LinkSpec, create};
+pub(crate) use pair_netns::PairNetns;
+pub(crate) use reading::WireReading;
+pub(crate) use refusal::Refusal;
+pub(crate) use traffic::Traffic;
+pub(crate) use up::bring_up;
+pub(crate) use wire::{WireEnd, end_of};

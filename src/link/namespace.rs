@@ -43,7 +43,7 @@ impl std::fmt::Display for NsRef {
 
 /// How a process came into its new network namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entered {
+pub(crate) enum Entered {
     /// By CAP_SYS_ADMIN, in the user namespace that it was in.
     Privileged,
     /// Together with a user namespace of its own, or one that it joined.
@@ -57,7 +57,7 @@ pub enum Entered {
 ///
 /// # Errors
 /// When the kernel refuses both; the sentence names the remedy.
-pub fn enter_new_netns() -> Result<Entered> {
+pub(crate) fn enter_new_netns() -> Result<Entered> {
     match unshare(CloneFlags::CLONE_NEWNET) {
         Ok(()) => return Ok(Entered::Privileged),
         Err(Errno::EPERM) => {}
@@ -86,7 +86,7 @@ pub fn enter_new_netns() -> Result<Entered> {
 ///
 /// # Errors
 /// When the kernel refuses; the sentence names the remedy.
-pub fn join_user_ns_then_new_netns(first: u32) -> Result<Entered> {
+pub(crate) fn join_user_ns_then_new_netns(first: u32) -> Result<Entered> {
     let path = PathBuf::from(format!("/proc/{first}/ns/user"));
     let theirs = open(&path, "the user namespace of the first agent")?;
     let own = open(Path::new("/proc/self/ns/user"), "the user namespace of this process")?;

@@ -22,21 +22,21 @@ use super::rtnl::{NetDevice, Rtnl, VethEnd};
 use super::wire::NAME_PREFIX;
 
 /// The name of both ends where none is given.
-pub const DEFAULT_NAME: &str = "copycost0";
+pub(crate) const DEFAULT_NAME: &str = "copycost0";
 
 /// The sender's address where none is given, and the receiver's, the other host of the same /30.
 ///
 /// 198.18.0.0/15 is set aside for tests of network equipment (RFC 2544, RFC 6890): no host, container
 /// engine or site has it in use, and unlike link-local addresses it needs no scope and meets no cloud's
 /// metadata service.
-pub const DEFAULT_SENDER: IpNet = net(1);
+pub(crate) const DEFAULT_SENDER: IpNet = net(1);
 /// See [`DEFAULT_SENDER`].
-pub const DEFAULT_RECEIVER: IpNet = net(2);
+pub(crate) const DEFAULT_RECEIVER: IpNet = net(2);
 
 /// The same for a pair beside two interfaces, which then have the first two addresses.
-pub const BESIDE_SENDER: IpNet = net(5);
+pub(crate) const BESIDE_SENDER: IpNet = net(5);
 /// See [`BESIDE_SENDER`].
-pub const BESIDE_RECEIVER: IpNet = net(6);
+pub(crate) const BESIDE_RECEIVER: IpNet = net(6);
 
 const fn net(host: u8) -> IpNet {
     IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(198, 19, 0, host), 30))
@@ -121,7 +121,7 @@ impl LinkSpec {
 
 /// A link that was made, as read back from the kernel.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Made {
+pub(crate) struct Made {
     /// The sender's end.
     pub sender: MadeEnd,
     /// The receiver's end.
@@ -130,7 +130,7 @@ pub struct Made {
 
 /// One end of a link that was made.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MadeEnd {
+pub(crate) struct MadeEnd {
     /// Its name in its own namespace.
     pub interface: String,
     /// The address that streams use, without its prefix length.
@@ -160,7 +160,7 @@ pub(super) struct PairEnd<'a> {
 ///
 /// # Errors
 /// When the link cannot be made as asked, in one sentence that says what to do.
-pub fn create(spec: &LinkSpec) -> Result<Made> {
+pub(crate) fn create(spec: &LinkSpec) -> Result<Made> {
     spec.validate()?;
     let (mut sender, mut receiver) = enter_both(spec)?;
     ensure!(
@@ -205,7 +205,7 @@ pub fn create(spec: &LinkSpec) -> Result<Made> {
 ///
 /// # Errors
 /// When a namespace cannot be entered, or the interface is not ours.
-pub fn delete(spec: &LinkSpec) -> Result<bool> {
+pub(crate) fn delete(spec: &LinkSpec) -> Result<bool> {
     spec.validate()?;
     let (mut sender, mut receiver) = enter_both(spec)?;
     // Both, though deleting one end takes the other along: the two may be halves of different links.
@@ -218,7 +218,7 @@ pub fn delete(spec: &LinkSpec) -> Result<bool> {
 ///
 /// # Errors
 /// When a namespace cannot be entered, or an interface cannot leave it.
-pub fn give_back(spec: &LinkSpec) -> Result<()> {
+pub(crate) fn give_back(spec: &LinkSpec) -> Result<()> {
     let home = Netns::own()?;
     let (mut sender, mut receiver) = enter_both(spec)?;
     for end in [&mut sender, &mut receiver] {

@@ -6,7 +6,7 @@ use crate::record::manifest::Link;
 
 /// What the two interfaces of a wire say it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WireReading {
+pub(crate) struct WireReading {
     /// The wire that they show.
     pub wire: Wire,
     /// Wires that they may be part of, `wire` among them: what lies behind a container's interface is out of
@@ -31,7 +31,7 @@ enum Device {
 
 /// Reads the wire from its two ends. `one_machine` is whether both agents run under one kernel.
 #[must_use]
-pub fn read(sender: &WireEnd, receiver: &WireEnd, one_machine: bool) -> WireReading {
+pub(crate) fn read(sender: &WireEnd, receiver: &WireEnd, one_machine: bool) -> WireReading {
     use Wire::{Bridge, Loopback, Nic, Overlay, Veth};
     let what = format!("the sender's {} and the receiver's {}", words(sender), words(receiver));
     let of = |possible: &'static [Wire], what| WireReading { wire: possible[0], possible, what };
@@ -81,7 +81,7 @@ fn words(end: &WireEnd) -> String {
 ///
 /// # Errors
 /// In one sentence, when the word is not what the interfaces show, or nothing could be read and there is no word.
-pub fn settle(
+pub(crate) fn settle(
     word: Option<Wire>,
     sender: Result<WireEnd, String>,
     receiver: Result<WireEnd, String>,

@@ -5,7 +5,7 @@ use thiserror::Error;
 /// A refusal and its remedy.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{what}: {remedy}; or choose --lab loopback")]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// What was refused, and by which error.
     pub what: String,
     /// What to do: a command where there is one.

@@ -12,6 +12,8 @@ use nix::unistd::{Gid, Uid};
 
 use super::child::{Child, answer};
 use super::disturbance::{tap, xdp};
+use super::pair::delete;
+use super::wire::{describe, interface_of, interface_towards};
 use super::*;
 
 /// An end: answers each line with a line, in a namespace of its own. The first thing it says is how it came

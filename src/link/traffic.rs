@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 /// The counters of one interface, wherever the caller is later.
 #[derive(Debug)]
-pub struct Traffic {
+pub(crate) struct Traffic {
     rtnl: Rtnl,
     index: u32,
 }
@@ -17,14 +17,14 @@ impl Traffic {
     ///
     /// # Errors
     /// When netlink does not answer, or there is no way there.
-    pub fn towards(remote: IpAddr) -> io::Result<Self> {
+    pub(crate) fn towards(remote: IpAddr) -> io::Result<Self> {
         let mut rtnl = Rtnl::open()?;
         let index = rtnl.index_towards(remote)?.ok_or_else(|| io::Error::other("no route"))?;
         Ok(Self { rtnl, index })
     }
 
     /// What it has received since it was made; absent where it does not count.
-    pub fn received(&mut self) -> Option<Received> {
+    pub(crate) fn received(&mut self) -> Option<Received> {
         self.rtnl.received(self.index).ok().flatten()
     }
 }

@@ -12,11 +12,11 @@ use crate::cell::Side;
 use crate::record::manifest;
 
 /// What the names of our interfaces begin with.
-pub const NAME_PREFIX: &str = "copycost";
+pub(crate) const NAME_PREFIX: &str = "copycost";
 
 /// Name of the interface that has the address `local`; absent when none has, or netlink does not say.
 #[must_use]
-pub fn interface_of(local: IpAddr) -> Option<String> {
+pub(crate) fn interface_of(local: IpAddr) -> Option<String> {
     if local.is_loopback() {
         // 127.0.0.0/8 is one address with a prefix; each of its hosts is local.
         return interface_towards(local);
@@ -29,7 +29,7 @@ pub fn interface_of(local: IpAddr) -> Option<String> {
 /// Name of the interface that traffic to `remote` leaves by. It is `lo` for an address of this host, even
 /// one that belongs to a network card.
 #[must_use]
-pub fn interface_towards(remote: IpAddr) -> Option<String> {
+pub(crate) fn interface_towards(remote: IpAddr) -> Option<String> {
     let mut rtnl = Rtnl::open().ok()?;
     let index = rtnl.index_towards(remote).ok()??;
     Some(rtnl.by_index(index).ok()??.name)
@@ -53,7 +53,7 @@ pub struct WireEnd {
 ///
 /// # Errors
 /// When there is no such interface, or netlink does not answer.
-pub fn describe(interface: &str) -> Result<WireEnd> {
+pub(crate) fn describe(interface: &str) -> Result<WireEnd> {
     let mut rtnl = Rtnl::open().context("cannot open a netlink socket")?;
     let found = rtnl
         .by_name(interface)
@@ -86,7 +86,7 @@ pub fn describe(interface: &str) -> Result<WireEnd> {
 ///
 /// # Errors
 /// Why it cannot be read.
-pub fn end_of(side: Side, address: IpAddr) -> Result<WireEnd> {
+pub(crate) fn end_of(side: Side, address: IpAddr) -> Result<WireEnd> {
     Rtnl::open().context("netlink, by which interfaces are read, is refused to it")?;
     let name = match side {
         Side::Sender => {

@@ -14,7 +14,7 @@ const LABEL: Lettering = Lettering { size: 11.0, bold: false, colour: INK, ancho
 
 /// A panel of bars.
 #[derive(Clone, Debug, PartialEq)]
-pub struct BarChart {
+pub(crate) struct BarChart {
     /// What sets it apart from its neighbours.
     pub title: String,
     /// What the bars measure, with its unit.
@@ -25,7 +25,7 @@ pub struct BarChart {
 
 /// A label and its segments, laid end to end.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Bar {
+pub(crate) struct Bar {
     /// What stands beside it.
     pub label: String,
     /// Its pieces, from the left.
@@ -34,7 +34,7 @@ pub struct Bar {
 
 /// A piece of a bar.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Segment {
+pub(crate) struct Segment {
     /// The fill, the same for this part in every bar.
     pub colour: Colour,
     /// Its length, in the axis' unit.
@@ -52,7 +52,7 @@ impl Bar {
 impl BarChart {
     /// The panel as it looks.
     #[must_use]
-    pub fn draw(&self) -> Drawing {
+    pub(crate) fn draw(&self) -> Drawing {
         let mut canvas = Canvas::default();
         let top = panel::title(&mut canvas, &self.title);
         let bottom = top + STEP * self.bars.len() as f64;

@@ -7,9 +7,9 @@ use std::fmt;
 pub struct Colour(pub u8, pub u8, pub u8);
 
 /// Text, axes and everything that is not data.
-pub const INK: Colour = Colour(0x22, 0x22, 0x22);
+pub(crate) const INK: Colour = Colour(0x22, 0x22, 0x22);
 /// Titles of axes, and remarks.
-pub const QUIET: Colour = Colour(0x59, 0x59, 0x59);
+pub(crate) const QUIET: Colour = Colour(0x59, 0x59, 0x59);
 /// The lines behind the data.
 pub(super) const GRID: Colour = Colour(0xE3, 0xE3, 0xE3);
 pub(super) const WHITE: Colour = Colour(0xFF, 0xFF, 0xFF);

@@ -4,18 +4,18 @@
 use super::Colour;
 
 /// Blue.
-pub const BLUE: Colour = Colour(0x00, 0x72, 0xB2);
+pub(crate) const BLUE: Colour = Colour(0x00, 0x72, 0xB2);
 /// Orange.
-pub const ORANGE: Colour = Colour(0xE6, 0x9F, 0x00);
+pub(crate) const ORANGE: Colour = Colour(0xE6, 0x9F, 0x00);
 /// Vermillion.
-pub const VERMILLION: Colour = Colour(0xD5, 0x5E, 0x00);
+pub(crate) const VERMILLION: Colour = Colour(0xD5, 0x5E, 0x00);
 /// Bluish green.
-pub const GREEN: Colour = Colour(0x00, 0x9E, 0x73);
+pub(crate) const GREEN: Colour = Colour(0x00, 0x9E, 0x73);
 /// Reddish purple.
-pub const PURPLE: Colour = Colour(0xCC, 0x79, 0xA7);
+pub(crate) const PURPLE: Colour = Colour(0xCC, 0x79, 0xA7);
 /// Sky blue.
-pub const SKY: Colour = Colour(0x56, 0xB4, 0xE9);
+pub(crate) const SKY: Colour = Colour(0x56, 0xB4, 0xE9);
 /// Grey, in place of black, which is the text's.
-pub const GREY: Colour = Colour(0x6B, 0x6B, 0x6B);
+pub(crate) const GREY: Colour = Colour(0x6B, 0x6B, 0x6B);
 /// The yellow of the set, darkened: pale yellow on paper cannot be read.
-pub const OLIVE: Colour = Colour(0x9A, 0x8B, 0x00);
+pub(crate) const OLIVE: Colour = Colour(0x9A, 0x8B, 0x00);

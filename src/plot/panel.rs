@@ -11,7 +11,7 @@ use super::scale::{BELOW, Scale};
 use crate::stats::Interval;
 
 /// Width of a panel, in CSS pixels and in points of a page.
-pub const WIDTH: f64 = 400.0;
+pub(crate) const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 290.0;
 
 /// Space at the left, right and lower edge.
@@ -47,7 +47,7 @@ pub struct Series {
 
 /// A line without points of its own: a model, or a bound.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Curve {
+pub(crate) struct Curve {
     /// The line's colour.
     pub colour: Colour,
     /// Whether it is broken.
@@ -58,7 +58,7 @@ pub struct Curve {
 
 /// A stretch of the horizontal axis that is shaded from bottom to top.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Band {
+pub(crate) struct Band {
     /// The colour of the fill.
     pub colour: Colour,
     /// Where it begins and ends, in data units.
@@ -67,7 +67,7 @@ pub struct Band {
 
 /// What a panel shows.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Panel {
+pub(crate) struct Panel {
     /// What sets it apart from its neighbours; empty when it is alone.
     pub title: String,
     /// The horizontal axis: its range, scale and title.
@@ -87,14 +87,14 @@ pub struct Panel {
 impl Panel {
     /// A panel without anything on it.
     #[must_use]
-    pub fn new(title: impl Into<String>, x: Axis, y: Axis) -> Self {
+    pub(crate) fn new(title: impl Into<String>, x: Axis, y: Axis) -> Self {
         let (bands, curves, series) = Default::default();
         Self { title: title.into(), x, y, bands, curves, series, dodge: 12.0 }
     }
 
     /// The panel as it looks.
     #[must_use]
-    pub fn draw(&self) -> Drawing {
+    pub(crate) fn draw(&self) -> Drawing {
         let mut canvas = Canvas::default();
         let top = title(&mut canvas, &self.title);
         let (edge, right, lower) = EDGES;

@@ -13,7 +13,7 @@ const PNG_SCALE: f32 = 2.0;
 ///
 /// # Errors
 /// When it is none.
-pub fn parse(svg: &str) -> Result<usvg::Tree> {
+pub(crate) fn parse(svg: &str) -> Result<usvg::Tree> {
     let options = usvg::Options {
         font_family: font::FAMILY.to_owned(),
         fontdb: font::database(),
@@ -26,7 +26,7 @@ pub fn parse(svg: &str) -> Result<usvg::Tree> {
 ///
 /// # Errors
 /// When it cannot be drawn or encoded.
-pub fn png(tree: &usvg::Tree) -> Result<Vec<u8>> {
+pub(crate) fn png(tree: &usvg::Tree) -> Result<Vec<u8>> {
     let size = tree.size().to_int_size().scale_by(PNG_SCALE).context("the figure has no size")?;
     let mut pixels = tiny_skia::Pixmap::new(size.width(), size.height()).context("the figure has no size")?;
     pixels.fill(tiny_skia::Color::WHITE);
@@ -38,7 +38,7 @@ pub fn png(tree: &usvg::Tree) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// When it cannot be drawn.
-pub fn pdf(tree: &usvg::Tree) -> Result<Vec<u8>> {
+pub(crate) fn pdf(tree: &usvg::Tree) -> Result<Vec<u8>> {
     svg2pdf::to_pdf(tree, ConversionOptions::default(), PageOptions::default())
         .map_err(|error| anyhow!("the figure cannot be drawn as PDF: {error}"))
 }

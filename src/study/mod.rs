@@ -6,13 +6,13 @@ mod published;
 mod subject;
 mod user_time;
 
-pub use subject::{BASELINE, Condition, Subject};
+pub(crate) use subject::{BASELINE, Condition, Subject};
 
 use crate::prose::block::Block;
 
 /// The sections on published figures and of answers.
 #[must_use]
-pub fn sections(subject: &Subject) -> Vec<Block> {
+pub(crate) fn sections(subject: &Subject) -> Vec<Block> {
     let published = published::beside(subject);
     let mut blocks = published::blocks(&published);
     blocks.extend(answers::blocks(&answers::AnswerInputs { subject, published: &published }));

@@ -12,7 +12,7 @@ use crate::tables::{
 use crate::{path, receive, units, workload};
 
 /// The path that the others are compared with, where the run has it: what most programs do.
-pub const BASELINE: &str = path::BASELINE.name;
+pub(crate) const BASELINE: &str = path::BASELINE.name;
 
 /// What cells have in common but for send path, message size and threads: one set of figures shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]

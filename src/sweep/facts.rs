@@ -11,7 +11,7 @@ use crate::record::manifest::{Agent, Manifest, Tool, Vm};
 
 /// The manifest of a sweep that begins now.
 #[must_use]
-pub fn manifest(grid: &Grid, options: &TrialOptions, seed: u64, lab: &Lab) -> Manifest {
+pub(crate) fn manifest(grid: &Grid, options: &TrialOptions, seed: u64, lab: &Lab) -> Manifest {
     let now = jiff::Timestamp::now();
     let (sender_cpus, receiver_cpus) = lab.pinning(options);
     let agent = |side, pinned| {

@@ -3,12 +3,12 @@
 mod card;
 mod facts;
 mod pass;
-pub mod passes;
-pub mod plan;
-pub mod progress;
-pub mod run_dir;
-pub mod samples;
-pub mod table;
+pub(crate) mod passes;
+pub(crate) mod plan;
+pub(crate) mod progress;
+pub(crate) mod run_dir;
+pub(crate) mod samples;
+pub(crate) mod table;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,13 +17,13 @@ use crate::failure::Failure;
 use crate::lab::{Lab, Measured, Trouble};
 use crate::options::TrialOptions;
 use crate::record::{Status, Trial};
-pub use facts::manifest;
+pub(crate) use facts::manifest;
 use plan::Plan;
 use progress::Progress;
 use run_dir::RunDir;
 
 /// What runs one trial: a lab, or a test's stand-in.
-pub trait Executor {
+pub(crate) trait Executor {
     /// Runs one trial of a cell.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl Executor for Lab {
 
 /// How a sweep ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// Every trial has its row.
     Complete,
     /// A signal came; the row in hand was finished.
@@ -64,7 +64,7 @@ pub enum Ended {
 impl Ended {
     /// The word for the manifest.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Complete => "complete",
             Self::Interrupted => "interrupted",
@@ -77,7 +77,7 @@ impl Ended {
 ///
 /// # Errors
 /// When a row cannot be written; the rows before it are whole.
-pub fn run(
+pub(crate) fn run(
     executor: &mut dyn Executor,
     plan: &mut Plan,
     options: &TrialOptions,

@@ -35,7 +35,7 @@ pub(super) const RECORDED: Duration = Duration::from_millis(200);
 const FLOOR: Duration = Duration::from_millis(300);
 
 /// The x-ray's files of a run, and what they hold so far.
-pub struct Passes {
+pub(crate) struct Passes {
     attributions: Appender<Attribution>,
     copies: Appender<Copies>,
     roofline: Appender<Roofline>,
@@ -53,7 +53,7 @@ impl Passes {
     ///
     /// # Errors
     /// When they cannot be written, or hold something else.
-    pub fn open(directory: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open(directory: &Path) -> anyhow::Result<Self> {
         let (copies, rows) = table(directory, |_| true)?;
         let done: HashSet<String> = rows.iter().map(|row: &Copies| row.cell.clone()).collect();
         // A cell's rows in copies.csv are its last; what a killed pass left without them is made again.
@@ -70,7 +70,7 @@ impl Passes {
     ///
     /// # Errors
     /// When an agent is gone or a row cannot be written; the rows before it are whole.
-    pub fn run(
+    pub(crate) fn run(
         &mut self,
         lab: &mut Lab,
         cells: &[Cell],

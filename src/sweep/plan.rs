@@ -30,7 +30,7 @@ struct History {
 
 /// Which trials are to be run, and which have been.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     cells: Vec<Cell>,
     times: Vec<u32>,
     places: HashMap<String, usize>,
@@ -42,7 +42,7 @@ pub struct Plan {
 
 /// One trial to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Next {
+pub(crate) struct Next {
     /// Which cell, by its place in the grid.
     pub place: usize,
     /// Which block of the sweep the trial belongs to, from 1.
@@ -56,7 +56,7 @@ pub struct Next {
 impl Plan {
     /// A plan with nothing run yet. `times` says how often each cell runs in a block.
     #[must_use]
-    pub fn new(cells: Vec<Cell>, times: Vec<u32>, repetitions: Repetitions, seed: u64) -> Self {
+    pub(crate) fn new(cells: Vec<Cell>, times: Vec<u32>, repetitions: Repetitions, seed: u64) -> Self {
         let places = cells.iter().enumerate().map(|(place, cell)| (cell.key(), place)).collect();
         let history = vec![History::default(); cells.len()];
         Self { cells, times, places, repetitions, seed, history, done: 0 }
@@ -64,12 +64,12 @@ impl Plan {
 
     /// The cells in the order of the grid; [`Next::place`] is an index into them.
     #[must_use]
-    pub fn cells(&self) -> &[Cell] {
+    pub(crate) fn cells(&self) -> &[Cell] {
         &self.cells
     }
 
     /// Notes a row. Rows of cells that the plan does not have are ignored.
-    pub fn note(&mut self, row: &Trial) {
+    pub(crate) fn note(&mut self, row: &Trial) {
         let Some(&place) = self.places.get(&row.cell) else { return };
         let history = &mut self.history[place];
         *history.blocks.entry(row.block).or_default() += 1;
@@ -99,7 +99,7 @@ impl Plan {
 
     /// The next trial; none when the sweep is complete.
     #[must_use]
-    pub fn next(&self) -> Option<Next> {
+    pub(crate) fn next(&self) -> Option<Next> {
         for block in 1..=self.repetitions.max {
             let mut order: Vec<usize> = (0..self.cells.len())
                 .flat_map(|place| std::iter::repeat_n(place, self.times[place] as usize))
@@ -123,7 +123,7 @@ impl Plan {
 
     /// Trials still to be run, at most.
     #[must_use]
-    pub fn remaining(&self) -> u64 {
+    pub(crate) fn remaining(&self) -> u64 {
         let mut remaining = 0;
         for (place, history) in self.history.iter().enumerate() {
             if history.unsupported.is_some() {
@@ -141,7 +141,7 @@ impl Plan {
 
     /// Median throughput of a cell so far, Gb/s.
     #[must_use]
-    pub fn so_far(&self, place: usize) -> Option<f64> {
+    pub(crate) fn so_far(&self, place: usize) -> Option<f64> {
         let values: Vec<f64> = self.history[place].throughput.iter().map(|&(_, value)| value).collect();
         stats::median(&values)
     }

@@ -11,7 +11,7 @@ use crate::record::{Status, Trial};
 use crate::units;
 
 /// How a sweep shows where it is.
-pub struct Progress {
+pub(crate) struct Progress {
     bar: ProgressBar,
     plain: bool,
     started: Instant,
@@ -21,7 +21,7 @@ pub struct Progress {
 impl Progress {
     /// Progress of a sweep with this many trials left.
     #[must_use]
-    pub fn new(remaining: u64, quiet: bool) -> Self {
+    pub(crate) fn new(remaining: u64, quiet: bool) -> Self {
         let plain = !std::io::stderr().is_terminal();
         let target =
             if plain || quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(4) };
@@ -32,7 +32,7 @@ impl Progress {
     }
 
     /// Shows the cell whose trial begins.
-    pub fn begin(&mut self, cell: &Cell, so_far: Option<f64>, remaining: u64) {
+    pub(crate) fn begin(&mut self, cell: &Cell, so_far: Option<f64>, remaining: u64) {
         self.begun += 1;
         self.bar.set_length(self.bar.position() + remaining);
         let rate = so_far.map_or_else(|| "– Gb/s".to_owned(), |gbps| format!("{gbps:.2} Gb/s"));
@@ -46,12 +46,12 @@ impl Progress {
     }
 
     /// A trial is over.
-    pub fn end(&mut self, row: &Trial, remaining: u64) {
+    pub(crate) fn end(&mut self, row: &Trial, remaining: u64) {
         self.end_of("", row, remaining);
     }
 
     /// A trial of one of two sides is over; `side` is the word for it.
-    pub fn end_of(&mut self, side: &str, row: &Trial, remaining: u64) {
+    pub(crate) fn end_of(&mut self, side: &str, row: &Trial, remaining: u64) {
         let space = if side.is_empty() { "" } else { " " };
         self.bar.inc(1);
         let outcome = match (row.status, row.throughput_gbps) {
@@ -70,13 +70,8 @@ impl Progress {
         }
     }
 
-    /// Something to say while the bar stands.
-    pub fn say(&self, text: &str) {
-        self.bar.suspend(|| say(text));
-    }
-
     /// The sweep is over.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

@@ -13,7 +13,7 @@ use crate::record::{Manifest, Recorded, Stream, Trial};
 const ROW_BYTES: u64 = 1 << 10;
 
 /// A run whose files rows are appended to.
-pub struct RunDir {
+pub(crate) struct RunDir {
     path: PathBuf,
     /// What is known of the run.
     pub manifest: Manifest,
@@ -26,7 +26,7 @@ impl RunDir {
     ///
     /// # Errors
     /// When the results directory cannot be written, or has no room for the rows to come.
-    pub fn create(results: &Path, mut manifest: Manifest, rows: u64) -> anyhow::Result<Self> {
+    pub(crate) fn create(results: &Path, mut manifest: Manifest, rows: u64) -> anyhow::Result<Self> {
         let advice =
             || format!("cannot write to {}; choose another directory with --results", results.display());
         std::fs::create_dir_all(results).with_context(advice)?;
@@ -57,7 +57,7 @@ impl RunDir {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn inside(run: &Self, name: &str, manifest: Manifest) -> anyhow::Result<Self> {
+    pub(crate) fn inside(run: &Self, name: &str, manifest: Manifest) -> anyhow::Result<Self> {
         let path = run.path.join(name);
         std::fs::create_dir(&path)
             .and_then(|()| Self::fill(&path, manifest))
@@ -79,7 +79,7 @@ impl RunDir {
     ///
     /// # Errors
     /// When the directory is not a run, or its rows cannot be read.
-    pub fn resume(path: &Path) -> anyhow::Result<(Self, Vec<Trial>)> {
+    pub(crate) fn resume(path: &Path) -> anyhow::Result<(Self, Vec<Trial>)> {
         ensure!(
             path.join("manifest.json").is_file(),
             "{} is not a run: it has no manifest.json; give the directory that `copycost sweep` printed",
@@ -112,7 +112,7 @@ impl RunDir {
     ///
     /// # Errors
     /// When the disk does not take them.
-    pub fn append(&mut self, trial: &Trial, streams: &[Stream]) -> anyhow::Result<()> {
+    pub(crate) fn append(&mut self, trial: &Trial, streams: &[Stream]) -> anyhow::Result<()> {
         // The trial's row last: it is the one that says that all is there.
         self.streams
             .append(streams)
@@ -130,14 +130,14 @@ impl RunDir {
     ///
     /// # Errors
     /// When the disk does not take it.
-    pub fn write_manifest(&self) -> anyhow::Result<()> {
+    pub(crate) fn write_manifest(&self) -> anyhow::Result<()> {
         let path = self.path.join("manifest.json");
         self.manifest.write(&path).with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// Where the run is.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }

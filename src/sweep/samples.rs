@@ -25,7 +25,7 @@ const SPARSE_FROM: Duration = Duration::from_secs(6);
 const REST: Duration = Duration::from_millis(1100);
 
 /// What was sampled of each cell so far.
-pub struct Samples {
+pub(crate) struct Samples {
     taken: HashMap<String, Result<Passed, Failure>>,
     window: Duration,
     kind: Pass,
@@ -34,7 +34,7 @@ pub struct Samples {
 impl Samples {
     /// None yet, for trials in at least so many blocks.
     #[must_use]
-    pub fn new(blocks: u32, options: &TrialOptions) -> Self {
+    pub(crate) fn new(blocks: u32, options: &TrialOptions) -> Self {
         let blocks = blocks.max(1);
         // As long as a trial, within bounds.
         let window = match options.bound {
@@ -84,7 +84,7 @@ impl Samples {
 }
 
 /// A lab whose cells are sampled after each block of trials.
-pub struct SamplingLab<'a> {
+pub(crate) struct SamplingLab<'a> {
     lab: &'a mut Lab,
     samples: &'a mut Samples,
     is_rested: bool,
@@ -92,7 +92,7 @@ pub struct SamplingLab<'a> {
 
 impl<'a> SamplingLab<'a> {
     /// Nothing is sampled yet.
-    pub fn new(lab: &'a mut Lab, samples: &'a mut Samples) -> Self {
+    pub(crate) fn new(lab: &'a mut Lab, samples: &'a mut Samples) -> Self {
         Self { lab, samples, is_rested: true }
     }
 }

@@ -14,13 +14,13 @@ type Dimension = fn(&Cell) -> String;
 
 /// The table of these cells' rates, in their order.
 #[must_use]
-pub fn of(cells: &[Cell], rows: &[Trial]) -> String {
+pub(crate) fn of(cells: &[Cell], rows: &[Trial]) -> String {
     lines(cells, rows, &["Gb/s", "95 % interval", "trials", ""], |_, trials| figures(trials).into())
 }
 
 /// The table of these cells' instructions, in their order.
 #[must_use]
-pub fn instructions(cells: &[Cell], rows: &[Trial]) -> String {
+pub(crate) fn instructions(cells: &[Cell], rows: &[Trial]) -> String {
     let header = ["instructions per message", "per KiB", "sender's worker", "receiver's worker"];
     lines(cells, rows, &header, |cell, trials| {
         let found = Instructions::of(&Sample {

@@ -8,16 +8,16 @@ use super::{Frames, Testimony};
 use crate::agent::frame::{self, CAP};
 
 /// The variable that names the port's device.
-pub const DEVICE: &str = "COPYCOST_WITNESS";
+pub(crate) const DEVICE: &str = "COPYCOST_WITNESS";
 
 /// The way to whoever sees what the machine's cards read.
 #[derive(Debug)]
-pub struct Witness<P = File>(P);
+pub(crate) struct Witness<P = File>(P);
 
 impl Witness {
     /// That of this machine; none where its cards are not emulated by `copycost vm`.
     #[must_use]
-    pub fn of_this_machine() -> Option<Result<Self, String>> {
+    pub(crate) fn of_this_machine() -> Option<Result<Self, String>> {
         let device = std::env::var_os(DEVICE)?;
         let file = File::options().read(true).write(true).open(&device);
         Some(file.map(Self).map_err(|error| format!("cannot open {}: {error}", device.display())))
@@ -29,7 +29,7 @@ impl<P: Read + Write> Witness<P> {
     ///
     /// # Errors
     /// Why it cannot be.
-    pub fn begin(&mut self) -> Result<(), String> {
+    pub(crate) fn begin(&mut self) -> Result<(), String> {
         match self.ask(&Question::Begin)? {
             Answer::Begun => Ok(()),
             other => Err(refused(other)),
@@ -40,7 +40,7 @@ impl<P: Read + Write> Witness<P> {
     ///
     /// # Errors
     /// Why that is not known.
-    pub fn end(&mut self, frames: Frames) -> Result<Testimony, String> {
+    pub(crate) fn end(&mut self, frames: Frames) -> Result<Testimony, String> {
         match self.ask(&Question::End(frames))? {
             Answer::Told(testimony) => Ok(testimony),
             other => Err(refused(other)),

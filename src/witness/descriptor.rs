@@ -1,14 +1,14 @@
 //! What a line of QEMU's trace says that a card read: the transmit descriptors of e1000e and igb.
 
 /// The trace event that prints each transmit descriptor of e1000e, and of igb too.
-pub const EVENT: &str = "e1000e_tx_descr";
+pub(crate) const EVENT: &str = "e1000e_tx_descr";
 
 /// Bit of an extended descriptor, in the lower half of its second word.
 const EXTENDED: u64 = 1 << 29;
 
 /// A piece of memory that a card read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Read {
+pub(crate) struct Read {
     /// The guest-physical address that the card reads from.
     pub address: u64,
     /// How long it is.
@@ -20,7 +20,7 @@ pub struct Read {
 ///
 /// A line is `e1000e_tx_descr 0xADDRESS : LOWER UPPER`, all hexadecimal, with or without the time before it.
 #[must_use]
-pub fn parse(line: &str) -> Option<Option<Read>> {
+pub(crate) fn parse(line: &str) -> Option<Option<Read>> {
     let (_, words) = line.split_once(EVENT)?;
     let mut words = words.split_whitespace();
     let number = |word: &str| u64::from_str_radix(word.strip_prefix("0x").unwrap_or(word), 16).ok();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a frame.
-pub const FRAME: u64 = 4096;
+pub(crate) const FRAME: u64 = 4096;
 
 /// A set of page frames, as ranges: the number of the first, and how many. Sorted, and none touches the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,11 +11,11 @@
 //! mapped in the agent, so what the kernel copied lies elsewhere.
 
 mod client;
-pub mod descriptor;
-pub mod frames;
-pub mod pages;
-pub mod question;
+pub(crate) mod descriptor;
+pub(crate) mod frames;
+pub(crate) mod pages;
+pub(crate) mod question;
 
-pub use client::{DEVICE, Witness};
-pub use frames::Frames;
-pub use question::Testimony;
+pub(crate) use client::{DEVICE, Witness};
+pub(crate) use frames::Frames;
+pub(crate) use question::Testimony;

@@ -27,7 +27,7 @@ const NUMBER: u64 = (1 << 55) - 1;
 
 /// The looking up of this process's frames, from now until it is collected.
 #[derive(Debug)]
-pub struct Pages {
+pub(crate) struct Pages {
     _stop_when_dropped: Sender<()>,
     thread: JoinHandle<Result<Frames, String>>,
 }
@@ -37,7 +37,7 @@ impl Pages {
     ///
     /// # Errors
     /// When this process may not know where its pages are.
-    pub fn watch() -> Result<Self, String> {
+    pub(crate) fn watch() -> Result<Self, String> {
         let mut look = PageScan::open()?;
         look.look()?;
         let (_stop_when_dropped, until) = channel();
@@ -50,7 +50,7 @@ impl Pages {
     ///
     /// # Errors
     /// When the page map cannot be read any more.
-    pub fn collect(self) -> Result<Frames, String> {
+    pub(crate) fn collect(self) -> Result<Frames, String> {
         drop(self._stop_when_dropped);
         self.thread.join().map_err(|_| "the thread that looks up pages broke".to_owned())?
     }

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::Frames;
 
 /// Name of the port that this goes over.
-pub const PORT: &str = "copycost.witness";
+pub(crate) const PORT: &str = "copycost.witness";
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Question {
+pub(crate) enum Question {
     /// Note what the cards read from now on.
     Begin,
     /// Note no more, and say how much of it lay in these frames.
@@ -20,7 +20,7 @@ pub enum Question {
 /// What the host answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Answer {
+pub(crate) enum Answer {
     /// It is noted.
     Begun,
     /// What was read.

@@ -6,7 +6,7 @@ use crate::tables::Limit;
 
 /// What held a cell back: `held back by the receiver`; nothing where it is not known.
 #[must_use]
-pub fn held_back(limit: Option<Limit>) -> String {
+pub(crate) fn held_back(limit: Option<Limit>) -> String {
     match limit {
         Some(Limit::Neither) => "held back by no one end".to_owned(),
         Some(limit) => format!("held back by the {limit}"),
@@ -16,7 +16,7 @@ pub fn held_back(limit: Option<Limit>) -> String {
 
 /// A category for a reader.
 #[must_use]
-pub fn category(category: Category) -> &'static str {
+pub(crate) fn category(category: Category) -> &'static str {
     match category {
         Category::GatherCopy => "gather copy (user space)",
         Category::KernelCopy => "copy into the kernel",
@@ -40,7 +40,7 @@ pub fn category(category: Category) -> &'static str {
 
 /// What bounds a path, for a reader.
 #[must_use]
-pub fn bound(level: Level) -> &'static str {
+pub(crate) fn bound(level: Level) -> &'static str {
     match level {
         Level::L2 => "one copy in L2",
         Level::Llc => "one copy in the last-level cache",
