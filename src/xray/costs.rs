@@ -1,6 +1,6 @@
 //! From an end's samples to the rows of `xray.csv`: where the time per KiB went, and on whose account.
 
-use super::watch::{Sampled, SampledCost};
+use super::sampled::{Sampled, SampledCost};
 use crate::cell::{Cell, Side};
 use crate::record::Attribution;
 use crate::record::category::{Category, Owner};

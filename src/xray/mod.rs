@@ -20,6 +20,7 @@ pub mod probe;
 pub mod records;
 pub mod roofline;
 pub mod rules;
+pub mod sampled;
 pub mod sampler;
 pub mod symbols;
 pub mod tracefs;

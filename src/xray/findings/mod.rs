@@ -9,6 +9,8 @@
 //! and as long as they may be of the payload, nothing that rests on samples is confirmed.
 
 mod card;
+#[cfg(test)]
+mod card_tests;
 mod counts;
 mod presence;
 #[cfg(test)]

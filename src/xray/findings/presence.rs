@@ -3,7 +3,8 @@
 use super::Observations;
 use crate::record::category::{Category, Owner, Scope};
 use crate::record::copies::Place;
-use crate::xray::watch::{Sampled, Seen};
+use crate::xray::sampled::Sampled;
+use crate::xray::watch::Seen;
 
 /// Fewest samples that show a copy.
 const LEAST_PRESENT: f64 = 10.0;
