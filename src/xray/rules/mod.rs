@@ -43,28 +43,26 @@ pub struct Rule {
     pub category: Category,
     /// In which frames the rule applies.
     pub place: FrameRole,
-    /// What in the kernel's source supports it.
-    pub why: &'static str,
 }
 
-const fn any(pattern: &'static str, category: Category, why: &'static str) -> Rule {
-    Rule { pattern, category, place: FrameRole::Any, why }
+const fn any(pattern: &'static str, category: Category) -> Rule {
+    Rule { pattern, category, place: FrameRole::Any }
 }
 
-const fn leaf(pattern: &'static str, category: Category, why: &'static str) -> Rule {
-    Rule { pattern, category, place: FrameRole::Leaf, why }
+const fn leaf(pattern: &'static str, category: Category) -> Rule {
+    Rule { pattern, category, place: FrameRole::Leaf }
 }
 
-const fn copying(pattern: &'static str, category: Category, why: &'static str) -> Rule {
-    Rule { pattern, category, place: FrameRole::Copying, why }
+const fn copying(pattern: &'static str, category: Category) -> Rule {
+    Rule { pattern, category, place: FrameRole::Copying }
 }
 
-const fn direct(pattern: &'static str, category: Category, why: &'static str) -> Rule {
-    Rule { pattern, category, place: FrameRole::Direct, why }
+const fn direct(pattern: &'static str, category: Category) -> Rule {
+    Rule { pattern, category, place: FrameRole::Direct }
 }
 
-const fn small(pattern: &'static str, category: Category, why: &'static str) -> Rule {
-    Rule { pattern, category, place: FrameRole::Small, why }
+const fn small(pattern: &'static str, category: Category) -> Rule {
+    Rule { pattern, category, place: FrameRole::Small }
 }
 
 /// Whether a pattern knows a function of this name.
@@ -100,11 +98,11 @@ mod tests {
 
     #[test]
     fn a_pattern_is_a_name_a_prefix_or_a_part() {
-        assert!(any("kfree", Allocation, "").knows("kfree"));
-        assert!(!any("kfree", Allocation, "").knows("kfree_skbmem"));
-        assert!(any("tcp_*", TcpIp, "").knows("tcp_ack"));
-        assert!(!any("tcp_*", TcpIp, "").knows("__tcp_ack"));
-        assert!(any("*memcg*", Allocation, "").knows("try_charge_memcg"));
+        assert!(any("kfree", Allocation).knows("kfree"));
+        assert!(!any("kfree", Allocation).knows("kfree_skbmem"));
+        assert!(any("tcp_*", TcpIp).knows("tcp_ack"));
+        assert!(!any("tcp_*", TcpIp).knows("__tcp_ack"));
+        assert!(any("*memcg*", Allocation).knows("try_charge_memcg"));
     }
 
     #[test]
