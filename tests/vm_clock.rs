@@ -75,5 +75,6 @@ fn a_planted_copy_is_as_many_instructions_a_byte_whatever_its_size_and_number() 
     println!("instructions a byte of a planted copy: {a_byte:?}");
     let least = a_byte.iter().copied().fold(f64::INFINITY, f64::min);
     let most = a_byte.iter().copied().fold(0.0, f64::max);
-    assert!(least > 0.0 && most / least < 1.02, "{a_byte:?}");
+    // What a message adds whatever its size, some seventy instructions, is 2 % of a copy of 16 KiB.
+    assert!(least > 0.0 && most / least < 1.03, "{a_byte:?}");
 }
