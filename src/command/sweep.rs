@@ -77,7 +77,6 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     if let Some(what) = &arguments.against {
         return against::run(arguments, what);
     }
-    let stop = stop_flag()?;
     let resumed = match &arguments.resume {
         Some(path) => Some(RunDir::resume(path)?),
         None => None,
@@ -93,6 +92,8 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     if arguments.dry_run {
         return dry_run(&grid, &arguments.lab);
     }
+    // Not before: reading a grid from a pipe would wait on after the first signal.
+    let stop = stop_flag()?;
     // A run is resumed in the lab that it began in, whatever flag that was chosen by.
     let began_in =
         resumed.as_ref().map(|(run, _)| run.manifest.lab.as_str()).filter(|&lab| kind::find(lab).is_ok());

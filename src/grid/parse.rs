@@ -88,7 +88,10 @@ fn names<E: Iterator<Item = &'static str>>(
 ) -> Result<Vec<String>, GridError> {
     match words.value.as_slice() {
         [one] if one.value == ALL => Ok(every().map(str::to_owned).collect()),
-        _ => list(words, what, |text| find(text).map(str::to_owned)),
+        more => match more.iter().find(|one| one.value == ALL) {
+            Some(all) => Err(refuse(all, format!("`{ALL}` stands for every {what}; leave the others out"))),
+            None => list(words, what, |text| find(text).map(str::to_owned)),
+        },
     }
 }
 

@@ -64,6 +64,7 @@ fn refusals_name_the_line_and_what_is_allowed() {
         ("working_set: 10TiB", 5, "hot"),
         ("payload: [cold]", 5, "static, fresh"),
         ("receive_paths: []", 5, "empty"),
+        ("receive_paths: [all, recv]", 5, "leave the others out"),
         ("control: one-copy", 5, "not among"),
         ("link: {mtu: 9, tso: true}", 5, "68 to 65535"),
         ("link: {interfaces: [ens1f0]}", 5, "two names"),
