@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{units, workload};
+use crate::units;
 
 /// What joins the two agents, as recorded in each row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,6 +54,9 @@ pub enum Side {
     Receiver,
 }
 
+/// What a stream does where nothing else is said; keys do not name it.
+pub const USUAL_WORKLOAD: &str = "stream";
+
 /// One point of the grid. The send and receive paths are names from the registries.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,7 +103,7 @@ impl fmt::Display for Cell {
             self.wire, self.send_path, self.receive_path, self.payload, self.message_bytes, self.threads
         )?;
         self.working_set.map_or(Ok(()), |bytes| write!(out, "/ws{bytes}B"))?;
-        if self.workload == workload::DEFAULT { Ok(()) } else { write!(out, "/{}", self.workload) }
+        if self.workload == USUAL_WORKLOAD { Ok(()) } else { write!(out, "/{}", self.workload) }
     }
 }
 
@@ -114,7 +117,7 @@ impl FromStr for Cell {
             let mut part = || parts.next();
             let bytes = |text: &str| text.strip_suffix('B')?.parse().ok();
             let mut cell = Self {
-                workload: workload::DEFAULT.to_owned(),
+                workload: USUAL_WORKLOAD.to_owned(),
                 wire: part()?.parse().ok()?,
                 send_path: part()?.to_owned(),
                 receive_path: part()?.to_owned(),
@@ -179,7 +182,7 @@ impl Cell {
     /// A cell for tests: one stream over veth into a buffer.
     pub(crate) fn example(send_path: &str, message_bytes: u64) -> Self {
         Self {
-            workload: workload::DEFAULT.into(),
+            workload: USUAL_WORKLOAD.into(),
             wire: Wire::Veth,
             send_path: send_path.into(),
             receive_path: "recv".into(),

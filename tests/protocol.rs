@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use copycost::agent::order::{Order, Role};
 use copycost::agent::protocol::{Reply, Report, Request};
-use copycost::cell::{Cell, Payload, Wire};
+use copycost::cell::{Cell, Payload, USUAL_WORKLOAD, Wire};
 use copycost::failure::Failure;
 use copycost::socket::SocketOptions;
-use copycost::workload::{self, Work};
+use copycost::workload::Work;
 use support::agent::{Agent, Coordinator, connect};
 use support::until;
 
@@ -21,7 +21,7 @@ const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// An order of a verified trial with two streams.
 fn order(trial: u64, role: Role) -> Order {
     let cell = Cell {
-        workload: workload::DEFAULT.into(),
+        workload: USUAL_WORKLOAD.into(),
         wire: Wire::Loopback,
         send_path: "two-copy".into(),
         receive_path: "recv".into(),

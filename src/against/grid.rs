@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::cell::{Cell, Payload};
+use crate::cell::{Cell, Payload, USUAL_WORKLOAD};
 use crate::grid::Grid;
-use crate::{receive, workload};
+use crate::receive;
 
 /// Keys that say how often and what beside: of no meaning for one trial, and some of them newer than a version that
 /// may have to read them.
@@ -23,7 +23,7 @@ pub(super) fn of_one(grid: &Grid, cell: &Cell) -> anyhow::Result<String> {
     keys.insert("repetitions".to_owned(), json!(1));
     // What is as it always was is not said, for versions that did not know the key.
     let said = [
-        ("workload", json!([cell.workload]), cell.workload == workload::DEFAULT),
+        ("workload", json!([cell.workload]), cell.workload == USUAL_WORKLOAD),
         ("receive_paths", json!([cell.receive_path]), cell.receive_path == receive::DEFAULT),
         ("payload", json!([cell.payload.word()]), cell.payload == Payload::Static),
         (

@@ -154,8 +154,10 @@ impl RunningTrial {
     /// Keeps a stream's report, and hands over all of them with the last.
     pub(super) fn keep(&mut self, stream: u32, report: StreamReport) -> Option<EndReport> {
         self.reports[stream as usize] = Some(report);
-        let streams = self.reports.iter().cloned().collect::<Option<_>>()?;
-        Some(EndReport { streams, common: self.common.take() })
+        if self.reports.iter().any(Option::is_none) {
+            return None;
+        }
+        Some(EndReport { streams: self.reports.drain(..).flatten().collect(), common: self.common.take() })
     }
 
     /// Begins the common window, and returns when that was.

@@ -20,7 +20,6 @@ use super::thread::{guarded, spawn};
 use crate::failure::Failure;
 use crate::host::{self, policy};
 use crate::link::{self, PairNetns, Traffic};
-use crate::record::End;
 use crate::workload::{EndReport, gate};
 use crate::xray::roofline;
 use crate::xray::symbols::Symbols;
@@ -320,8 +319,7 @@ impl Session {
     /// Reports what all workers of the trial in hand reported.
     fn finish(&mut self, end: EndReport) -> Result<(), FrameError> {
         let Some(mut trial) = self.trial.take() else { return Ok(()) };
-        let sum = End::sum(&end.streams.iter().map(|stream| stream.end.clone()).collect::<Vec<_>>());
-        let seen = trial.watcher.take().map(|watcher| watcher.report(&mut self.symbols, &sum));
+        let seen = trial.watcher.take().map(|watcher| watcher.report(&mut self.symbols, &end.total()));
         let number = trial.number();
         drop(trial);
         self.reply(&Reply::Report { trial: number, report: Box::new(Report { end, seen }) })

@@ -87,9 +87,8 @@ impl LabArgs {
 
     /// Makes the lab that these flags and a grid ask for.
     pub(super) fn make(&self, wanted: Wanted) -> anyhow::Result<Lab> {
-        recover().iter().for_each(|what| say(format_args!("copycost: {what}")));
         let (kind, site) = self.site(wanted)?;
-        let made = (kind.make)(&site)?;
+        let made = make(kind, &site)?;
         let there = made.wires();
         if !wanted.wires.is_empty() && !wanted.wires.iter().any(|wire| there.contains(wire)) {
             let words =
@@ -126,6 +125,12 @@ impl LabArgs {
             grid::parse_interfaces(&text).map_err(|what| UsageError(format!("{VARIABLE}: {what}")))?;
         Ok(Some(names))
     }
+}
+
+/// Makes a lab of a kind, once what a killed run had borrowed is given back.
+pub(super) fn make(kind: &Entry, site: &Site) -> anyhow::Result<Lab> {
+    recover().iter().for_each(|what| say(format_args!("copycost: {what}")));
+    (kind.make)(site)
 }
 
 fn parse_wire(text: &str) -> Result<(Wire, Option<IpAddr>), String> {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::lab::{LabArgs, Wanted};
+use super::lab::{LabArgs, Wanted, make};
 use super::working_set::{WorkingSet, parse_working_set};
 use super::{Exit, UsageError, print, stop_flag};
-use crate::cell::{Cell, Payload};
+use crate::cell::{Cell, Payload, USUAL_WORKLOAD};
 use crate::failure::Failure;
 use crate::grid;
 use crate::lab::Trouble;
@@ -20,7 +20,7 @@ use crate::record::{End, Stream, Trial, csv_file};
 use crate::report::basis;
 use crate::socket::SocketOptions;
 use crate::tables::{LEAST_TICKS, USUAL_TICK_HZ};
-use crate::{path, receive, units, workload};
+use crate::{path, receive, units};
 
 /// Flags of `copycost measure`.
 #[derive(Debug, Args)]
@@ -99,11 +99,11 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
     let options = options(arguments);
     // Interfaces that are lent to the lab are to be restored, so a signal lets the trial be finished.
     let wanted = Wanted { lab: None, link: &LinkOptions::default(), wires: &[] };
-    let is_lent = arguments.lab.site(wanted)?.1.link.interfaces.is_some();
-    let stop = is_lent.then(stop_flag).transpose()?;
-    let mut lab = arguments.lab.make(wanted)?;
+    let (kind, site) = arguments.lab.site(wanted)?;
+    let stop = site.link.interfaces.as_ref().map(|_| stop_flag()).transpose()?;
+    let mut lab = make(kind, &site)?;
     let cell = Cell {
-        workload: workload::DEFAULT.to_owned(),
+        workload: USUAL_WORKLOAD.to_owned(),
         wire: lab.wires()[0],
         send_path,
         receive_path,

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{Grid, Repetitions};
-use crate::cell::Payload;
+use crate::cell::{Payload, USUAL_WORKLOAD};
 use crate::options::{Bound, LinkOptions, Pin, ReadSize, TrialOptions};
+use crate::receive;
 use crate::socket::{self, SocketOptions};
-use crate::{receive, workload};
 
 /// What a grid that bounds its trials by nothing gets.
 pub(super) fn one_second() -> Bound {
@@ -33,7 +33,7 @@ impl Grid {
     pub(crate) fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            workloads: vec![workload::DEFAULT.to_owned()],
+            workloads: vec![USUAL_WORKLOAD.to_owned()],
             paths: Vec::new(),
             receive_paths: vec![receive::DEFAULT.to_owned()],
             payloads: vec![Payload::Static],

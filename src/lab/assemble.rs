@@ -50,8 +50,7 @@ pub(super) fn assemble(
     }
     let workload = workload::find(&work.cell.workload).map_err(Failure::Unsupported)?;
     let figures = (workload.figures)(work, sent, received)?;
-    let ends = [sent, received]
-        .map(|report| End::sum(&report.streams.iter().map(|stream| stream.end.clone()).collect::<Vec<_>>()));
+    let ends = [sent, received].map(EndReport::total);
     let loads =
         [sent, received].map(|report| report.common.as_ref().map(|common| common.load).unwrap_or_default());
     let surroundings = surroundings::of(places, work.cell.threads, &loads, &ends);

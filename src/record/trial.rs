@@ -6,8 +6,7 @@ use super::end::End;
 use super::row::row;
 use super::stream::ZeroCopy;
 use super::surroundings::Surroundings;
-use crate::cell::{Cell, Payload, Wire, words};
-use crate::workload;
+use crate::cell::{Cell, Payload, USUAL_WORKLOAD, Wire, words};
 
 /// How a trial ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -161,7 +160,7 @@ impl Trial {
     #[must_use]
     pub fn to_cell(&self) -> Cell {
         Cell {
-            workload: self.workload.clone().unwrap_or_else(|| workload::DEFAULT.to_owned()),
+            workload: self.workload.clone().unwrap_or_else(|| USUAL_WORKLOAD.to_owned()),
             wire: self.wire,
             send_path: self.send_path.clone(),
             receive_path: self.receive_path.clone(),

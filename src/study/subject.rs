@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::cell::{Payload, Side, Wire};
+use crate::cell::{Payload, Side, USUAL_WORKLOAD, Wire};
 use crate::counters;
 use crate::prose::words;
 use crate::record::{Attribution, Trial};
 use crate::tables::{
     CellRow, CrossoverRow, DerivedRow, Flag, Metric, Paired, RatioRow, Run, Sample, Setting, Tables, samples,
 };
-use crate::{path, receive, units, workload};
+use crate::{path, receive, units};
 
 /// The path that the others are compared with, where the run has it: what most programs do.
 pub(crate) const BASELINE: &str = path::BASELINE.name;
@@ -91,7 +91,7 @@ impl Condition {
 
     /// The workload, where it is not what nearly every grid has.
     fn unusual_workload(&self) -> Option<&str> {
-        self.workload.as_deref().filter(|&name| name != workload::DEFAULT)
+        self.workload.as_deref().filter(|&name| name != USUAL_WORKLOAD)
     }
 
     /// The condition as a part of a file's name.

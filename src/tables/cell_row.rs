@@ -5,11 +5,10 @@ use super::figures::THROUGHPUT;
 use super::flag::Flags;
 use super::limit::Limit;
 use super::sample::Sample;
-use crate::cell::{Cell, Payload, Wire};
+use crate::cell::{Cell, Payload, USUAL_WORKLOAD, Wire};
 use crate::record::Status;
 use crate::record::row::row;
 use crate::stats;
-use crate::workload;
 
 row! {
     /// One cell of the grid: its throughput over all trials that went well, and what to know about them.
@@ -112,7 +111,7 @@ impl CellRow {
     #[must_use]
     pub fn to_cell(&self) -> Cell {
         Cell {
-            workload: self.workload.clone().unwrap_or_else(|| workload::DEFAULT.to_owned()),
+            workload: self.workload.clone().unwrap_or_else(|| USUAL_WORKLOAD.to_owned()),
             wire: self.wire,
             send_path: self.send_path.clone(),
             receive_path: self.receive_path.clone(),

@@ -82,9 +82,6 @@ pub struct TrialFigures {
     pub streams: Vec<Stream>,
 }
 
-/// The workload of a grid that names none; a cell's key does not name it either.
-pub const DEFAULT: &str = stream::ENTRY.name;
-
 /// Every workload: a new one is a new folder and one line here.
 pub const REGISTRY: &[Entry] = &[stream::ENTRY];
 

@@ -17,6 +17,14 @@ pub struct EndReport {
     pub common: Option<CommonWindow>,
 }
 
+impl EndReport {
+    /// Figures of the windows of all streams together.
+    #[must_use]
+    pub fn total(&self) -> End {
+        End::sum(&self.streams.iter().map(|stream| stream.end.clone()).collect::<Vec<_>>())
+    }
+}
+
 /// What one end measured of one stream.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -123,7 +123,7 @@ impl Simulation {
                 for &payload in &self.payloads {
                     for &message_bytes in &self.message_sizes {
                         cells.extend(self.threads.iter().map(|&threads| Cell {
-                            workload: copycost::workload::DEFAULT.to_owned(),
+                            workload: copycost::cell::USUAL_WORKLOAD.to_owned(),
                             wire: self.wire,
                             send_path: path.name.clone(),
                             receive_path: receive_path.clone(),
