@@ -17,30 +17,10 @@ paths=("$@")
 [ "${#paths[@]}" -gt 0 ] || paths=(plain-send two-copy one-copy)
 read -ra sizes <<<"${SIZES:-64 1024 16384 65536 262144}"
 window=${WINDOW_MS:-500} warmup=300
-binary=${COPYCOST:-$(find target -path '*/release/copycost' -type f -print -quit)}
-scratch=$(mktemp -d)
-ns_a="copycost-bench-a-$$" ns_b="copycost-bench-b-$$"
 
-clean_up() {
-    ip netns pids "$ns_a" 2>/dev/null | xargs -r kill -9 2>/dev/null || true
-    ip netns pids "$ns_b" 2>/dev/null | xargs -r kill -9 2>/dev/null || true
-    ip netns delete "$ns_a" 2>/dev/null || true
-    ip netns delete "$ns_b" 2>/dev/null || true
-    rm -rf "$scratch"
-}
-trap clean_up EXIT
-
+# shellcheck source=bench/pair.sh
+source bench/pair.sh
 gcc -O2 -o "$scratch/minimal" bench/minimal.c
-ip netns add "$ns_a"
-ip netns add "$ns_b"
-"$binary" link create --sender-ns "/run/netns/$ns_a" --receiver-ns "/run/netns/$ns_b" >/dev/null
-sender_addr=198.19.0.1 receiver_addr=198.19.0.2
-
-# The coordinator and its receiver are in B; the sender's agent in A, reached over the pair itself.
-head -c 32 /dev/urandom | base64 >"$scratch/token"
-ip netns exec "$ns_a" "$binary" agent --listen "$sender_addr:7010" --token-file "$scratch/token" 2>/dev/null &
-disown
-sleep 0.3
 
 copycost() { # PATH SIZE -> Gb/s
     timeout 20 ip netns exec "$ns_b" "$binary" measure --path "$1" --size "$2" --duration "${window}ms" \
@@ -65,24 +45,6 @@ iperf() { # SIZE [OPTION] -> Gb/s, over a second (its shortest time) after a sec
         -O 1 -t 1 2>/dev/null |
         awk -F'[:,]' '/"sum_received"/ { there = 1 } there && /"bits_per_second"/ { print $2 / 1e9; exit }'
     wait "$server" || true
-}
-
-summary() { # NAME FILE of lines "ours theirs"
-    awk -v name="$1" '
-        function median(values, count,    i, j, swap) {
-            for (i = 2; i <= count; i++)
-                for (j = i; j > 1 && values[j - 1] > values[j]; j--) {
-                    swap = values[j]; values[j] = values[j - 1]; values[j - 1] = swap
-                }
-            return count % 2 ? values[(count + 1) / 2] : (values[count / 2] + values[count / 2 + 1]) / 2
-        }
-        NF == 2 && $2 > 0 { count++; ours[count] = $1; theirs[count] = $2; ratio[count] = $1 / $2 }
-        END {
-            if (!count) { printf "%-32s no pair\n", name; exit }
-            one = median(ours, count); other = median(theirs, count); middle = median(ratio, count)
-            printf "%-32s %9.3f %9.3f %8.3f %8.3f   %.3f-%.3f\n", \
-                name, one, other, one / other, middle, ratio[1], ratio[count]
-        }' "$2"
 }
 
 printf '%-32s %9s %9s %8s %8s   %s\n' "" copycost other "medians" paired "range of pairs"

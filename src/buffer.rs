@@ -10,7 +10,6 @@ use aligned_vec::{ABox, ConstAlign, avec};
 pub(crate) type Buffer = ABox<[u8], ConstAlign<64>>;
 
 /// A buffer of this many bytes, all zero and all written: pages that were never written are one page of zeros.
-#[must_use]
 pub(crate) fn buffer(bytes: usize) -> Buffer {
     avec![[64]| 0; bytes].into_boxed_slice()
 }

@@ -29,15 +29,15 @@ pub enum Command {
     Sweep(sweep::SweepArgs),
     /// Run one trial and print its figures
     Measure(measure::MeasureArgs),
-    /// Make the tables, figures and the written analysis of a run
+    /// Make the tables, the figures and the written analysis of a run
     Report(report::ReportArgs),
     /// Say whether two runs differ, and what differs in their environments
     Compare(compare::CompareArgs),
     /// Check a run's directory against the schema
     Validate(validate::ValidateArgs),
-    /// Tell where the bytes are copied and the CPU time goes, path by path
+    /// Show where bytes are copied and where the CPU time goes, path by path
     Xray(xray::XrayArgs),
-    /// List the send and receive paths, with what each copies
+    /// List what a grid can choose from: paths with what each copies, workloads, labs
     Paths,
     /// Print what every column of a run's files holds, as Markdown
     Schema,
@@ -47,7 +47,7 @@ pub enum Command {
     Health(health::HealthArgs),
     /// Check what this host can do, with the remedy for each shortfall
     Doctor(doctor::DoctorArgs),
-    /// Join two network namespaces by a veth pair, or take it away
+    /// Join two network namespaces by a veth pair, or remove it
     Link(link::LinkArgs),
     /// Run any of these commands in a virtual machine of its own, on any kernel, with two network cards
     Vm(vm::VmArgs),
@@ -77,8 +77,10 @@ impl Command {
             Self::Doctor(arguments) => doctor::run(arguments),
             Self::Link(arguments) => link::run(arguments),
             Self::Vm(arguments) => vm::run(arguments),
-            Self::Completions(arguments) => completions::run(arguments),
-            Self::Man => man::run(),
+            Self::Completions(arguments) => {
+                completions::run(arguments, <Cli as clap::CommandFactory>::command())
+            }
+            Self::Man => man::run(<Cli as clap::CommandFactory>::command()),
         }
     }
 }

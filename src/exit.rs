@@ -23,7 +23,6 @@ pub enum Exit {
 
 impl Exit {
     /// The program's exit code.
-    #[must_use]
     pub fn code(self) -> u8 {
         match self {
             Self::Success => 0,

@@ -24,7 +24,6 @@ impl Failure {
     }
 
     /// The reason, without the word for its kind.
-    #[must_use]
     pub fn reason(&self) -> &str {
         match self {
             Self::Unsupported(reason) | Self::Failed(reason) => reason,

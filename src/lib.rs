@@ -1,22 +1,26 @@
 //! copycost measures what every copy in the network send path costs, and proves whether the copy happened.
 //!
-//! The map of the modules; arrows point down only.
+//! The map of the modules; each uses those below it, and none above.
 //!
 //! - [`cli`], [`command`]: the command line and its verbs.
 //! - [`vm`]: any verb in a virtual machine: kernels, modules, QEMU, and the guest's first process.
-//! - [`sweep`]: a grid's trials in blocks, and the run's directory.
-//! - [`lab`]: where the two agents live, and how the coordinator takes them through a trial.
-//! - [`agent`]: one end: control frames, states, worker threads.
-//! - [`workload`]: what a stream does, at both ends, and the figures that are made of it.
-//! - [`path`], [`receive`], [`counters`]: how a worker sends and receives, and what is counted beside it.
-//! - [`against`]: two programs against each other in the same blocks.
 //! - [`report`]: figures, the page and the Markdown, from a run's files alone.
 //! - [`study`], [`prose`], [`plot`]: a run's written answers and the published figures; the words; the drawing.
-//! - [`grid`], [`record`]: the file that goes in, and the files that come out.
-//! - [`tables`], [`compare`], [`validate`], [`stats`]: what a run's files say, whether two runs differ, whether a
-//!   run is whole; they know no socket.
-//! - [`link`], [`host`], [`doctor`]: network namespaces and their veth pair; what the machine is, and can do.
-//! - [`message`], [`pattern`], [`socket`], [`cell`], [`options`], [`setup`], [`units`], [`failure`], [`file`], [`exit`], [`output`]: the nouns.
+//! - [`compare`], [`validate`], [`tables`], [`stats`]: whether two runs differ, whether a run is whole, what its files
+//!   say; they know no socket.
+//! - [`against`]: two programs against each other in the same blocks.
+//! - [`sweep`]: a grid's trials in blocks, and the run's directory.
+//! - [`grid`]: the file that goes in.
+//! - [`lab`]: where the two agents live, and how the coordinator takes them through a trial.
+//! - [`agent`]: one end: states, worker threads.
+//! - [`xray`], [`witness`]: where time and bytes went; what an emulated card read.
+//! - [`doctor`]: what the machine can do.
+//! - [`workload`]: what a stream does, at both ends, and the figures that are made of it.
+//! - [`path`], [`receive`], [`counters`]: how a worker sends and receives, and what is counted beside it.
+//! - [`link`], [`host`]: network namespaces and their veth pair; what the machine is.
+//! - [`histogram`], [`record`]: delays, and the files that come out.
+//! - [`cell`], [`clock`], [`exit`], [`failure`], [`file`], [`frame`], [`interface`], [`message`], [`options`],
+//!   [`output`], [`pattern`], [`setup`], [`socket`], [`style`], [`units`]: the nouns.
 
 // Unit tests and tests of the binary draw runs with the same code, which names this crate.
 #[cfg(test)]
@@ -27,6 +31,7 @@ pub mod agent;
 mod buffer;
 pub mod cell;
 pub mod cli;
+pub mod clock;
 pub mod command;
 pub mod compare;
 pub mod counters;
@@ -34,8 +39,11 @@ mod doctor;
 pub mod exit;
 pub mod failure;
 mod file;
+pub mod frame;
 pub mod grid;
+pub mod histogram;
 mod host;
+mod interface;
 pub mod lab;
 mod link;
 mod message;
@@ -58,6 +66,7 @@ mod skip;
 pub mod socket;
 pub mod stats;
 mod study;
+mod style;
 mod sweep;
 pub mod tables;
 pub mod units;

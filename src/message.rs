@@ -26,7 +26,6 @@ pub(crate) struct Message {
 
 impl Message {
     /// The fields, in the order in which they are sent.
-    #[must_use]
     pub(crate) fn fields(&self) -> &[Buffer; FIELDS] {
         &self.fields
     }

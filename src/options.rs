@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::link::Offload;
 use crate::record::BoundKind;
+use crate::record::manifest::Netem;
 use crate::socket::SocketOptions;
 
 /// What every trial of a run has in common.
@@ -22,6 +23,11 @@ pub struct TrialOptions {
     pub read_size: ReadSize,
     /// Compare every received byte.
     pub verify: bool,
+    /// How far CLOCK_REALTIME of the two hosts may differ, where the user says that they are synchronised.
+    pub clocks_within: Option<Duration>,
+    /// Messages a second that each stream of a cell moves as fast as it can, by the cell's key, for rates that are a
+    /// share of it; the sweep fills in what its trials have shown.
+    pub capacities: BTreeMap<String, f64>,
 }
 
 /// What bounds the window of a trial.
@@ -94,7 +100,7 @@ impl ReadSize {
 }
 
 /// What a lab that makes its own link, or borrows one, makes of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LinkOptions {
     /// Two interfaces that are joined already and are borrowed for the lab, the sender's first; absent: a veth pair
     /// is made.
@@ -103,4 +109,6 @@ pub struct LinkOptions {
     pub mtu: Option<u32>,
     /// Offloads of both ends, on or off; the others stay as the kernel has them.
     pub offloads: BTreeMap<Offload, bool>,
+    /// What each end does to the packets that leave by it, so that each way has it once.
+    pub netem: Option<Netem>,
 }

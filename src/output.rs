@@ -30,13 +30,11 @@ pub fn say(line: impl Display) {
 }
 
 /// Text of a stranger's as one may show it on a terminal: control characters are replaced.
-#[must_use]
 pub fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// The last line of a program's output that says anything.
-#[must_use]
 pub fn last_line(output: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(output);
     text.lines().rev().find(|line| !line.trim().is_empty()).map(harmless)

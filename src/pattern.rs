@@ -17,13 +17,11 @@ pub struct Pattern {
 
 impl Pattern {
     /// The pattern of stream `stream` of the trial whose connections carry `nonce`.
-    #[must_use]
     pub fn new(nonce: u64, stream: u32) -> Self {
         Self { seed: mix(nonce ^ mix(u64::from(stream))) }
     }
 
     /// The key of message number `sequence`.
-    #[must_use]
     pub fn key(self, sequence: u64) -> u64 {
         mix(self.seed.wrapping_add(sequence))
     }
@@ -83,7 +81,6 @@ impl fmt::Display for Mismatch {
 
 impl Verifier {
     /// A verifier of one stream from its first byte.
-    #[must_use]
     pub(crate) fn new(pattern: Pattern, message_bytes: u64, fresh: bool) -> Self {
         Self { pattern, message_bytes, fresh, position: 0, expected: Vec::new() }
     }

@@ -12,6 +12,9 @@ pub struct Setup {
     pub working_set: Option<u64>,
     /// Number of streams of the trial, which share the memory for messages in flight.
     pub streams: u32,
+    /// Most messages that the receiver has not answered, where it answers: what is answered was read, and its memory can
+    /// be written again, whatever path it went by.
+    pub unanswered: Option<u32>,
     /// Whether the bytes change between sends.
     pub payload: Payload,
     /// The bytes to send.
@@ -24,12 +27,12 @@ pub struct Setup {
 
 impl Setup {
     /// One stream of static messages of this size, which are read one by one.
-    #[must_use]
     pub fn of_messages(message_bytes: usize, pattern: Pattern) -> Self {
         Self {
             message_bytes,
             working_set: None,
             streams: 1,
+            unanswered: None,
             payload: Payload::Static,
             pattern,
             read_size: message_bytes,

@@ -3,6 +3,7 @@
 use std::io;
 use std::mem::offset_of;
 use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
 
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use nix::{getsockopt_impl, setsockopt_impl, sockopt_impl};
@@ -30,7 +31,7 @@ pub struct SocketOptions {
     /// without CAP_NET_ADMIN only those of net.ipv4.tcp_allowed_congestion_control may be set.
     pub insist_on_congestion: bool,
     /// TCP_NODELAY. Off, as the kernel's default is, small messages share segments (Nagle's algorithm).
-    pub nodelay: bool,
+    pub nodelay: Option<bool>,
     /// SO_SNDBUF, bytes; absent: the kernel tunes it.
     pub send_buffer: Option<u64>,
     /// SO_RCVBUF, bytes; absent: the kernel tunes it.
@@ -58,7 +59,7 @@ impl SocketOptions {
     /// # Errors
     /// When the kernel refuses one, named with its remedy.
     pub fn apply(&self, socket: &Socket) -> Result<(), Failure> {
-        socket.set_tcp_nodelay(self.nodelay).map_err(Failure::io("TCP_NODELAY"))?;
+        socket.set_tcp_nodelay(self.nodelay.unwrap_or(false)).map_err(Failure::io("TCP_NODELAY"))?;
         if let Some(name) = &self.congestion
             && let Err(error) = socket.set_tcp_congestion(name.as_bytes())
             && self.insist_on_congestion
@@ -88,7 +89,6 @@ impl SocketOptions {
     }
 
     /// Reads back what the kernel made of the options.
-    #[must_use]
     pub fn read_back(&self, socket: &Socket) -> ReadBack {
         let congestion = socket.tcp_congestion().ok().map(|name| {
             let text: Vec<u8> = name.into_iter().take_while(|&byte| byte != 0).collect();
@@ -136,8 +136,27 @@ pub fn enable_zero_copy(socket: &Socket) -> Result<(), Failure> {
     }
 }
 
+/// Lets the kernel ask the network card for packets for so long before a wait sleeps (SO_BUSY_POLL).
+///
+/// # Errors
+/// `Unsupported` when the kernel refuses it.
+pub fn busy_poll(socket: &Socket, time: Duration) -> Result<(), Failure> {
+    let micros = time.as_micros() as libc::c_int;
+    let (fd, from) = (socket.as_raw_fd(), (&raw const micros).cast());
+    // SAFETY: the kernel reads one integer of this size from `from`.
+    let done = unsafe {
+        libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_BUSY_POLL, from, size_of::<libc::c_int>() as _)
+    };
+    match done {
+        0 => Ok(()),
+        _ => Err(Failure::Unsupported(format!(
+            "SO_BUSY_POLL: {}; it takes CAP_NET_ADMIN and a kernel with CONFIG_NET_RX_BUSY_POLL",
+            io::Error::last_os_error()
+        ))),
+    }
+}
+
 /// TCP segments sent again so far (`tcpi_total_retrans`); absent where the kernel does not tell.
-#[must_use]
 pub fn retransmits(socket: &Socket) -> Option<u64> {
     let mut info = [0; size_of::<libc::tcp_info>()];
     let filled = getsockopt_bytes(socket, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info).ok()?;
@@ -168,7 +187,6 @@ fn u32_at(filled: &[u8], offset: usize) -> Option<u32> {
 }
 
 /// Congestion controls that the kernel has loaded; absent when it does not tell.
-#[must_use]
 pub fn available_congestion() -> Option<Vec<String>> {
     let text = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_available_congestion_control").ok()?;
     Some(text.split_whitespace().map(str::to_owned).collect())

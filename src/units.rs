@@ -17,7 +17,6 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 }
 
 /// Prints a size the way a grid writes it: `64`, `16KiB`, `1MiB`; exact, never rounded.
-#[must_use]
 pub fn size(bytes: u64) -> String {
     const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     for (name, unit) in UNITS {
@@ -38,7 +37,6 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Prints a duration: `500ms`, `1m 30s`.
-#[must_use]
 pub fn duration(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
 }
@@ -54,8 +52,20 @@ pub fn parse_percent(text: &str) -> Result<f64, String> {
     if value.is_finite() && value >= 0.0 { Ok(value / 100.0) } else { Err(refused()) }
 }
 
+/// Reads a rate in bits a second: `10Gbit`, `2.5Gbit`, `100Mbit`; a gigabit is 10^9 bits.
+///
+/// # Errors
+/// One sentence that says what a rate looks like.
+pub fn parse_rate(text: &str) -> Result<u64, String> {
+    let refused = || format!("`{text}` is not a rate; write 10Gbit, 100Mbit or 500kbit");
+    let units = [("Gbit", 1e9), ("Mbit", 1e6), ("kbit", 1e3)];
+    let split = |(name, unit)| Some((text.trim().strip_suffix(name)?, unit));
+    let (number, unit) = units.into_iter().find_map(split).ok_or_else(refused)?;
+    let value: f64 = number.trim().parse().map_err(|_| refused())?;
+    if value.is_finite() && value >= 0.0 { Ok((value * unit).round() as u64) } else { Err(refused()) }
+}
+
 /// Gigabits a second (10^9 bits) from bytes and seconds.
-#[must_use]
 pub fn gbps(bytes: u64, seconds: f64) -> f64 {
     bytes as f64 * 8.0 / seconds / 1e9
 }
@@ -86,6 +96,11 @@ mod tests {
 
     #[test]
     fn a_gigabit_is_ten_to_the_nine_bits() {
+        assert_eq!(parse_rate("2.5Gbit"), Ok(2_500_000_000));
+        assert_eq!((parse_rate("100Mbit"), parse_rate("8 kbit")), (Ok(100_000_000), Ok(8000)));
+        for bad in ["", "10", "Gbit", "-1Gbit", "NaNGbit", "10Gb", "10GiB"] {
+            assert!(parse_rate(bad).is_err(), "{bad} was accepted");
+        }
         assert!((gbps(125_000_000, 1.0) - 1.0).abs() < 1e-12);
     }
 

@@ -2,23 +2,29 @@
 
 mod support;
 
+use std::collections::HashSet;
 use std::process::{Command, Stdio};
 
-use copycost::{path, receive};
+use clap::CommandFactory;
+use copycost::cli::Cli;
+use copycost::lab::kind;
+use copycost::{path, receive, workload};
 use support::lab::{directory, sweep, tiny_grid, trials};
 use support::process::run;
 use support::{Scratch, copycost};
 
-const VERBS: [&str; 9] =
-    ["sweep", "measure", "paths", "schema", "agent", "doctor", "link", "completions", "man"];
+/// Every verb that there is.
+fn verbs() -> Vec<String> {
+    Cli::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect()
+}
 
 #[test]
 fn help_names_every_verb_and_the_exit_codes() {
     let help = run(copycost(["--help"]));
     assert_eq!(help.code(), Some(0));
-    for verb in VERBS {
+    for verb in verbs() {
         assert!(help.stdout.contains(&format!("\n  {verb} ")), "{verb} is missing:\n{}", help.stdout);
-        let own = run(copycost([verb, "--help"]));
+        let own = run(copycost([&verb, "--help"]));
         assert_eq!((own.code(), own.stdout.contains("Usage: copycost")), (Some(0), true), "{verb}");
     }
     assert!(help.stdout.contains("Exit codes: 0"), "{}", help.stdout);
@@ -47,8 +53,8 @@ fn what_is_wrong_on_the_command_line_exits_2_and_is_named() {
         (&["measure", "--path", "A4"], "plain-send"),
         (&["measure", "--receive-path", "A4"], "trunc"),
         (&["measure", "--payload", "cold"], "static, fresh"),
-        (&["measure", "--size", "0"], "64 to 256MiB"),
-        (&["measure", "--size", "10TiB"], "64 to 256MiB"),
+        (&["measure", "--size", "0"], "64B to 256MiB"),
+        (&["measure", "--size", "10TiB"], "64B to 256MiB"),
         (&["measure", "--size", "much"], "not a size"),
         (&["measure", "--threads", "0"], "1 to 1024"),
         (&["measure", "--threads", "1000000000"], "1 to 1024"),
@@ -63,7 +69,7 @@ fn what_is_wrong_on_the_command_line_exits_2_and_is_named() {
         (&["measure", "--format", "xml"], "table, csv, json, summary"),
         (&["measure", "--wire", "veth=198.19.0.1"], "--sender"),
         (&["measure", "--wire", "nic"], "--interfaces"),
-        (&["measure", "--wire", "overlay"], "veth pair"),
+        (&["measure", "--wire", "overlay"], "has only veth"),
         (&["measure", "--lab", "loopback", "--wire", "veth"], "--lab netns"),
         (&["measure", "--interfaces", "one"], "two names"),
         (&["measure", "--interfaces", "one,one"], "twice"),
@@ -85,7 +91,7 @@ fn what_is_wrong_on_the_command_line_exits_2_and_is_named() {
 }
 
 #[test]
-fn paths_lists_every_path_with_what_it_copies() {
+fn paths_lists_every_path_with_what_it_copies_and_workloads_and_labs() {
     let ended = run(copycost(["paths"]));
     assert_eq!((ended.code(), ended.stderr.as_str()), (Some(0), ""));
     for entry in path::REGISTRY {
@@ -97,8 +103,11 @@ fn paths_lists_every_path_with_what_it_copies() {
             assert!(line.contains(part), "{part} is missing: {line}");
         }
     }
-    for entry in receive::REGISTRY {
-        assert!(ended.stdout.contains(entry.about), "{}", entry.name);
+    let labs = kind::REGISTRY.iter().flat_map(|entry| [entry.name, entry.about, entry.guard]);
+    let receives = receive::REGISTRY.iter().flat_map(|entry| [entry.name, entry.about]);
+    let workloads = workload::REGISTRY.iter().flat_map(|entry| [entry.name, entry.about]);
+    for what in labs.chain(receives).chain(workloads) {
+        assert!(ended.stdout.contains(what), "{what}");
     }
 }
 
@@ -107,13 +116,17 @@ fn completions_and_the_man_page_know_the_verbs() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let ended = run(copycost(["completions", shell]));
         assert_eq!((ended.code(), ended.stderr.as_str()), (Some(0), ""), "{shell}");
-        for word in ["copycost", "sweep", "doctor", "resume"] {
-            assert!(ended.stdout.contains(word), "{shell} does not know {word}");
+        let words: HashSet<&str> = ended.stdout.split(|c: char| !c.is_alphanumeric()).collect();
+        for word in verbs().iter().map(String::as_str).chain(["copycost", "resume"]) {
+            assert!(words.contains(word), "{shell} does not know {word}");
         }
     }
     let man = run(copycost(["man"]));
     assert_eq!(man.code(), Some(0));
-    assert!(man.stdout.contains(".TH copycost") && man.stdout.contains("sweep"), "{}", man.stdout);
+    assert!(man.stdout.contains(".TH copycost"), "{}", man.stdout);
+    for verb in verbs() {
+        assert!(man.stdout.contains(&format!("copycost\\-{verb}(1)")), "{verb} is missing:\n{}", man.stdout);
+    }
 }
 
 #[test]

@@ -37,8 +37,8 @@ fn a_bad_grid_is_one_line_and_exit_2_and_starts_nothing() {
     for (bytes, part) in [
         (with("colour: red"), "line 5: unknown field `colour`"),
         (with("threads: [2]"), "duplicate"),
-        (instead("[64, 1KiB]", "[0]"), "line 3: a message must have 64 to 256MiB bytes"),
-        (instead("[64, 1KiB]", "[10TiB]"), "line 3: a message must have 64 to 256MiB bytes"),
+        (instead("[64, 1KiB]", "[0]"), "line 3: a message must be from 64B to 256MiB"),
+        (instead("[64, 1KiB]", "[10TiB]"), "line 3: a message must be from 64B to 256MiB"),
         (instead("[64, 1KiB]", "[]"), "line 3: the list of message sizes is empty"),
         (instead("[1, 4]", "[1000000000]"), "line 4: threads must be a whole number from 1 to 1024"),
         (instead("[1, 4]", "[-1]"), "line 4"),
@@ -88,7 +88,7 @@ fn what_is_no_readable_file_is_refused_by_name() {
     let scratch = Scratch::new();
     let results = scratch.path("results");
     let missing = run(sweep(&scratch.text_path("none.yaml"), &results, &[]));
-    assert_refused(&missing, &scratch, "No such file");
+    assert_refused(&missing, &scratch, "there is no such file");
     for name in builtin::ALL.iter().map(|(name, _)| *name) {
         assert!(missing.stderr.contains(name), "{name} is not offered: {}", missing.stderr);
     }

@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use copycost::record::Status;
+use copycost::record::{Status, Verified};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 use support::lab::{assert_whole, directory, manifest, start_with_rows, sweep, tiny_grid, trials};
@@ -140,7 +140,7 @@ fn assert_well(ended: &Ended, wires: &[&str]) {
     let (rows, _) = trials(&path);
     assert!(!rows.is_empty());
     for row in &rows {
-        assert_eq!((row.status, row.verified.as_deref()), (Status::Ok, Some("bytes")), "{row:?}");
+        assert_eq!((row.status, row.verified), (Status::Ok, Some(Verified::Bytes)), "{row:?}");
     }
     let manifest = manifest(&path);
     assert_eq!(manifest.wires.keys().collect::<Vec<_>>(), wires);

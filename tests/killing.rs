@@ -26,7 +26,7 @@ fn assert_lost(ended: &Ended, words: &str) {
     let last = ended.stderr.lines().last().unwrap_or_default();
     assert!(last.starts_with(&format!("copycost: {words}")), "`{words}` is not said: {}", ended.stderr);
     assert!(
-        last.contains("that trial is recorded as failed: resume with `copycost sweep --resume "),
+        last.contains("that trial is recorded as failed; resume with `copycost sweep --resume "),
         "{last}"
     );
     let path = directory(ended);
@@ -120,7 +120,7 @@ fn an_agent_that_dies_in_the_x_ray_takes_nothing_from_the_trials() {
     let ended = sweep.wait();
     assert_eq!(ended.code(), Some(1), "{ended:?}");
     let last = ended.stderr.lines().last().unwrap_or_default();
-    assert!(last.contains("in the x-ray that follows the trials: resume with `copycost sweep"), "{ended:?}");
+    assert!(last.contains("in the x-ray that follows the trials; resume with `copycost sweep"), "{ended:?}");
     let path = directory(&ended);
     let (rows, _) = trials(&path);
     assert!(rows.iter().all(|row| row.status == Status::Ok), "{rows:?}");

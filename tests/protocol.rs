@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use copycost::agent::order::{Order, Role};
 use copycost::agent::protocol::{Reply, Report, Request};
-use copycost::cell::{Cell, Payload, USUAL_WORKLOAD, Wire};
+use copycost::cell::{Cell, Payload, Wire, Workload};
 use copycost::failure::Failure;
 use copycost::socket::SocketOptions;
 use copycost::workload::Work;
@@ -21,7 +21,7 @@ const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// An order of a verified trial with two streams.
 fn order(trial: u64, role: Role) -> Order {
     let cell = Cell {
-        workload: USUAL_WORKLOAD.into(),
+        workload: Workload::default(),
         wire: Wire::Loopback,
         send_path: "two-copy".into(),
         receive_path: "recv".into(),
@@ -33,10 +33,12 @@ fn order(trial: u64, role: Role) -> Order {
     let work = Work {
         cell,
         messages: Some(20),
-        socket: SocketOptions { nodelay: true, ..SocketOptions::default() },
+        socket: SocketOptions { nodelay: Some(true), ..SocketOptions::default() },
         read_size: 64 << 10,
         verify: true,
         drain_s: 5.0,
+        rate: None,
+        clocks: copycost::clock::Clocks::default(),
     };
     Order { trial, role, work, pin: Vec::new(), patience_s: 60.0, watch: None }
 }
@@ -173,7 +175,7 @@ fn orders_out_of_range_are_refused_before_anything_is_allocated() {
         (cell(|cell| cell.working_set = Some(u64::MAX)), "8 GiB"),
         (cell(|cell| cell.send_path = "../two-copy".into()), "not a send path"),
         (cell(|cell| cell.receive_path = String::new()), "not a receive path"),
-        (cell(|cell| cell.workload = "none".into()), "not a workload"),
+        (cell(|cell| cell.workload = Workload::named("none")), "not a workload"),
         (work(|work| work.read_size = 0), "a read must ask"),
         (work(|work| (work.read_size, work.cell.threads) = (256 << 20, 1024)), "8 GiB"),
         (work(|work| work.messages = Some(0)), "at least one message"),

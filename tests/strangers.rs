@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use copycost::agent::frame::{self, CAP};
 use copycost::agent::protocol::{Admission, Challenge, Hello, PROTOCOL, Proof};
+use copycost::frame::{self, CAP};
 use copycost::record::Status;
 use support::agent::{Agent, Coordinator, connect};
 use support::lab::{assert_whole, directory, start_with_rows, sweep, tiny_grid, trials};

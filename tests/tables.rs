@@ -17,60 +17,25 @@ fn tables_of(simulation: &Simulation) -> Tables {
 
 #[test]
 fn the_columns_of_the_design_come_first_and_in_order() {
-    let cells = [
-        "cell",
-        "send_path",
-        "receive_path",
-        "payload",
-        "wire",
-        "message_bytes",
-        "threads",
-        "trials",
-        "throughput_gbps",
-        "throughput_low",
-        "throughput_high",
-        "spread",
-        "flags",
-    ];
-    assert_eq!(header::<CellRow>()[..cells.len()], cells);
-    let crossovers = [
-        "wire",
-        "receive_path",
-        "payload",
-        "threads",
-        "path",
-        "over",
-        "first_win_bytes",
-        "supported_win_bytes",
-        "verdict",
-        "fixed_ns",
-        "per_kib_ns",
-        "over_fixed_ns",
-        "over_per_kib_ns",
-        "predicted_bytes",
-        "predicted_low",
-        "predicted_high",
-    ];
-    assert_eq!(header::<CrossoverRow>()[..crossovers.len()], crossovers);
+    let columns = |names: &'static str| names.split(' ').collect::<Vec<_>>();
+    let cells = columns(
+        "cell send_path receive_path payload wire message_bytes threads trials throughput_gbps \
+         throughput_low throughput_high spread flags",
+    );
+    assert_eq!(header::<CellRow>()[..cells.len()], cells[..]);
+    let crossovers = columns(
+        "wire receive_path payload threads path over first_win_bytes supported_win_bytes verdict fixed_ns \
+         per_kib_ns over_fixed_ns over_per_kib_ns predicted_bytes predicted_low predicted_high",
+    );
+    assert_eq!(header::<CrossoverRow>()[..crossovers.len()], crossovers[..]);
     let derived = header::<DerivedRow>();
-    assert_eq!(derived[..cells.len()], cells);
-    let figures = [
-        "messages_per_s",
-        "mean_recv_us",
-        "cpu_ns_per_kib",
-        "cycles_per_byte",
-        "instructions_per_byte",
-        "cache_misses_per_gib",
-        "l1d_misses_per_gib",
-        "llc_misses_per_gib",
-        "l1d_misses_per_million_messages",
-        "llc_misses_per_million_messages",
-        "context_switches_per_s",
-        "context_switches_per_gib",
-        "zc_copied_share",
-        "receiver_cpu_ns_per_kib",
-        "receiver_cycles_per_byte",
-    ];
+    assert_eq!(derived[..cells.len()], cells[..]);
+    let figures = columns(
+        "messages_per_s mean_recv_us cpu_ns_per_kib cycles_per_byte instructions_per_byte \
+         cache_misses_per_gib l1d_misses_per_gib llc_misses_per_gib l1d_misses_per_million_messages \
+         llc_misses_per_million_messages context_switches_per_s context_switches_per_gib zc_copied_share \
+         receiver_cpu_ns_per_kib receiver_cycles_per_byte",
+    );
     for name in figures {
         assert!(derived.iter().any(|one| one == name), "{name} is no column");
         let low = format!("{name}_low");

@@ -51,8 +51,8 @@ fn two_machines_count_the_same_instructions() {
 }
 
 #[test]
-fn a_planted_copy_is_as_many_instructions_a_byte_whatever_its_size_and_number() {
-    let test = "a_planted_copy_is_as_many_instructions_a_byte_whatever_its_size_and_number";
+fn a_planted_copy_is_as_many_instructions_per_byte_whatever_its_size_and_number() {
+    let test = "a_planted_copy_is_as_many_instructions_per_byte_whatever_its_size_and_number";
     let Some(machine) = Machine::with_kernel(SERIES, test) else { return };
     let run = sweep(
         &machine,
@@ -65,16 +65,16 @@ fn a_planted_copy_is_as_many_instructions_a_byte_whatever_its_size_and_number() 
         let found = all.iter().find(|one| one.cell.send_path == path && one.cell.message_bytes == bytes);
         found.and_then(|one| one.sender).expect("the sender's instructions")
     };
-    let mut a_byte = Vec::new();
+    let mut per_byte = Vec::new();
     for bytes in [16 << 10, 64 << 10] {
         for copies in [1_u64, 2, 4] {
             let more = sent(&format!("planted-{copies}"), bytes) - sent("plain-send", bytes);
-            a_byte.push(more / (bytes * copies) as f64);
+            per_byte.push(more / (bytes * copies) as f64);
         }
     }
-    println!("instructions a byte of a planted copy: {a_byte:?}");
-    let least = a_byte.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = a_byte.iter().copied().fold(0.0, f64::max);
+    println!("instructions per byte of a planted copy: {per_byte:?}");
+    let least = per_byte.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = per_byte.iter().copied().fold(0.0, f64::max);
     // What a message adds whatever its size, some seventy instructions, is 2 % of a copy of 16 KiB.
-    assert!(least > 0.0 && most / least < 1.03, "{a_byte:?}");
+    assert!(least > 0.0 && most / least < 1.03, "{per_byte:?}");
 }

@@ -2,13 +2,24 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::cell::{Cell, Payload, USUAL_WORKLOAD};
+use crate::cell::{Cell, Payload};
 use crate::grid::Grid;
 use crate::receive;
 
 /// Keys that say how often and what beside: of no meaning for one trial, and some of them newer than a version that
 /// may have to read them.
-const OF_A_SWEEP: [&str; 5] = ["control", "xray", "seed", "measurement", "repetitions"];
+const OF_A_SWEEP: [&str; 9] = [
+    "control",
+    "xray",
+    "seed",
+    "measurement",
+    "repetitions",
+    // What a workload has is said with its name.
+    "latency",
+    "depth",
+    "wait",
+    "background",
+];
 
 /// The grid with this cell alone, run once, as JSON, which is YAML. Whatever else the grid says stays.
 ///
@@ -23,7 +34,7 @@ pub(super) fn of_one(grid: &Grid, cell: &Cell) -> anyhow::Result<String> {
     keys.insert("repetitions".to_owned(), json!(1));
     // What is as it always was is not said, for versions that did not know the key.
     let said = [
-        ("workload", json!([cell.workload]), cell.workload == USUAL_WORKLOAD),
+        ("workload", json!([cell.workload]), cell.workload.is_usual()),
         ("receive_paths", json!([cell.receive_path]), cell.receive_path == receive::DEFAULT),
         ("payload", json!([cell.payload.word()]), cell.payload == Payload::Static),
         (

@@ -20,14 +20,15 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Rate, Workload};
 use crate::grid::Grid;
 use crate::record::manifest::{ComparisonSide, Manifest, Together};
-use crate::record::{SCHEMA_VERSION, Status, Stream, Trial};
-use crate::sweep::Ended;
+use crate::record::{SCHEMA_VERSION, Status, Trial, TrialRows};
 use crate::sweep::plan::{Next, Plan};
 use crate::sweep::progress::Progress;
 use crate::sweep::run_dir::RunDir;
+use crate::sweep::{Ended, capacities};
+use crate::workload;
 pub(crate) use other::{Other, grid_of_run};
 use side::{Produced, SideRunner};
 
@@ -55,14 +56,9 @@ impl Pair {
     }
 
     /// Says in both manifests how it ended.
-    ///
-    /// # Errors
-    /// When the disk does not take them.
     pub(crate) fn finish(&mut self, ended: &Ended) -> anyhow::Result<()> {
         for run in self.both() {
-            run.manifest.finished_at =
-                Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-            run.manifest.outcome = Some(ended.word().to_owned());
+            run.manifest.finish(ended.word());
             run.write_manifest()?;
         }
         Ok(())
@@ -85,7 +81,6 @@ pub(crate) struct Against<'a> {
 
 impl Against<'_> {
     /// The cells, each once a block: the other side is the control.
-    #[must_use]
     pub(crate) fn plan(&self) -> Plan {
         let cells = self.grid.cells(self.wire);
         let times = vec![1; cells.len()];
@@ -166,6 +161,7 @@ impl Against<'_> {
         let mut rows = Vec::new();
         while let Some(next) = plan.next() {
             let cell = plan.cells()[next.place].clone();
+            let asked = asked_for(&cell, &rows);
             let mut of_new = None;
             for side in order(self.seed, &next) {
                 if stop.load(Ordering::Relaxed) {
@@ -174,9 +170,10 @@ impl Against<'_> {
                 let left = 2 * plan.remaining() - u64::from(side.1);
                 progress.begin(&cell, plan.so_far(next.place), left);
                 let run = pair.of(side.0);
-                let (mut row, streams) = numbered(sides.of(side.0).run(self.grid, &cell), &cell, &next, run);
+                let produced = sides.of(side.0).run(self.grid, &asked);
+                let (mut row, beside) = numbered(produced, [&cell, &asked], &next, run);
                 row.bound.get_or_insert(self.grid.trial.bound.kind());
-                run.append(&row, &streams)?;
+                run.append(&row, &beside)?;
                 progress.end_of(side.0.word(), &row, left - 1);
                 match (side.0, row.status) {
                     (ComparisonSide::New, _) => of_new = Some(row.clone()),
@@ -222,21 +219,37 @@ fn order(seed: u64, next: &Next) -> [(ComparisonSide, bool); 2] {
     [(first, false), (second, true)]
 }
 
+/// The cell that a program is asked for. Each runs one trial alone, and knows no other from which to take a share: it is
+/// given the rate that both sides have together, so that they carry the same load.
+fn asked_for(cell: &Cell, rows: &[Trial]) -> Cell {
+    let capacity = capacities(std::slice::from_ref(cell), rows).into_values().next();
+    match (cell.workload.rate, workload::rate(&cell.workload, capacity)) {
+        (Some(Rate::Percent(_)), Ok(Some(rate))) => {
+            let workload =
+                Workload { rate: Some(Rate::PerSecond((rate as u64).max(1))), ..cell.workload.clone() };
+            Cell { workload, ..cell.clone() }
+        }
+        _ => cell.clone(),
+    }
+}
+
 /// A side's trial as a row of the whole.
-fn numbered(produced: Produced, cell: &Cell, next: &Next, run: &RunDir) -> (Trial, Vec<Stream>) {
+fn numbered(produced: Produced, [cell, asked]: [&Cell; 2], next: &Next, run: &RunDir) -> (Trial, TrialRows) {
     let id = &run.manifest.run_id;
     let now = || jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
     let empty = || Trial::new(id, cell, next.rep, next.order, next.block, now());
-    let without = |status, reason| (Trial { status, reason, ..empty() }, Vec::new());
+    let without = |status, reason| (Trial { status, reason, ..empty() }, TrialRows::default());
     match produced {
-        Produced::Row(row, _, _) if row.cell != cell.key() => {
+        Produced::Row(row, _, _) if row.cell != asked.key() => {
             without(Status::Failed, format!("another cell was run: {}", row.cell))
         }
-        Produced::Row(row, streams, _) => {
+        Produced::Row(row, mut beside, _) => {
             let (rep, order) = (next.rep, next.order);
-            let streams = streams.into_iter().map(|one| Stream { run_id: id.clone(), rep, order, ..one });
-            let row = Trial { run_id: id.clone(), rep, order, block: next.block, ..*row };
-            (row, streams.collect())
+            let (key, workload) = (cell.key(), row.workload.as_ref().map(|_| cell.workload.to_string()));
+            let row =
+                Trial { run_id: id.clone(), cell: key, workload, rep, order, block: next.block, ..*row };
+            beside.assign(&row);
+            (row, beside)
         }
         Produced::Nothing { why, refused: true } => without(Status::Unsupported, why),
         Produced::Nothing { why, refused: false } => without(Status::Failed, why),

@@ -90,7 +90,7 @@ impl Other {
             }
         }
         let revision = tool.git_revision.as_deref();
-        let clean = revision.filter(|revision| !revision.ends_with("-dirty"));
+        let clean = revision.filter(|_| !tool.is_changed());
         if let Some(revision) = clean.and_then(revision::resolve) {
             return Self::build(&format!("{run}, made by revision {revision}"), &revision, stop);
         }

@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::grid::Grid;
 use crate::options::Bound;
 use crate::output::last_line;
-use crate::record::{Manifest, Stream, Trial, csv_file};
+use crate::record::{Manifest, Trial, TrialRows, csv_file};
 
 /// Time that a trial may take beyond its warm-up and window before it counts as lost.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -35,8 +35,8 @@ pub(super) struct SideRunner {
 
 /// What came of a trial.
 pub(super) enum Produced {
-    /// Its row and those of its streams, and what the manifest says of the lab.
-    Row(Box<Trial>, Vec<Stream>, Box<Manifest>),
+    /// Its row and what it left beside, and what the manifest says of the lab.
+    Row(Box<Trial>, TrialRows, Box<Manifest>),
     /// No row: why, and whether the program refused what it was asked for.
     Nothing { why: String, refused: bool },
 }
@@ -144,6 +144,6 @@ fn collect(results: &Path) -> anyhow::Result<Option<Produced>> {
     let Some(run) = runs.next() else { return Ok(None) };
     let manifest = Manifest::read(&run.join("manifest.json")).map_err(anyhow::Error::msg)?;
     let rows = csv_file::read::<Trial>(&run)?.rows;
-    let streams = csv_file::read::<Stream>(&run)?.rows;
-    Ok(rows.into_iter().next().map(|row| Produced::Row(Box::new(row), streams, Box::new(manifest))))
+    let beside = TrialRows::read(&run)?;
+    Ok(rows.into_iter().next().map(|row| Produced::Row(Box::new(row), beside, Box::new(manifest))))
 }

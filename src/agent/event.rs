@@ -2,9 +2,9 @@
 
 use socket2::Socket;
 
-use super::frame::FrameError;
 use super::protocol::Request;
 use crate::failure::Failure;
+use crate::frame::FrameError;
 use crate::workload::{Note, StreamReport};
 
 /// What the state machine is fed with.

@@ -17,8 +17,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use socket2::Socket;
 
-use super::frame::{self, CAP, FrameError, STRANGER_CAP};
 use super::protocol::{Admission, Challenge, Hello, PROTOCOL, Proof, Welcome};
+use crate::frame::{self, CAP, FrameError, STRANGER_CAP};
 use crate::output::harmless;
 
 /// How long a stranger may take for the whole handshake.
@@ -56,7 +56,6 @@ impl Token {
     }
 
     /// Whether there is none.
-    #[must_use]
     pub fn is_none(&self) -> bool {
         self.0.is_empty()
     }
@@ -154,9 +153,6 @@ pub fn agent(
 
 /// The first step alone: is there an agent that speaks this protocol? It takes no part of the agent, not
 /// even while a coordinator has it.
-///
-/// # Errors
-/// As [`coordinator`].
 pub fn greet(socket: &Socket) -> Result<(), String> {
     exchange_nonces(&mut Until::within(PATIENCE, socket)).map(drop)
 }

@@ -27,7 +27,6 @@
 //! carries the trial's number, so that one of an earlier trial is recognised and ignored.
 
 mod event;
-pub mod frame;
 pub mod handshake;
 pub mod order;
 pub mod protocol;

@@ -55,27 +55,23 @@ impl Order {
     }
 
     /// Whether this end is the one that sends.
-    #[must_use]
     pub fn is_sending(&self) -> bool {
         matches!(self.role, Role::Send { .. })
     }
 
     /// The longest that the trial may take.
-    #[must_use]
     pub fn patience(&self) -> Duration {
         Duration::from_secs_f64(self.patience_s)
     }
 
     /// The CPU of stream `index`.
-    #[must_use]
     pub fn cpu(&self, index: u32) -> Option<usize> {
         (!self.pin.is_empty()).then(|| self.pin[index as usize % self.pin.len()])
     }
 
     /// The CPUs that its workers are pinned to, each once.
-    #[must_use]
     pub fn cpus(&self) -> Vec<usize> {
-        let mut cpus: Vec<_> = self.pin.iter().copied().take(self.work.cell.threads as usize).collect();
+        let mut cpus: Vec<_> = self.pin.iter().copied().take(self.work.streams() as usize).collect();
         cpus.sort_unstable();
         cpus.dedup();
         cpus

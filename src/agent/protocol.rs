@@ -9,13 +9,14 @@ use super::order::Order;
 use crate::cell::Side;
 use crate::failure::Failure;
 use crate::link::WireEnd;
+use crate::record::CounterSource;
 use crate::record::manifest::Host;
 use crate::workload::EndReport;
 use crate::xray::roofline::Bandwidth;
 use crate::xray::watch::Seen;
 
 /// Version of the protocol: both ends must speak the same.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// What the coordinator asks of an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -148,7 +149,6 @@ pub enum Reply {
 
 impl Reply {
     /// The trial that the reply belongs to; none for one that belongs to no trial.
-    #[must_use]
     pub fn trial(&self) -> Option<u64> {
         match self {
             Self::Listening { trial, .. }
@@ -229,8 +229,10 @@ pub struct Welcome {
     pub pid: u32,
     /// What it read of its host when it started.
     pub host: Host,
-    /// Each counter: available, or why not.
-    pub counters: BTreeMap<String, String>,
+    /// Where the figures of each counter come from, or why there are none.
+    pub counters: BTreeMap<String, CounterSource>,
     /// CPUs that its workers may be pinned to, one of each core first.
     pub cpus: Vec<usize>,
+    /// How far its clock is ahead of its kernel's, nanoseconds (time namespaces); absent where it cannot tell.
+    pub clock_offset_ns: Option<i64>,
 }

@@ -51,7 +51,7 @@ pub(super) struct RunningTrial {
 
 impl RunningTrial {
     pub(super) fn new(order: Arc<Order>, nonce: u64) -> Self {
-        let streams = order.work.cell.threads as usize;
+        let streams = order.work.streams() as usize;
         Self {
             deadline: Instant::now() + order.patience(),
             order,
@@ -89,7 +89,7 @@ impl RunningTrial {
         events: &Sender<SessionEvent>,
     ) -> Result<(), Failure> {
         let (entry, is_sending) = (
-            workload::find(&self.order.work.cell.workload).map_err(Failure::Unsupported)?,
+            workload::find(&self.order.work.cell.workload.name).map_err(Failure::Unsupported)?,
             self.order.is_sending(),
         );
         let run = if is_sending { entry.send } else { entry.receive };

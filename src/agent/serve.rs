@@ -13,13 +13,13 @@ use anyhow::Context;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{SockRef, Socket, TcpKeepalive};
 
-use super::frame::FrameError;
 use super::handshake::{self, CHILD_PATIENCE, PATIENCE, Token};
 use super::protocol::Welcome;
 use super::session::Session;
+use crate::frame::FrameError;
 use crate::link::PairNetns;
 use crate::output::{harmless, say};
-use crate::{counters, host};
+use crate::{clock, counters, host};
 
 /// Handshakes at once.
 const MOST_HANDSHAKES: usize = 16;
@@ -27,7 +27,6 @@ const MOST_HANDSHAKES: usize = 16;
 const CHANGEOVER: Duration = Duration::from_secs(1);
 
 /// Who this agent is.
-#[must_use]
 pub fn welcome() -> Welcome {
     let facts = host::read();
     Welcome {
@@ -36,8 +35,9 @@ pub fn welcome() -> Welcome {
         binary_sha256: host::binary_sha256(),
         pid: std::process::id(),
         cpus: host::pin_order(&facts.cpus_allowed),
+        clock_offset_ns: clock::namespace_offset(),
         host: facts,
-        counters: counters::availability(),
+        counters: counters::sources(),
     }
 }
 

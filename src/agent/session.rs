@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use socket2::Socket;
 
 use super::event::SessionEvent;
-use super::frame::{self, CAP, FrameError};
 use super::order::{Order, Role};
 use super::protocol::{Reply, Report, Request};
 use super::running_trial::RunningTrial;
 use super::streams;
 use super::thread::{guarded, spawn};
 use crate::failure::Failure;
+use crate::frame::{self, CAP, FrameError};
 use crate::host::{self, policy};
 use crate::link::{self, PairNetns, Traffic};
 use crate::workload::{EndReport, gate};
@@ -51,9 +51,6 @@ pub struct Session {
 
 impl Session {
     /// A session on a connection whose handshake is done.
-    ///
-    /// # Errors
-    /// When the connection cannot be watched.
     pub fn new(control: Socket, pair: Option<Arc<PairNetns>>) -> std::io::Result<Self> {
         let (sender, events) = channel();
         let mut input = control.try_clone()?;
@@ -319,7 +316,8 @@ impl Session {
     /// Reports what all workers of the trial in hand reported.
     fn finish(&mut self, end: EndReport) -> Result<(), FrameError> {
         let Some(mut trial) = self.trial.take() else { return Ok(()) };
-        let seen = trial.watcher.take().map(|watcher| watcher.report(&mut self.symbols, &end.total()));
+        let seen =
+            trial.watcher.take().map(|watcher| watcher.report(&mut self.symbols, &end.total(u32::MAX)));
         let number = trial.number();
         drop(trial);
         self.reply(&Reply::Report { trial: number, report: Box::new(Report { end, seen }) })

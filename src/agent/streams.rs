@@ -43,7 +43,7 @@ pub fn listen(order: &Order, address: IpAddr) -> Result<(Socket, SocketAddr), Fa
     order.work.socket.apply(&socket)?;
     socket.bind(&SocketAddr::new(address, 0).into()).map_err(Failure::io("bind"))?;
     // Strangers may wait in the queue too; where it is full the kernel drops a SYN, which costs a second.
-    socket.listen(order.work.cell.threads.max(128) as i32).map_err(Failure::io("listen"))?;
+    socket.listen(order.work.streams().max(128) as i32).map_err(Failure::io("listen"))?;
     let local = socket.local_addr().map_err(Failure::io("getsockname"))?;
     let local =
         local.as_socket().ok_or_else(|| Failure::Failed("the listener has no IP address".to_owned()))?;
@@ -57,7 +57,7 @@ pub fn listen(order: &Order, address: IpAddr) -> Result<(Socket, SocketAddr), Fa
 pub fn connect(order: &Order, peer: SocketAddr, nonce: u64) -> Result<Vec<Socket>, Failure> {
     let deadline = Instant::now() + CONNECT_PATIENCE;
     let doing = format!("connecting to the sender at {peer}");
-    (0..order.work.cell.threads)
+    (0..order.work.streams())
         .map(|index| {
             let mut socket = tcp(peer.ip())?;
             order.work.socket.apply(&socket)?;
@@ -88,7 +88,7 @@ pub fn accept(
     given_up: impl Fn() -> bool,
 ) -> Result<Vec<Socket>, Failure> {
     let deadline = Instant::now() + CONNECT_PATIENCE;
-    let mut streams: Vec<Option<Socket>> = (0..order.work.cell.threads).map(|_| None).collect();
+    let mut streams: Vec<Option<Socket>> = (0..order.work.streams()).map(|_| None).collect();
     let mut pending: Vec<Pending> = Vec::new();
     listener.set_nonblocking(true).map_err(Failure::io("listen"))?;
     while streams.iter().any(Option::is_none) {

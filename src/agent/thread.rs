@@ -12,9 +12,9 @@ use nix::unistd::Pid;
 use super::order::Order;
 use crate::failure::Failure;
 
-/// Starts a thread; its stack is small, since there may be hundreds.
+/// Starts a thread. There may be a thousand, and only the pages of a stack that are used take memory.
 pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure> {
-    std::thread::Builder::new().name(name.to_owned()).stack_size(256 << 10).spawn(work).map_err(|error| {
+    std::thread::Builder::new().name(name.to_owned()).stack_size(2 << 20).spawn(work).map_err(|error| {
         Failure::Unsupported(format!(
             "starting a thread: {error}; see `ulimit -u` and the container's pids limit"
         ))

@@ -13,7 +13,7 @@ use crate::report;
 use crate::sweep::Ended;
 use crate::sweep::progress::Progress;
 use crate::sweep::run_dir::RunDir;
-use crate::tables::{Run, THROUGHPUT};
+use crate::tables::Run;
 
 /// Runs both sides and compares them.
 ///
@@ -87,7 +87,7 @@ fn conclude(ended: &Ended, pair: &Pair, rows: &[Trial], arguments: &SweepArgs) -
             base: path.join(BASE),
             new: path.to_owned(),
             max_regression: arguments.max_regression,
-            measure: arguments.measure.unwrap_or(&THROUGHPUT),
+            measure: arguments.measure,
             format,
         };
         if !arguments.no_report {

@@ -22,9 +22,10 @@ pub struct CompareArgs {
     /// Exit with 3 when the interval of a cell or a path lies wholly beyond this, such as 5%
     #[arg(long, value_name = "PERCENT", value_parser = units::parse_percent)]
     pub max_regression: Option<f64>,
-    /// Figure to judge by: throughput_gbps, or a column of derived.csv that has a better side
-    #[arg(long, value_name = "COLUMN", default_value = "throughput_gbps", value_parser = Metric::judged)]
-    pub measure: &'static Metric,
+    /// Figure to judge by: a column of derived.csv of which more or less is better [default: throughput_gbps of streams,
+    /// response_p50_us and response_p99_us of request and open-loop]
+    #[arg(long, visible_alias = "metric", value_name = "COLUMN", value_parser = Metric::judged)]
+    pub measure: Option<&'static Metric>,
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -48,9 +49,6 @@ pub enum Format {
 }
 
 /// Compares the two runs and prints what differs.
-///
-/// # Errors
-/// As [`CompareArgs::print`].
 pub fn run(arguments: &CompareArgs) -> anyhow::Result<Exit> {
     Ok(if arguments.print(&mut Out)? { Exit::Success } else { Exit::Found })
 }
@@ -71,9 +69,6 @@ impl CompareArgs {
 
     /// Compares the two runs and writes what differs, without a word beside it. The names of the cells and paths
     /// whose interval lies beyond the limit.
-    ///
-    /// # Errors
-    /// As [`Self::print`].
     pub fn write(&self, out: &mut impl Write) -> anyhow::Result<Vec<String>> {
         let base = Run::load(&self.base).context("the base run")?;
         let new = Run::load(&self.new).context("the new run")?;

@@ -1,9 +1,8 @@
 //! `copycost completions`: for a shell.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 
 use super::{Exit, print};
-use crate::cli::Cli;
 
 /// Flags of `copycost completions`.
 #[derive(Clone, Debug, Args)]
@@ -12,13 +11,10 @@ pub struct CompletionsArgs {
     pub shell: clap_complete::Shell,
 }
 
-/// Prints them.
-///
-/// # Errors
-/// When standard output cannot be written.
-pub fn run(arguments: &CompletionsArgs) -> anyhow::Result<Exit> {
+/// Prints those of this command line.
+pub fn run(arguments: &CompletionsArgs, mut all: clap::Command) -> anyhow::Result<Exit> {
     // By way of memory: the generator panics where it cannot write.
     let mut text = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "copycost", &mut text);
+    clap_complete::generate(arguments.shell, &mut all, "copycost", &mut text);
     print(&String::from_utf8(text)?).map(|()| Exit::Success)
 }

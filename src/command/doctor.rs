@@ -29,9 +29,6 @@ pub enum Format {
 }
 
 /// Runs every check and prints the diagnosis. Whether the default lab can run decides the exit code.
-///
-/// # Errors
-/// When standard output cannot be written.
 pub fn run(arguments: &DoctorArgs) -> anyhow::Result<Exit> {
     let diagnosis = diagnose(&arguments.results);
     match arguments.format {

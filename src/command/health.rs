@@ -22,8 +22,8 @@ pub struct HealthArgs {
     /// The agent
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:7010")]
     pub agent: String,
-    /// Stay this long after a good answer, from the second on: container engines start the next check only
-    /// when this one has ended, and each start takes CPU time that a trial would count
+    /// Stay this long after each good answer but the first: container engines start the next check only when
+    /// this one has ended, and each start takes CPU time that a trial would count
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub linger: Option<Duration>,
 }

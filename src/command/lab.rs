@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::UsageError;
 use crate::agent::handshake::Token;
@@ -20,8 +22,8 @@ use crate::output::say;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Lab")]
 pub struct LabArgs {
-    /// Lab on this machine [default: what the grid says, else netns]
-    #[arg(long, value_name = "netns|loopback", value_parser = parse_lab, conflicts_with = "sender")]
+    /// Lab on this machine
+    #[arg(long, help = about_labs(), value_parser = names_of_labs(), conflicts_with = "sender")]
     pub lab: Option<String>,
     /// The sender's agent, HOST:PORT, instead of a lab on this machine
     #[arg(long, value_name = "ADDR")]
@@ -35,10 +37,14 @@ pub struct LabArgs {
     #[arg(long = "wire", value_name = "WIRE[=ADDR]", value_parser = parse_wire)]
     pub wires: Vec<(Wire, Option<IpAddr>)>,
     /// Two interfaces of this host that are joined, such as the ports of a card with a cable between them: lent to
-    /// the netns lab instead of a veth pair, and restored afterwards [with --wire nic also: COPYCOST_INTERFACES in
+    /// the lab instead of a veth pair, and restored afterwards [with --wire nic also: COPYCOST_INTERFACES in
     /// the environment]
     #[arg(long, value_name = "A,B", conflicts_with = "sender", value_parser = grid::parse_interfaces)]
     pub interfaces: Option<[String; 2]>,
+    /// CLOCK_REALTIME of the two hosts agrees within so much, such as 5us with PTP: one-way delays are told with this
+    /// bound. Where both ends run on one kernel they have one clock anyway
+    #[arg(long, value_name = "WITHIN", value_parser = grid::parse_clock_bound)]
+    pub clock_synchronised: Option<Duration>,
     /// File with the token that the agents were started with
     #[arg(long, value_name = "FILE", requires = "sender")]
     pub token_file: Option<PathBuf>,
@@ -130,7 +136,9 @@ impl LabArgs {
 /// Makes a lab of a kind, once what a killed run had borrowed is given back.
 pub(super) fn make(kind: &Entry, site: &Site) -> anyhow::Result<Lab> {
     recover().iter().for_each(|what| say(format_args!("copycost: {what}")));
-    (kind.make)(site)
+    let mut lab = (kind.make)(site)?;
+    lab.needs_netem = site.link.netem.is_some();
+    Ok(lab)
 }
 
 fn parse_wire(text: &str) -> Result<(Wire, Option<IpAddr>), String> {
@@ -144,6 +152,10 @@ fn parse_wire(text: &str) -> Result<(Wire, Option<IpAddr>), String> {
     Ok((wire.parse()?, address))
 }
 
-fn parse_lab(text: &str) -> Result<String, String> {
-    kind::find(text).map(|entry| entry.name.to_owned())
+fn about_labs() -> String {
+    format!("Lab on this machine [default: what the grid says, else {}]", kind::DEFAULT.name)
+}
+
+fn names_of_labs() -> PossibleValuesParser {
+    PossibleValuesParser::new(kind::here().map(|lab| PossibleValue::new(lab.name).help(lab.about)))
 }

@@ -13,6 +13,7 @@ use crate::link::namespace::NsRef;
 use crate::link::offload::Offload;
 use crate::link::pair::{self, LinkSpec};
 use crate::output::Out;
+use crate::record::manifest::Netem;
 
 /// Joins two network namespaces by one veth pair, or takes it away.
 #[derive(Clone, Debug, Args)]
@@ -43,6 +44,9 @@ pub enum LinkCommand {
         /// given again
         #[arg(long = "offload", value_name = "NAME=on|off", value_parser = parse_offload)]
         offloads: Vec<(Offload, bool)>,
+        /// What each end does to the packets that leave by it, as the manifest has it
+        #[arg(long, value_name = "JSON", hide = true, conflicts_with = "keep", value_parser = parse_netem)]
+        netem: Option<Netem>,
         /// Address of the sender's end
         #[arg(long, value_name = "ADDR/LEN", default_value_t = pair::DEFAULT_SENDER)]
         sender_addr: IpNet,
@@ -111,27 +115,26 @@ impl EndsArgs {
 
 impl LinkCommand {
     /// The link that the flags ask for.
-    #[must_use]
     pub fn spec(&self) -> LinkSpec {
         match self {
-            Self::Create { keep, existing, ends, mtu, offloads, sender_addr, receiver_addr } => LinkSpec {
-                keep: *keep,
-                existing: *existing,
-                mtu: *mtu,
-                offloads: BTreeMap::from_iter(offloads.iter().copied()),
-                sender_addr: *sender_addr,
-                receiver_addr: *receiver_addr,
-                ..ends.spec()
-            },
+            Self::Create { keep, existing, ends, mtu, offloads, netem, sender_addr, receiver_addr } => {
+                LinkSpec {
+                    keep: *keep,
+                    existing: *existing,
+                    mtu: *mtu,
+                    offloads: BTreeMap::from_iter(offloads.iter().copied()),
+                    netem: *netem,
+                    sender_addr: *sender_addr,
+                    receiver_addr: *receiver_addr,
+                    ..ends.spec()
+                }
+            }
             Self::GiveBack { ends } | Self::Delete { ends } => ends.spec(),
         }
     }
 }
 
 /// Runs the command; the process is in other namespaces afterwards and should end.
-///
-/// # Errors
-/// As [`pair::create`] and [`pair::delete`].
 pub fn run(arguments: &LinkArgs) -> Result<Exit> {
     let spec = arguments.command.spec();
     match &arguments.command {
@@ -157,6 +160,10 @@ fn parse_offload(text: &str) -> Result<(Offload, bool), String> {
         _ => return Err(format!("`{state}` is neither on nor off")),
     };
     Ok((name.parse()?, on))
+}
+
+fn parse_netem(text: &str) -> Result<Netem, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

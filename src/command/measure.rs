@@ -1,5 +1,6 @@
 //! `copycost measure`: one cell, one trial, from flags.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -9,14 +10,14 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::lab::{LabArgs, Wanted, make};
 use super::working_set::{WorkingSet, parse_working_set};
 use super::{Exit, UsageError, print, stop_flag};
-use crate::cell::{Cell, Payload, USUAL_WORKLOAD};
+use crate::cell::{Cell, Payload, USUAL_WORKLOAD, Workload};
 use crate::failure::Failure;
 use crate::grid;
 use crate::lab::Trouble;
 use crate::options::{self, Bound, LinkOptions, TrialOptions};
 use crate::record::manifest::Vm;
 use crate::record::row::to_json;
-use crate::record::{End, Stream, Trial, csv_file};
+use crate::record::{End, Latency, Stream, Trial, Verified, csv_file};
 use crate::report::basis;
 use crate::socket::SocketOptions;
 use crate::tables::{LEAST_TICKS, USUAL_TICK_HZ};
@@ -25,6 +26,9 @@ use crate::{path, receive, units};
 /// Flags of `copycost measure`.
 #[derive(Debug, Args)]
 pub struct MeasureArgs {
+    /// What a stream does, with its parameters: stream, request, request:depth=4:wait=spin, open-loop:rate=1000
+    #[arg(long, default_value = USUAL_WORKLOAD, value_parser = grid::parse_workload)]
+    pub workload: Workload,
     /// Send path, as `copycost paths` lists them
     #[arg(long, default_value = path::BASELINE.name)]
     pub path: String,
@@ -103,7 +107,7 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
     let stop = site.link.interfaces.as_ref().map(|_| stop_flag()).transpose()?;
     let mut lab = make(kind, &site)?;
     let cell = Cell {
-        workload: USUAL_WORKLOAD.to_owned(),
+        workload: arguments.workload.clone(),
         wire: lab.wires()[0],
         send_path,
         receive_path,
@@ -115,7 +119,7 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
     let mut row = Trial::new("measure", &cell, 1, 1, 1, now);
     row.bound = Some(options.bound.kind());
-    let streams = match lab.run(&cell, &options) {
+    let beside = match lab.run(&cell, &options) {
         Ok(measured) => measured.fill(&mut row),
         Err(Trouble::Trial(Failure::Unsupported(why))) => anyhow::bail!("unsupported here: {why}"),
         Err(trouble) => return Err(trouble.into()),
@@ -123,11 +127,11 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
     print(&match arguments.format {
         Format::Table => {
             let caveat = basis::caveat(Vm::of_this_process().map(|vm| vm.basis()).unwrap_or_default());
-            caveat.map(|caveat| format!("{caveat}\n\n")).unwrap_or_default() + &table(&row)
+            caveat.map(|caveat| format!("{caveat}\n\n")).unwrap_or_default() + &table(&row, &beside.latency)
         }
         Format::Csv => String::from_utf8(csv_file::text(&[row]))?,
         Format::Json => format!("{:#}\n", to_json(&row)),
-        Format::Summary => streams.iter().map(|stream| summary(stream, row.message_bytes)).collect(),
+        Format::Summary => beside.streams.iter().map(|stream| summary(stream, row.message_bytes)).collect(),
     })?;
     Ok(match stop {
         Some(stop) if stop.load(Ordering::Relaxed) => Exit::Interrupted,
@@ -148,12 +152,14 @@ fn options(arguments: &MeasureArgs) -> TrialOptions {
         socket: SocketOptions {
             congestion,
             insist_on_congestion: arguments.congestion.is_some(),
-            nodelay: arguments.nodelay,
+            nodelay: arguments.nodelay.then_some(true),
             send_buffer: None,
             receive_buffer: None,
         },
         read_size: arguments.read_size,
         verify: arguments.verify,
+        clocks_within: arguments.lab.clock_synchronised,
+        capacities: BTreeMap::new(),
     }
 }
 
@@ -179,7 +185,7 @@ fn told(seconds: Option<f64>) -> Option<f64> {
 }
 
 /// The figures for reading. What was not measured is left out.
-fn table(row: &Trial) -> String {
+fn table(row: &Trial, latency: &[Latency]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     let mut line = |name: &str, sender: Option<String>, receiver: Option<String>| {
@@ -222,28 +228,38 @@ fn table(row: &Trial) -> String {
     );
     if let (Some(sends), Some(completions), Some(copied)) = (row.zc.sends, row.zc.completions, row.zc.copied)
     {
-        text += &format!("zero-copy: {sends} calls, {completions} completions, {copied} of them COPIED");
+        text +=
+            &format!("{}: {sends} calls, {completions} completions, {copied} of them COPIED", row.send_path);
         text += match row.zc.copied_share() {
             Some(share) if share >= 1.0 => ": a deferred copy, nothing was avoided\n",
             _ => "\n",
         };
     }
+    if !row.disturbed.is_empty() {
+        let what: Vec<&str> = row.disturbed.0.iter().map(|what| what.words()).collect();
+        text += &format!("disturbed: {}\n", what.join("; "));
+    }
+    let delays = super::delays::table(latency);
+    let delays = if delays.is_empty() { delays } else { format!("{delays}\n") };
+    format!("{text}{}\n\n{delays}{}\n", facts(row), table.trim_fmt())
+}
+
+/// What is to be known of the trial beside its figures.
+fn facts(row: &Trial) -> String {
     let facts = [
         row.congestion.as_ref().map(|name| format!("congestion control {name}")),
         row.nodelay.filter(|&set| set).map(|_| "TCP_NODELAY".to_owned()),
+        row.rate_per_s.zip(row.intended.zip(row.late)).map(|(rate, (intended, late))| {
+            format!("{rate:.0} messages a second and stream: {intended} were to be sent, {late} were late")
+        }),
         row.retransmits.map(|count| format!("{count} segments sent again")),
         row.host_steal_s
             .filter(|&steal| steal > 0.0)
             .map(|steal| format!("{steal:.2} s stolen by the hypervisor")),
         row.working_set_bytes.map(|bytes| format!("working set {}", units::size(bytes))),
-        row.verified.as_ref().filter(|what| *what == "bytes").map(|_| "every byte verified".to_owned()),
+        (row.verified == Some(Verified::Bytes)).then(|| "every byte verified".to_owned()),
     ];
-    if !row.disturbed.is_empty() {
-        let what: Vec<&str> = row.disturbed.0.iter().map(|what| what.words()).collect();
-        text += &format!("disturbed: {}\n", what.join("; "));
-    }
-    let facts: Vec<String> = facts.into_iter().flatten().collect();
-    format!("{text}{}\n\n{}\n", facts.join(", "), table.trim_fmt())
+    facts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -270,7 +286,7 @@ mod tests {
         let mut row = Trial::default();
         row.sender.context_switches = Some(3);
         (row.sender.user_s, row.sender.system_s) = (Some(0.004), Some(0.9));
-        let text = table(&row);
+        let text = table(&row, &[]);
         assert!(text.contains("context switches") && !text.contains("cycles"), "{text}");
         assert!(
             text.contains("in the kernel, s") && !text.contains("in user space"),

@@ -4,6 +4,7 @@ mod against;
 pub mod agent;
 pub mod compare;
 pub mod completions;
+mod delays;
 pub mod doctor;
 pub mod health;
 mod lab;

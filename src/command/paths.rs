@@ -1,25 +1,40 @@
-//! `copycost paths`: what there is, and what each path copies.
+//! `copycost paths`: what a grid can choose from: paths and what each copies, workloads, and labs.
 
-use comfy_table::{Table, presets};
+use comfy_table::{Row, Table, presets};
 
 use super::{Exit, print};
-use crate::{path, receive};
+use crate::lab::kind;
+use crate::prose::words;
+use crate::{path, receive, workload};
 
-/// Prints the paths.
+/// Prints what there is.
 ///
 /// # Errors
 /// When standard output cannot be written.
 pub fn run() -> anyhow::Result<Exit> {
-    let mut sends = Table::new();
-    sends.load_style(presets::NOTHING);
-    sends.set_header([
-        "send path",
-        "",
-        "user space",
-        "veth, bridge, loopback",
-        "NIC with scatter-gather",
-        "",
-    ]);
+    print(&format!(
+        "Bytes that the CPU copies for each payload byte, as labelled; a run shows whether it is so.\n\n{}\n\n{}\n\n\
+         A deferred copy is made by the kernel after the call, because the skb is delivered on the same host;\n\
+         the completions of {} say so (zc_copied in trials.csv).\n\n{}\n\n{}\n",
+        sends().trim_fmt(),
+        receives().trim_fmt(),
+        words::list(&Vec::from_iter(path::notified().map(|(entry, _)| entry.name))),
+        workloads().trim_fmt(),
+        labs().trim_fmt(),
+    ))?;
+    Ok(Exit::Success)
+}
+
+fn table<T: Into<Row>>(header: T) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(header);
+    table
+}
+
+fn sends() -> Table {
+    let mut sends =
+        table(["send path", "", "user space", "veth, bridge, loopback", "NIC with scatter-gather", ""]);
     for entry in path::REGISTRY {
         let promise = entry.promise;
         sends.add_row([
@@ -31,18 +46,33 @@ pub fn run() -> anyhow::Result<Exit> {
             entry.about,
         ]);
     }
-    let mut receives = Table::new();
-    receives.load_style(presets::NOTHING);
-    receives.set_header(["receive path", "into user space", ""]);
+    sends
+}
+
+fn receives() -> Table {
+    let mut receives = table(["receive path", "into user space", ""]);
     for entry in receive::REGISTRY {
-        receives.add_row([entry.name, &entry.copies.to_string(), entry.about]);
+        receives.add_row([entry.name, &entry.promise.user.to_string(), entry.about]);
     }
-    print(&format!(
-        "Bytes that the CPU copies for each payload byte, as labelled; a run shows whether it is so.\n\n{}\n\n{}\n\n\
-         A deferred copy is made by the kernel after the call, because the skb is delivered on the same host;\n\
-         the completions of zero-copy say so (zc_copied in trials.csv).\n",
-        sends.trim_fmt(),
-        receives.trim_fmt()
-    ))?;
-    Ok(Exit::Success)
+    receives
+}
+
+fn workloads() -> Table {
+    let mut workloads = table(["workload", ""]);
+    for entry in workload::REGISTRY {
+        workloads.add_row([entry.name, entry.about]);
+    }
+    workloads
+}
+
+/// The labs, and below each what leaves nothing behind.
+fn labs() -> Table {
+    let mut labs = table(["lab", "wires", ""]);
+    for entry in kind::REGISTRY {
+        let mut wires: Vec<&str> = entry.wires.iter().map(|wire| wire.word()).collect();
+        wires.extend(entry.borrows.then_some("or what --interfaces are"));
+        labs.add_row([entry.name, &wires.join(", "), entry.about]);
+        labs.add_row(["", "", entry.guard]);
+    }
+    labs
 }

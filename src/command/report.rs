@@ -14,10 +14,10 @@ use crate::tables::Run;
 pub struct ReportArgs {
     /// The run's directory, such as results/latest
     pub run: PathBuf,
-    /// Writes no files into plots/; the page keeps its charts
+    /// Write no files into plots/; the page keeps its charts
     #[arg(long)]
     pub no_plots: bool,
-    /// Writes only these
+    /// Write only these
     #[arg(long, value_delimiter = ',', value_name = "PART")]
     pub only: Vec<Part>,
 }
@@ -34,7 +34,7 @@ pub fn run(arguments: &ReportArgs) -> anyhow::Result<Exit> {
     written.verdict.iter().for_each(say);
     let plots = run.dir.join("plots");
     let (drawn, others): (Vec<_>, Vec<_>) = written.files.iter().partition(|file| file.starts_with(&plots));
-    // A line a figure and format would bury the rest.
+    // A line for each figure and format would bury the rest.
     for file in others.into_iter().chain((!drawn.is_empty()).then_some(&plots)) {
         print(&format!("{}\n", file.display()))?;
     }

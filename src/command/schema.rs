@@ -1,19 +1,15 @@
 //! `copycost schema`: every file of rows and its columns, as `docs/SCHEMA.md` has them.
 
 use super::{Exit, print};
-use crate::record::{Attribution, Copies, Recorded, Roofline, SCHEMA_VERSION, Stream, Trial};
+use crate::record::{Attribution, Copies, Latency, Recorded, Roofline, SCHEMA_VERSION, Stream, Trial, Way};
 use crate::tables::{AccountRow, CellRow, CostRow, CrossoverRow, DerivedRow, NoiseRow, RatioRow};
 
 /// Prints the schema.
-///
-/// # Errors
-/// When standard output cannot be written.
 pub fn run() -> anyhow::Result<Exit> {
     print(&markdown()).map(|()| Exit::Success)
 }
 
 /// The schema as Markdown.
-#[must_use]
 pub fn markdown() -> String {
     let parts = [
         format!(
@@ -27,9 +23,11 @@ pub fn markdown() -> String {
         ),
         file::<Trial>(),
         file::<Stream>(),
+        file::<Latency>(),
         file::<Attribution>(),
         file::<Copies>(),
         file::<Roofline>(),
+        file::<Way>(),
         "\n## Tables that the report makes of it\n".to_owned(),
         file::<CellRow>(),
         file::<DerivedRow>(),

@@ -1,6 +1,6 @@
 //! What a command begins with: a grid, or the manifest of a run that had one.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use super::UsageError;
@@ -21,8 +21,9 @@ pub(super) fn read_grid(path: Option<&Path>) -> anyhow::Result<Grid> {
         (Err(_), Some(text)) => text.to_owned(),
         (Err(error), None) => {
             return Err(UsageError(format!(
-                "grid {}: {error}; give a YAML file, or one of the built-in grids {}",
+                "grid {}: {}; give a YAML file, or one of the built-in grids {}",
                 path.display(),
+                why(&error),
                 builtin::names()
             ))
             .into());
@@ -35,7 +36,7 @@ pub(super) fn read_grid(path: Option<&Path>) -> anyhow::Result<Grid> {
 pub(super) fn read_manifest(run: &Path) -> anyhow::Result<Manifest> {
     let path = if run.is_dir() { run.join("manifest.json") } else { run.to_owned() };
     let refuse = |why: String| UsageError(format!("{}: {why}; give a run's directory", path.display()));
-    let text = read_text(&path, LARGEST_MANIFEST).map_err(|error| refuse(error.to_string()))?;
+    let text = read_text(&path, LARGEST_MANIFEST).map_err(|error| refuse(why(&error)))?;
     Ok(Manifest::parse(&text).map_err(refuse)?)
 }
 
@@ -43,6 +44,15 @@ pub(super) fn read_manifest(run: &Path) -> anyhow::Result<Manifest> {
 pub(super) fn grid_of(manifest: &Manifest, run: &Path) -> anyhow::Result<Grid> {
     Grid::parse(&manifest.grid)
         .map_err(|error| anyhow::anyhow!("{}: the grid in its manifest: {error}", run.display()))
+}
+
+/// Why a file was not read.
+fn why(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// Reads a file whole, or standard input where `-` is named, unless it is larger than it can be.

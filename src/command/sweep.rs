@@ -1,7 +1,8 @@
 //! `copycost sweep`: from a grid file to a run directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
@@ -22,7 +23,7 @@ use crate::sweep::plan::Plan;
 use crate::sweep::progress::Progress;
 use crate::sweep::run_dir::RunDir;
 use crate::sweep::samples::{Samples, SamplingLab};
-use crate::sweep::{Ended, manifest, run as sweep, table};
+use crate::sweep::{Ended, capacities, manifest, run as sweep, table};
 use crate::tables::{Metric, Run};
 use crate::units;
 
@@ -35,9 +36,6 @@ pub struct SweepArgs {
     /// Run the grid of this run again, with its seed
     #[arg(long, value_name = "RUN", conflicts_with_all = ["grid", "resume", "seed"])]
     pub reproduce: Option<PathBuf>,
-    /// Where the agents are.
-    #[command(flatten)]
-    pub lab: LabArgs,
     /// Directory that run directories are made in
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub results: PathBuf,
@@ -45,15 +43,15 @@ pub struct SweepArgs {
     #[arg(long, value_name = "RUN")]
     pub resume: Option<PathBuf>,
     /// Compare this program with another in the same blocks, trial by trial: a copycost binary, the one that made a
-    /// run (whose grid and seed are run where no GRID is given), or one that is built from a git revision here. Both
-    /// sides run every repetition; `control` and `xray` of the grid are left out
+    /// run (whose grid and seed are used where no GRID is given), or one built from a git revision here. Both sides
+    /// run every repetition; the grid's `control` and `xray` are left out
     #[arg(long, value_name = "BINARY|RUN|REVISION", conflicts_with_all = ["resume", "reproduce", "sender"])]
     pub against: Option<String>,
     /// With --against: exit with 3 when the interval of a cell or a path lies wholly beyond this, such as 5%
     #[arg(long, value_name = "PERCENT", requires = "against", value_parser = units::parse_percent)]
     pub max_regression: Option<f64>,
-    /// With --against: figure to judge by, as `compare` has it [default: throughput_gbps]
-    #[arg(long, value_name = "COLUMN", requires = "against", value_parser = Metric::judged)]
+    /// With --against: figure to judge by, as in `compare`
+    #[arg(long, visible_alias = "metric", value_name = "COLUMN", requires = "against", value_parser = Metric::judged)]
     pub measure: Option<&'static Metric>,
     /// Seed of the order of trials, instead of the grid's
     #[arg(long, conflicts_with = "resume")]
@@ -67,6 +65,9 @@ pub struct SweepArgs {
     /// No progress on standard error
     #[arg(long, short)]
     pub quiet: bool,
+    /// Where the agents are. Last, as its heading would stand over all that follows.
+    #[command(flatten)]
+    pub lab: LabArgs,
 }
 
 /// Runs the sweep.
@@ -77,18 +78,15 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     if let Some(what) = &arguments.against {
         return against::run(arguments, what);
     }
-    let resumed = match &arguments.resume {
-        Some(path) => Some(RunDir::resume(path)?),
-        None => None,
-    };
-    let grid = match (&resumed, &arguments.reproduce) {
+    let resumed = arguments.resume.as_deref().map(RunDir::resume).transpose()?;
+    let mut grid = match (&resumed, &arguments.reproduce) {
         (Some((run, _)), _) => grid_of(&run.manifest, run.path())?,
-        (None, Some(path)) => {
-            let manifest = read_manifest(path)?;
-            Grid { seed: Some(manifest.seed), ..grid_of(&manifest, path)? }
-        }
+        (None, Some(path)) => grid_and_seed_of(path)?,
         (None, None) => read_grid(arguments.grid.as_deref())?,
     };
+    let said = resumed.as_ref().and_then(|(run, _)| run.manifest.clocks_within_us);
+    grid.trial.clocks_within =
+        arguments.lab.clock_synchronised.or_else(|| Some(Duration::from_secs_f64(said? / 1e6)));
     if arguments.dry_run {
         return dry_run(&grid, &arguments.lab);
     }
@@ -99,34 +97,15 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
         resumed.as_ref().map(|(run, _)| run.manifest.lab.as_str()).filter(|&lab| kind::find(lab).is_ok());
     let wanted = Wanted::of(&grid);
     let mut lab = arguments.lab.make(Wanted { lab: began_in.or(wanted.lab), ..wanted })?;
-    let wire = lab.wires()[0];
-    let cells = grid.cells(wire);
-    let times: Vec<u32> = cells.iter().map(|cell| grid.times_per_block(cell)).collect();
-
+    let cells = grid.cells(lab.wires()[0]);
     let (mut run, mut rows) = match resumed {
         Some((run, rows)) => {
-            ensure!(
-                run.manifest.together.is_none(),
-                "{} is one side of a comparison, whose blocks cannot be resumed; start it again",
-                run.path().display()
-            );
-            check_same_lab(&run, &lab, &cells)?;
+            check_can_resume(&run, &lab, &cells)?;
             (run, rows)
         }
-        None => {
-            let seed = seed(arguments.seed.or(grid.seed))?;
-            let streams: u64 = cells
-                .iter()
-                .zip(&times)
-                .map(|(cell, times)| u64::from(cell.threads + 1) * u64::from(*times))
-                .sum();
-            let manifest = manifest(&grid, &grid.trial, seed, &lab);
-            (
-                RunDir::create(&arguments.results, manifest, streams * u64::from(grid.repetitions.max))?,
-                Vec::new(),
-            )
-        }
+        None => (new_run(arguments, &grid, &lab, &cells)?, Vec::new()),
     };
+    let times = cells.iter().map(|cell| grid.times_per_block(cell)).collect();
     let mut plan = Plan::new(cells, times, grid.repetitions, run.manifest.seed);
     rows.iter().for_each(|row| plan.note(row));
 
@@ -145,13 +124,27 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     progress.finish();
     let mut ended = ended?;
     if grid.xray && ended == Ended::Complete {
+        grid.trial.capacities = capacities(plan.cells(), &rows);
         ended = xray(&mut lab, plan.cells(), &mut samples, &grid, &run, arguments.quiet, &stop)?;
     }
     drop(lab);
-    run.manifest.finished_at = Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    run.manifest.outcome = Some(ended.word().to_owned());
+    run.manifest.finish(ended.word());
     run.write_manifest()?;
     conclude(&ended, &plan, &run, &rows, arguments)
+}
+
+/// The grid of a run, with its seed.
+fn grid_and_seed_of(run: &Path) -> anyhow::Result<Grid> {
+    let manifest = read_manifest(run)?;
+    Ok(Grid { seed: Some(manifest.seed), ..grid_of(&manifest, run)? })
+}
+
+/// The directory of a run that begins, with room for all of its rows.
+fn new_run(arguments: &SweepArgs, grid: &Grid, lab: &Lab, cells: &[Cell]) -> anyhow::Result<RunDir> {
+    let seed = seed(arguments.seed.or(grid.seed))?;
+    let rows = |cell: &Cell| u64::from(cell.threads + 1) * u64::from(grid.times_per_block(cell));
+    let rows = cells.iter().map(rows).sum::<u64>() * u64::from(grid.repetitions.max);
+    RunDir::create(&arguments.results, manifest(grid, &grid.trial, seed, lab), rows)
 }
 
 /// The seed that was given, or one that is drawn.
@@ -192,7 +185,7 @@ fn xray(
     })
 }
 
-/// The table, what is to be said about the end, and the run's directory as the last line.
+/// The table, the report, what is to be said about the end, and the run's directory as the last line.
 fn conclude(
     ended: &Ended,
     plan: &Plan,
@@ -219,12 +212,20 @@ fn conclude(
             }
         }
     }
+    let exit = say_how_it_ended(ended, run.path(), rows, arguments);
+    print(&format!("{path}\n"))?;
+    Ok(exit)
+}
+
+/// What is to be said about the end, and the exit code for it.
+fn say_how_it_ended(ended: &Ended, path: &Path, rows: &[Trial], arguments: &SweepArgs) -> Exit {
+    let path = path.display();
     let resume = match &arguments.lab.sender {
         Some(sender) => format!("copycost sweep --resume {path} --sender {sender} …"),
         None => format!("copycost sweep --resume {path}"),
     };
     let failed = rows.iter().filter(|row| row.status == Status::Failed).count();
-    let exit = match ended {
+    match ended {
         Ended::Complete if failed > 0 => {
             say(format_args!(
                 "copycost: {failed} of {} trials failed; their reasons are in {path}/trials.csv",
@@ -248,12 +249,10 @@ fn conclude(
                 Some(row) => format!("during {} #{}; that trial is recorded as failed", row.cell, row.rep),
                 None => "in the x-ray that follows the trials".to_owned(),
             };
-            say(format_args!("copycost: {why}, {when}: resume with `{resume}`"));
+            say(format_args!("copycost: {why}, {when}; resume with `{resume}`"));
             Exit::Unable
         }
-    };
-    print(&format!("{path}\n"))?;
-    Ok(exit)
+    }
 }
 
 /// Writes the report of the run; its verdict, for the terminal.
@@ -270,7 +269,7 @@ pub(super) fn expected_wire(grid: &Grid, lab: &LabArgs) -> anyhow::Result<Wire> 
     let (kind, site) = lab.site(Wanted::of(grid))?;
     match lab.wires.first() {
         Some(&(wire, _)) => Ok(wire),
-        None => (kind.first_wire)(&site),
+        None => Ok((kind.first_wire)(&site)),
     }
 }
 
@@ -295,7 +294,12 @@ fn round(duration: std::time::Duration) -> String {
 }
 
 /// A run is resumed in the lab that it began in, or its rows would not compare.
-fn check_same_lab(run: &RunDir, lab: &Lab, cells: &[Cell]) -> anyhow::Result<()> {
+fn check_can_resume(run: &RunDir, lab: &Lab, cells: &[Cell]) -> anyhow::Result<()> {
+    ensure!(
+        run.manifest.together.is_none(),
+        "{} is one side of a comparison, whose blocks cannot be resumed; start it again",
+        run.path().display()
+    );
     let keys: Vec<String> = cells.iter().map(Cell::key).collect();
     ensure!(
         run.manifest.lab == lab.kind() && run.manifest.cells == keys,

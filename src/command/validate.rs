@@ -17,9 +17,6 @@ pub struct ValidateArgs {
 }
 
 /// Checks the run and prints what is wrong with it.
-///
-/// # Errors
-/// When the run cannot be read at all, or standard output cannot be written.
 pub fn run(arguments: &ValidateArgs) -> anyhow::Result<Exit> {
     Ok(if arguments.print(&mut Out)? { Exit::Success } else { Exit::Found })
 }
@@ -29,9 +26,6 @@ const PRINTED: usize = 50;
 
 impl ValidateArgs {
     /// Checks the run and prints what is wrong with it. True when nothing is.
-    ///
-    /// # Errors
-    /// When the run cannot be read at all, or the output cannot be written.
     pub fn print(&self, out: &mut impl Write) -> anyhow::Result<bool> {
         let found = validate(&self.run)?;
         for violation in found.violations.iter().take(PRINTED) {

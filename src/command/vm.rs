@@ -28,7 +28,7 @@ use crate::vm::vmlinux;
     The machine has two network cards joined to each other, which the command's lab takes for the wire `nic`. \
     The exit code is the command's.")]
 pub struct VmArgs {
-    /// Kernel: an image, a Debian package, or a directory that one was unpacked to [default: the newest in /boot]
+    /// Kernel: an image, a Debian package, or a directory that a package was unpacked to [default: the newest in /boot]
     #[arg(long, value_name = "PATH")]
     pub kernel: Option<PathBuf>,
     /// Model of the two network cards: e1000e, igb or virtio (which has no offloads here)
@@ -37,7 +37,7 @@ pub struct VmArgs {
     /// Who runs the guest's instructions: auto, kvm or tcg
     #[arg(long, default_value_t = Accel::Auto)]
     pub accel: Accel,
-    /// What the guest's clocks count: host (time), or instructions, of which a nanosecond is one
+    /// What the guest's clocks count: host (time), or instructions, one to a nanosecond
     #[arg(long, default_value_t = Clock::Host)]
     pub clock: Clock,
     /// CPUs of the machine [default: 2; 1 under the instruction clock]
@@ -50,14 +50,14 @@ pub struct VmArgs {
     #[arg(long, value_name = "WORDS", default_value = "")]
     pub append: String,
     /// A statically linked program, or another file, to carry along; the command may begin with its name instead
-    /// of a verb; may be given again
+    /// of a verb; may be given several times
     #[arg(long = "with", value_name = "FILE")]
     pub with: Vec<PathBuf>,
     /// How long the machine may be silent before it is taken for dead and ended [default: 1m with KVM, 3m without,
     /// 10m under the instruction clock]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub patience: Option<Duration>,
-    /// Say nothing of the machine itself
+    /// Say nothing about the machine itself
     #[arg(long, short)]
     pub quiet: bool,
     /// The command and its arguments, as after `copycost`
@@ -176,7 +176,7 @@ impl VmArgs {
             match (start(Accel::Kvm), self.accel) {
                 (Ok(up), _) => return Ok(up),
                 (Err(NotUp::Silent(patience)), Accel::Kvm) => bail!(
-                    "{} under KVM, which on some nested hosts opens and does not work; use --accel tcg",
+                    "{} under KVM, which on some nested hosts opens but does not work; use --accel tcg",
                     silent(patience)
                 ),
                 (Err(NotUp::Failed(error)), _) if error.is::<Interrupted>() => return Err(error),
@@ -198,7 +198,7 @@ impl VmArgs {
         }
         start(Accel::Tcg).map_err(|why| match why {
             NotUp::Silent(patience) => anyhow::anyhow!(
-                "{}; the host may be overloaded, or the kernel not made for such a machine",
+                "{}; the host may be overloaded, or the kernel not built for such a machine",
                 silent(patience)
             ),
             NotUp::Failed(error) => error,

@@ -11,16 +11,17 @@ use super::lab::{LabArgs, Wanted};
 use super::source::read_grid;
 use super::working_set::{WorkingSet, parse_working_set};
 use super::{Exit, UsageError, print, stop_flag};
-use crate::cell::{Cell, Payload, Side};
+use crate::cell::{Cell, Payload, Side, USUAL_WORKLOAD, Workload};
 use crate::grid::{self, Grid, Repetitions};
 use crate::record::category::Category;
 use crate::record::copies::{Place, Verdict};
 use crate::record::roofline::Level;
-use crate::record::{Attribution, Copies, Manifest, Roofline};
-use crate::sweep::manifest;
+use crate::record::way::Stage;
+use crate::record::{Attribution, Copies, Manifest, Roofline, Way};
 use crate::sweep::passes::Passes;
 use crate::sweep::run_dir::RunDir;
 use crate::sweep::samples::Samples;
+use crate::sweep::{Ended, manifest};
 use crate::units;
 use crate::xray::verdict::{figure, heading, headline, out_of_sight};
 use crate::{path, receive};
@@ -31,7 +32,7 @@ pub struct XrayArgs {
     /// Grid file, or the name of a built-in grid, instead of the flags that describe cells
     #[arg(
         value_name = "GRID",
-        conflicts_with_all = ["path", "size", "receive_path", "payload", "threads", "working_set"]
+        conflicts_with_all = ["path", "size", "receive_path", "payload", "threads", "working_set", "workload"]
     )]
     pub grid: Option<PathBuf>,
     /// Send path; may be given several times [default: every one]
@@ -52,15 +53,18 @@ pub struct XrayArgs {
     /// Bytes of distinct messages that a stream cycles through; may be given several times
     #[arg(long, value_name = "hot|SIZE", default_value = "hot", value_parser = parse_working_set)]
     pub working_set: Vec<WorkingSet>,
-    /// Where the agents are.
-    #[command(flatten)]
-    pub lab: LabArgs,
+    /// What a stream does, with its parameters: stream, request, open-loop:rate=1000
+    #[arg(long, default_value = USUAL_WORKLOAD, value_parser = grid::parse_workload)]
+    pub workload: Workload,
     /// Directory that run directories are made in
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub results: PathBuf,
     /// No progress on standard error
     #[arg(long, short)]
     pub quiet: bool,
+    /// Where the agents are. Last, as its heading would stand over all that follows.
+    #[command(flatten)]
+    pub lab: LabArgs,
 }
 
 /// X-rays every cell and prints what was found.
@@ -69,10 +73,11 @@ pub struct XrayArgs {
 /// When the grid is wrong, the lab cannot be made, or rows cannot be written.
 pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
     let stop: Arc<AtomicBool> = stop_flag()?;
-    let grid = match &arguments.grid {
+    let mut grid = match &arguments.grid {
         Some(path) => read_grid(Some(path))?,
         None => grid_of(arguments).map_err(UsageError)?,
     };
+    grid.trial.clocks_within = arguments.lab.clock_synchronised;
     let mut lab = arguments.lab.make(Wanted::of(&grid))?;
     let cells = grid.cells(lab.wires()[0]);
     let seed = grid.seed.unwrap_or_default();
@@ -88,8 +93,7 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
         &stop,
     )?;
     drop(lab);
-    run.manifest.finished_at = Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    run.manifest.outcome = Some(if whole { "complete" } else { "interrupted" }.to_owned());
+    run.manifest.finish(if whole { &Ended::Complete } else { &Ended::Interrupted }.word());
     run.write_manifest()?;
     print(&format!("{}\n{}\n", conclude(&cells, &passes, &run.manifest), run.path().display()))?;
     Ok(if whole { Exit::Success } else { Exit::Interrupted })
@@ -107,6 +111,7 @@ fn grid_of(arguments: &XrayArgs) -> Result<Grid, String> {
             "receive path",
             names(&arguments.receive_path, |name| Ok(receive::find(name)?.name))?,
         )?,
+        workloads: vec![arguments.workload.clone()],
         payloads: vec![arguments.payload],
         message_sizes: distinct("message size", arguments.size.clone())?,
         working_sets: distinct("working set", arguments.working_set.iter().map(|set| set.0).collect())?,
@@ -146,9 +151,10 @@ fn text_of(grid: &Grid) -> String {
     let wires =
         if grid.wires.is_empty() { String::new() } else { format!("wire: [{}]\n", list(&grid.wires)) };
     format!(
-        "name: {}\npaths: [{}]\nreceive_paths: [{}]\npayload: [{}]\nmessage_sizes: [{}]\nthreads: [{}]\n\
+        "name: {}\nworkload: [{}]\npaths: [{}]\nreceive_paths: [{}]\npayload: [{}]\nmessage_sizes: [{}]\nthreads: [{}]\n\
          working_set: [{}]\nrepetitions: 1\nxray: true\n{wires}",
         grid.name,
+        list(&grid.workloads),
         list(&grid.paths),
         list(&grid.receive_paths),
         list(&grid.payloads),
@@ -179,9 +185,10 @@ pub(super) fn conclude(cells: &[Cell], passes: &Passes, manifest: &Manifest) -> 
         verdicts += &format!("All of this is about {words}.\n");
     }
     format!(
-        "\n{verdicts}\n{}\n\n{}\n\n{}",
+        "\n{verdicts}\n{}\n\n{}\n\n{}{}",
         copies_table(&xrayed),
         costs_table(&xrayed, &passes.costs),
+        ways_table(&xrayed, &passes.ways),
         bounds(&passes.bounds)
     )
 }
@@ -215,7 +222,7 @@ fn copies_table(xrayed: &[(&Cell, Vec<Copies>)]) -> String {
     table.trim_fmt()
 }
 
-/// CPU time per KiB: a row a cell and side, a column a category that was found anywhere.
+/// CPU time per KiB: a row per cell and side, a column per category that was found anywhere.
 fn costs_table(xrayed: &[(&Cell, Vec<Copies>)], costs: &[Attribution]) -> String {
     let found = |category: &Category| costs.iter().any(|row| row.category == *category && row.samples > 0);
     let categories: Vec<Category> = Category::ALL.into_iter().filter(found).collect();
@@ -242,6 +249,31 @@ fn costs_table(xrayed: &[(&Cell, Vec<Copies>)], costs: &[Attribution]) -> String
         }
     }
     table.trim_fmt()
+}
+
+/// Where a message's time goes on its way: the median of each stage; empty where no cell's messages are answered.
+fn ways_table(xrayed: &[(&Cell, Vec<Copies>)], ways: &[Way]) -> String {
+    if ways.is_empty() {
+        return String::new();
+    }
+    let mut table = new_table();
+    let mut header = vec!["a message's way,\nmedian us".to_owned(), String::new()];
+    header.extend(Stage::ALL.iter().map(|stage| stage.name().replacen(' ', "\n", 1)));
+    table.set_header(header);
+    for (cell, _) in xrayed {
+        let key = cell.key();
+        let mut of_cell = ways.iter().filter(|row| row.cell == key).peekable();
+        if of_cell.peek().is_none() {
+            continue;
+        }
+        let mut line = vec![cell.send_path.clone(), dimensions(cell)];
+        line.extend(of_cell.map(|row| match row.p50_us {
+            Some(us) => format!("{us:.1}"),
+            None => row.reason.clone(),
+        }));
+        table.add_row(line);
+    }
+    format!("{}\n\n", table.trim_fmt())
 }
 
 /// The roofline and the floors, a line each.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::footing::{Footing, SAME};
+use super::footing::{Footing, SAME, Terms};
 use crate::cell::words;
 use crate::stats::{self, Interval};
 use crate::tables::{Better, CellRow, ENOUGH_TRIALS, Estimate, Metric, Sample};
@@ -107,17 +107,17 @@ words!(GateOutcome:
 const ENOUGH: usize = ENOUGH_TRIALS;
 
 impl GateOutcome {
-    /// `all` are how many figures there are in the base and in the new run; `ratio` is of the undisturbed ones, the
-    /// `left`.
-    fn of(limit: Option<f64>, ratio: &Estimate, better: Better, all: [usize; 2], left: [usize; 2]) -> Self {
-        let Some(limit) = limit else { return Self::None };
+    /// `all` are the figures of the base and of the new run; `ratio` is of the undisturbed ones, the `left`.
+    fn of(terms: Terms, ratio: &Estimate, all: [&[f64]; 2], left: [&[f64]; 2]) -> Self {
+        let Some(limit) = terms.limit else { return Self::None };
+        let (all, left) = (all.map(<[f64]>::len), left.map(<[f64]>::len));
         if all.contains(&0) {
             return Self::None;
         }
         if left != all && left.iter().any(|&left| left < ENOUGH) {
             return Self::Disturbed;
         }
-        Self::by(limit, ratio, better)
+        Self::by(limit, ratio, terms.measure.better)
     }
 
     /// By the interval of the ratio.
@@ -135,6 +135,8 @@ impl GateOutcome {
 pub struct CellChange {
     /// The cell's key.
     pub cell: String,
+    /// What it is compared by.
+    pub measure: &'static Metric,
     /// The cell in the base run; absent where the run does not know it.
     pub base_row: Option<CellRow>,
     /// The cell in the new run; absent where the run does not know it.
@@ -155,14 +157,8 @@ pub struct CellChange {
 
 impl CellChange {
     /// The change of a cell that at least one run knows.
-    pub(super) fn of(
-        key: &str,
-        base: Option<&Sample>,
-        new: Option<&Sample>,
-        footing: Footing,
-        measure: &'static Metric,
-        limit: Option<f64>,
-    ) -> Self {
+    pub(super) fn of(key: &str, base: Option<&Sample>, new: Option<&Sample>, terms: Terms) -> Self {
+        let Terms { footing, measure, .. } = terms;
         let values =
             |sample: Option<&Sample>| sample.map(|sample| measure.values(sample)).unwrap_or_default();
         let (base_values, new_values) = (values(base), values(new));
@@ -182,6 +178,7 @@ impl CellChange {
         };
         Self {
             cell: key.to_owned(),
+            measure,
             base_row: base.map(CellRow::of),
             new_row: new.map(CellRow::of),
             base: Estimate::of(&base_values),
@@ -189,30 +186,21 @@ impl CellChange {
             ratio,
             p,
             judgement,
-            gate: GateOutcome::of(
-                limit,
-                &gated,
-                measure.better,
-                [base_values.len(), new_values.len()],
-                [base_quiet.len(), new_quiet.len()],
-            ),
+            gate: GateOutcome::of(terms, &gated, [&base_values, &new_values], [&base_quiet, &new_quiet]),
         }
     }
 
     /// Whether both runs know the cell.
-    #[must_use]
     pub fn is_in_both(&self) -> bool {
         self.base_row.is_some() && self.new_row.is_some()
     }
 
     /// Whether both runs have the figure.
-    #[must_use]
     pub fn is_compared(&self) -> bool {
         self.base.value.is_some() && self.new.value.is_some()
     }
 
     /// The remarks on the cell: those of the new run, then those that only the base run has.
-    #[must_use]
     pub fn remarks(&self) -> String {
         let of = |row: &Option<CellRow>| row.as_ref().map(|row| row.flags.0.clone()).unwrap_or_default();
         let (base, new) = (of(&self.base_row), of(&self.new_row));
@@ -246,6 +234,8 @@ impl fmt::Display for Group {
 pub struct GroupChange {
     /// Which cells.
     pub group: Group,
+    /// What they are compared by.
+    pub measure: &'static Metric,
     /// How many of them both runs have the figure of.
     pub cells: usize,
     /// Blocks of the base run that hold at least half of them.
@@ -265,13 +255,8 @@ pub struct GroupChange {
 impl GroupChange {
     /// The change of cells that both runs have the figure of, as pairs of base and new; absent without one, or
     /// where a figure is zero.
-    pub(super) fn of(
-        group: Group,
-        cells: &[(&Sample, &Sample)],
-        footing: Footing,
-        measure: &'static Metric,
-        limit: Option<f64>,
-    ) -> Option<Self> {
+    pub(super) fn of(group: Group, cells: &[(&Sample, &Sample)], terms: Terms) -> Option<Self> {
+        let Terms { footing, measure, .. } = terms;
         // Each cell's figures as shares of its own median in the base run, so that cells can stand for each other.
         let centre = |base: &Sample| stats::median(&measure.values(base)).filter(|&centre| centre > 0.0);
         let centres: Vec<f64> = cells.iter().map(|(base, _)| centre(base)).collect::<Option<_>>()?;
@@ -292,19 +277,14 @@ impl GroupChange {
         let gated = ratio_of(footing, &new_quiet, &base_quiet, widening).0;
         Some(Self {
             group,
+            measure,
             cells: cells.len(),
             base_blocks: base.len(),
             new_blocks: new.len(),
             ratio,
             p,
             judgement: Judgement::of(ratio.interval(), measure.better),
-            gate: GateOutcome::of(
-                limit,
-                &gated,
-                measure.better,
-                [base.len(), new.len()],
-                [base_quiet.len(), new_quiet.len()],
-            ),
+            gate: GateOutcome::of(terms, &gated, [&base, &new], [&base_quiet, &new_quiet]),
         })
     }
 }

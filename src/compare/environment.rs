@@ -36,7 +36,6 @@ const NOT_ENVIRONMENT: [&str; 12] = [
 ];
 
 /// What differs between two manifests, apart from what names the run.
-#[must_use]
 pub fn differences(base: &Manifest, new: &Manifest) -> Vec<EnvironmentChange> {
     let (base, new) = (facts(base), facts(new));
     let unknown = || "unknown".to_owned();

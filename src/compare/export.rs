@@ -2,48 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::change::GateOutcome;
+use super::change::{CellChange, GateOutcome, GroupChange};
 use super::comparison::Comparison;
 use super::footing::Footing;
-use crate::tables::{Better, CellRow, Estimate, METRICS, Metric, Run, samples};
+use crate::cell::Cell;
+use crate::tables::{Better, CellRow, DELAYS, Estimate, METRICS, Metric, Run, samples};
 
 /// Everything, as one object; what is absent is null.
 pub(crate) fn json(comparison: &Comparison) -> String {
-    let cells: Vec<Value> = comparison
-        .cells
-        .iter()
-        .map(|cell| {
-            let side = |row: &Option<CellRow>, figure: &Estimate| {
-                row.as_ref().map(|row| {
-                    json!({
-                        "trials": row.trials, "failed": row.failed, "unsupported": row.unsupported,
-                        "reason": row.reason, "flags": flags(row), "figure": estimate(figure),
-                    })
-                })
-            };
-            json!({
-                "cell": cell.cell,
-                "base": side(&cell.base_row, &cell.base),
-                "new": side(&cell.new_row, &cell.new),
-                "ratio": estimate(&cell.ratio),
-                "p": cell.p,
-                "judgement": cell.judgement.word(),
-                "beyond_limit": cell.gate == GateOutcome::Beyond, "gate": cell.gate.word(),
-            })
-        })
-        .collect();
-    let groups: Vec<Value> = comparison
-        .groups
-        .iter()
-        .map(|group| {
-            json!({
-                "group": group.group.to_string(), "cells": group.cells,
-                "base_blocks": group.base_blocks, "new_blocks": group.new_blocks,
-                "ratio": estimate(&group.ratio), "p": group.p,
-                "judgement": group.judgement.word(), "beyond_limit": group.gate == GateOutcome::Beyond, "gate": group.gate.word(),
-            })
-        })
-        .collect();
     let environment: Vec<Value> = comparison
         .environment
         .iter()
@@ -59,15 +25,56 @@ pub(crate) fn json(comparison: &Comparison) -> String {
             Footing::Nothing => "none",
         },
         "unlike": comparison.unlike,
-        "measure": { "name": comparison.measure.name, "unit": comparison.measure.unit },
+        "measure": comparison.measures.first().map(measure),
+        "measures": comparison.measures.iter().map(measure).collect::<Vec<_>>(),
         "max_regression": comparison.limit,
         "regressions": comparison.regressions(),
-        "groups": groups,
-        "cells": cells,
+        "groups": comparison.groups.iter().map(group).collect::<Vec<_>>(),
+        "cells": comparison.cells.iter().map(cell).collect::<Vec<_>>(),
         "environment": environment,
         "drift": comparison.drift,
         "left_out": comparison.left_out,
     }))
+}
+
+fn measure(measure: &&'static Metric) -> Value {
+    json!({ "name": measure.name, "unit": measure.unit })
+}
+
+fn cell(cell: &CellChange) -> Value {
+    json!({
+        "cell": cell.cell,
+        "measure": cell.measure.name,
+        "base": cell.base_row.as_ref().map(|row| side(row, &cell.base)),
+        "new": cell.new_row.as_ref().map(|row| side(row, &cell.new)),
+        "ratio": estimate(&cell.ratio),
+        "p": cell.p,
+        "judgement": cell.judgement.word(),
+        "beyond_limit": cell.gate == GateOutcome::Beyond,
+        "gate": cell.gate.word(),
+    })
+}
+
+fn side(row: &CellRow, figure: &Estimate) -> Value {
+    json!({
+        "trials": row.trials, "failed": row.failed, "unsupported": row.unsupported,
+        "reason": row.reason, "flags": flags(row), "figure": estimate(figure),
+    })
+}
+
+fn group(group: &GroupChange) -> Value {
+    json!({
+        "group": group.group.to_string(),
+        "measure": group.measure.name,
+        "cells": group.cells,
+        "base_blocks": group.base_blocks,
+        "new_blocks": group.new_blocks,
+        "ratio": estimate(&group.ratio),
+        "p": group.p,
+        "judgement": group.judgement.word(),
+        "beyond_limit": group.gate == GateOutcome::Beyond,
+        "gate": group.gate.word(),
+    })
 }
 
 fn estimate(estimate: &Estimate) -> Value {
@@ -78,11 +85,14 @@ fn flags(row: &CellRow) -> Vec<&'static str> {
     row.flags.0.iter().map(|flag| flag.word()).collect()
 }
 
-/// The figures that histories are kept of.
+/// The figures that histories are kept of: of streams, and of cells whose answers or rate set the pace.
 const KEPT: [&str; 4] = ["throughput_gbps", "mean_recv_us", "cpu_ns_per_kib", "receiver_cpu_ns_per_kib"];
+const KEPT_OF_DELAYS: [&str; 4] =
+    ["response_p50_us", "response_p99_us", "cpu_ns_per_kib", "receiver_cpu_ns_per_kib"];
 
-fn kept() -> impl Iterator<Item = &'static Metric> {
-    METRICS.iter().filter(|metric| KEPT.contains(&metric.name))
+fn kept(cell: &Cell) -> impl Iterator<Item = &'static Metric> {
+    let names = if cell.workload.is_stream() { KEPT } else { KEPT_OF_DELAYS };
+    METRICS.iter().chain(DELAYS).filter(move |metric| names.contains(&metric.name))
 }
 
 /// Bencher Metric Format: name → measure → value, `lower_value`, `upper_value` (bencher.dev, "Bencher Metric
@@ -100,7 +110,7 @@ pub(crate) fn bencher(run: &Run) -> String {
     let mut benchmarks = Map::new();
     for sample in samples(run) {
         let mut measures = Map::new();
-        for kept in kept() {
+        for kept in kept(&sample.cell) {
             let value = metric(&kept.estimate(&sample));
             measures.extend(value.map(|value| (kept.name.to_owned(), value)));
         }
@@ -130,7 +140,7 @@ pub(crate) fn github_action(run: &Run, better: Better) -> String {
             }
             entries.push(entry);
         };
-        for metric in kept().filter(|metric| metric.better == better) {
+        for metric in kept(&sample.cell).filter(|metric| metric.better == better) {
             // The unit has an entry of its own.
             let what = metric.name.strip_suffix("_gbps").unwrap_or(metric.name);
             entry(what, metric.unit, metric.estimate(&sample));

@@ -2,6 +2,7 @@
 
 use crate::record::Manifest;
 use crate::record::manifest::Basis;
+use crate::tables::Metric;
 
 /// How far two runs of the same thing may lie apart where the clock counts instructions, a share.
 pub const SAME: f64 = 0.001;
@@ -21,7 +22,6 @@ pub enum Footing {
 
 impl Footing {
     /// What a comparison of these runs stands on.
-    #[must_use]
     pub fn of(base: &Manifest, new: &Manifest) -> Self {
         match (base.basis(), new.basis()) {
             (Basis::Instructions, Basis::Instructions) => Self::Instructions,
@@ -30,6 +30,15 @@ impl Footing {
             _ => Self::Nothing,
         }
     }
+}
+
+/// What two runs are compared by.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) footing: Footing,
+    pub(super) measure: &'static Metric,
+    /// The regression allowed, a share.
+    pub(super) limit: Option<f64>,
 }
 
 /// What a run's times are times of, for a sentence.

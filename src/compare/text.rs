@@ -7,7 +7,7 @@ use comfy_table::{Table, presets};
 use super::change::{GateOutcome, Judgement};
 use super::comparison::Comparison;
 use super::footing::{Footing, SAME};
-use crate::tables::{CellRow, Estimate, TOO_FEW_TRIALS};
+use crate::tables::{CellRow, Estimate, Metric, TOO_FEW_TRIALS};
 
 /// For a terminal.
 pub(crate) fn table(comparison: &Comparison) -> String {
@@ -15,9 +15,7 @@ pub(crate) fn table(comparison: &Comparison) -> String {
     for sentence in &comparison.unlike {
         let _ = write!(out, "\n{sentence}\n");
     }
-    for (header, rows) in
-        [(group_header(comparison), groups(comparison)), (header(comparison), cells(comparison))]
-    {
+    for (header, rows) in tables(comparison) {
         if !rows.is_empty() {
             let mut table = Table::new();
             table.load_style(presets::NOTHING).set_header(header);
@@ -43,9 +41,7 @@ pub(crate) fn markdown(comparison: &Comparison) -> String {
     for sentence in &comparison.unlike {
         let _ = write!(out, "\n{sentence}\n");
     }
-    for (header, rows) in
-        [(group_header(comparison), groups(comparison)), (header(comparison), cells(comparison))]
-    {
+    for (header, rows) in tables(comparison) {
         if !rows.is_empty() {
             let _ = write!(out, "\n{}{}", line(&header), line(&["---"; COLUMNS].map(str::to_owned)));
             rows.iter().for_each(|row| out.push_str(&line(row)));
@@ -65,28 +61,44 @@ pub(crate) fn markdown(comparison: &Comparison) -> String {
 
 const COLUMNS: usize = 7;
 
+type Fields = [String; COLUMNS];
+
+/// The tables and their headers: by each metric cells together, then each cell.
+fn tables(comparison: &Comparison) -> impl Iterator<Item = (Fields, Vec<Fields>)> + '_ {
+    comparison.measures.iter().flat_map(|measure| {
+        let together = (group_header(comparison, measure), groups(comparison, measure));
+        [together, (header(comparison, measure), cells(comparison, measure))]
+    })
+}
+
 /// The header of the intervals: where nothing is left to chance they are as wide as two runs of the same thing.
 fn interval_header(comparison: &Comparison) -> &'static str {
     if comparison.footing == Footing::Instructions { "within" } else { "95 % interval" }
 }
 
-fn group_header(comparison: &Comparison) -> [String; COLUMNS] {
-    ["cells together", "cells", "blocks", "change", interval_header(comparison), "judgement", ""]
+fn group_header(comparison: &Comparison, measure: &Metric) -> Fields {
+    let of = match comparison.measures[..] {
+        [_] => "cells together".to_owned(),
+        _ => format!("cells together by {}", measure.name),
+    };
+    [&of, "cells", "blocks", "change", interval_header(comparison), "judgement", ""].map(str::to_owned)
+}
+
+fn header(comparison: &Comparison, measure: &Metric) -> Fields {
+    let figure = |run: &str| format!("{run} {}", measure.unit);
+    let of = match comparison.measures[..] {
+        [_] => "cell".to_owned(),
+        _ => format!("cell by {}", measure.name),
+    };
+    [&of, &figure("base"), &figure("new"), "change", interval_header(comparison), "judgement", "remarks"]
         .map(str::to_owned)
 }
 
-fn header(comparison: &Comparison) -> [String; COLUMNS] {
-    let unit = comparison.measure.unit;
-    let figure = |run: &str| format!("{run} {unit}");
-    ["cell", &figure("base"), &figure("new"), "change", interval_header(comparison), "judgement", "remarks"]
-        .map(str::to_owned)
-}
-
-fn line(fields: &[String; COLUMNS]) -> String {
+fn line(fields: &Fields) -> String {
     format!("| {} |\n", fields.each_ref().map(|field| field.replace('|', "\\|")).join(" | "))
 }
 
-fn groups(comparison: &Comparison) -> Vec<[String; COLUMNS]> {
+fn groups(comparison: &Comparison, measure: &Metric) -> Vec<Fields> {
     let row = |group: &super::GroupChange| {
         [
             group.group.to_string(),
@@ -98,10 +110,10 @@ fn groups(comparison: &Comparison) -> Vec<[String; COLUMNS]> {
             String::new(),
         ]
     };
-    comparison.groups.iter().map(row).collect()
+    comparison.groups.iter().filter(|group| group.measure.name == measure.name).map(row).collect()
 }
 
-fn cells(comparison: &Comparison) -> Vec<[String; COLUMNS]> {
+fn cells(comparison: &Comparison, measure: &Metric) -> Vec<Fields> {
     let figure = |estimate: &Estimate, row: &Option<CellRow>| match (estimate.value, row) {
         (Some(value), _) => significant(value),
         (None, None) => "not in the run".to_owned(),
@@ -119,7 +131,7 @@ fn cells(comparison: &Comparison) -> Vec<[String; COLUMNS]> {
             cell.remarks(),
         ]
     };
-    comparison.cells.iter().map(row).collect()
+    comparison.cells.iter().filter(|cell| cell.measure.name == measure.name).map(row).collect()
 }
 
 fn judgement(judgement: Judgement, gate: GateOutcome) -> String {
@@ -164,9 +176,11 @@ fn sentences(comparison: &Comparison) -> Vec<String> {
         .map(count)
         .iter()
         .sum::<usize>();
+    let measures: Vec<&str> = comparison.measures.iter().map(|measure| measure.name).collect();
+    let what = if measures.len() > 1 { "figures of cells" } else { "cells" };
     let verdicts = format!(
-        "{judged} cells judged by {}: {} worse, {} better, {} not distinguishable",
-        comparison.measure.name,
+        "{judged} {what} judged by {}: {} worse, {} better, {} not distinguishable",
+        measures.join(", "),
         count(Judgement::Worse),
         count(Judgement::Better),
         count(Judgement::Indistinct) + count(Judgement::Uncorrected),

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::change::{CellChange, GateOutcome, GroupChange, Judgement};
+use super::footing::Terms;
 use crate::stats;
 use crate::tables::{Estimate, Metric, Paired, Sample};
 
@@ -15,34 +16,23 @@ const CALLED: f64 = 0.05;
 
 /// A cell's change, taken within the blocks. Others that were busy on the host were so for both sides, so no trial is
 /// too disturbed to gate.
-pub(super) fn cell(
-    change: &mut CellChange,
-    base: &Sample,
-    new: &Sample,
-    measure: &'static Metric,
-    limit: Option<f64>,
-) {
-    let found = Paired::of(new, base, measure.of);
+pub(super) fn cell(change: &mut CellChange, base: &Sample, new: &Sample, terms: Terms) {
+    let found = Paired::of_metric(new, base, terms.measure);
     (change.ratio, change.p) = (found.ratio, found.p);
-    change.judgement = Judgement::of(found.ratio.interval(), measure.better);
-    change.gate = gate(&found.ratio, measure, limit);
+    (change.judgement, change.gate) = judged(&found.ratio, terms);
 }
 
 /// The change of several cells together, as pairs of base and new: of each block the median of its cells' ratios.
-pub(super) fn group(
-    change: &mut GroupChange,
-    cells: &[(&Sample, &Sample)],
-    measure: &'static Metric,
-    limit: Option<f64>,
-) {
-    let (ratio, p, blocks) = group_ratio(cells, measure);
+pub(super) fn group(change: &mut GroupChange, cells: &[(&Sample, &Sample)], terms: Terms) {
+    let (ratio, p, blocks) = group_ratio(cells, terms.measure);
     (change.ratio, change.p, change.base_blocks, change.new_blocks) = (ratio, p, blocks, blocks);
-    change.judgement = Judgement::of(ratio.interval(), measure.better);
-    change.gate = gate(&ratio, measure, limit);
+    (change.judgement, change.gate) = judged(&ratio, terms);
 }
 
-fn gate(ratio: &Estimate, measure: &'static Metric, limit: Option<f64>) -> GateOutcome {
-    limit.map_or(GateOutcome::None, |limit| GateOutcome::by(limit, ratio, measure.better))
+fn judged(ratio: &Estimate, terms: Terms) -> (Judgement, GateOutcome) {
+    let better = terms.measure.better;
+    let gate = terms.limit.map_or(GateOutcome::None, |limit| GateOutcome::by(limit, ratio, better));
+    (Judgement::of(ratio.interval(), better), gate)
 }
 
 /// Its ratio, how likely one so large is by chance, and how many blocks it rests on: those in which at least half of
@@ -72,7 +62,7 @@ pub(super) trait Correctable {
     fn take_back(&mut self);
 }
 
-macro_rules! judged {
+macro_rules! correctable {
     ($($change:ty),*) => {$(
         impl Correctable for $change {
             fn p(&self) -> Option<f64> {
@@ -91,7 +81,7 @@ macro_rules! judged {
     )*};
 }
 
-judged!(CellChange, GroupChange);
+correctable!(CellChange, GroupChange);
 
 /// Corrects for the number of what is judged: what is no difference then is none, and fires no gate.
 pub(super) fn correct(changes: &mut [impl Correctable]) {

@@ -65,14 +65,12 @@ impl Event {
     ];
 
     /// Whether the event needs a PMU; the kernel counts the others itself.
-    #[must_use]
     pub fn is_hardware(self) -> bool {
         self < Self::ContextSwitches
     }
 
     /// A builder for the event that counts the calling thread in user space *and* in the kernel, where the
     /// copies are; perf's own default here leaves the kernel out.
-    #[must_use]
     pub fn builder(self) -> Builder<'static> {
         let cache = |which| Cache { which, operation: CacheOp::READ, result: CacheResult::MISS };
         let mut builder = match self {
@@ -111,7 +109,6 @@ pub fn probe(event: Event) -> Result<(), String> {
 
 /// Why perf_event_open failed, in words; which errno means what is in its manual page and in
 /// kernel/events/core.c (`perf_allow_kernel`).
-#[must_use]
 pub fn reason(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENODEV) => {
@@ -162,8 +159,9 @@ mod tests {
             }
         };
         counter.enable().unwrap();
-        let pages = vec![1_u8; 64 * 4096];
-        std::hint::black_box(&pages);
+        // A mapping of its own: the heap may hand out pages that were touched before.
+        let mut pages = memmap2::MmapMut::map_anon(64 * 4096).unwrap();
+        std::hint::black_box(&mut pages).fill(1);
         counter.disable().unwrap();
         assert!(counter.read().unwrap() >= 1, "64 fresh pages and no fault");
     }

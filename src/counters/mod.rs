@@ -11,7 +11,7 @@ pub mod usage;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::record::End;
+use crate::record::{CounterSource, End};
 use events::Event;
 use perf::PerfSet;
 use usage::Usage;
@@ -24,7 +24,6 @@ pub struct ThreadCounters {
 
 impl ThreadCounters {
     /// Opens what the machine has, stopped.
-    #[must_use]
     pub fn open() -> Self {
         Self { perf: PerfSet::open(), started: None }
     }
@@ -37,7 +36,6 @@ impl ThreadCounters {
     }
 
     /// Ends the window: its length and what was counted in it. Bytes, messages and calls are the caller's.
-    #[must_use]
     pub fn end(&mut self) -> End {
         let ended = Instant::now();
         self.perf.disable();
@@ -51,23 +49,13 @@ impl ThreadCounters {
     }
 }
 
-/// What the manifest says of a counter that perf has.
-const AVAILABLE: &str = "available";
-
-/// Whether a counter of which the manifest says this has figures.
+/// Where the figures of each counter come from.
 #[must_use]
-pub fn is_there(state: &str) -> bool {
-    state == AVAILABLE || state.starts_with("from ")
-}
-
-/// Each counter: `available` from perf, its other source (`from …`), or why there is none.
-#[must_use]
-pub fn availability() -> BTreeMap<String, String> {
-    let mut all = BTreeMap::new();
-    for event in Event::ALL {
-        let found = usage::source(event).unwrap_or_else(|| events::probe(event).map(|()| AVAILABLE));
-        let state = found.map_or_else(|why| why, str::to_owned);
-        all.insert(event.to_string(), state);
-    }
-    all
+pub fn sources() -> BTreeMap<String, CounterSource> {
+    let source = |event| match usage::source(event) {
+        Some(Ok(name)) => CounterSource::Other(name.to_owned()),
+        Some(Err(why)) => CounterSource::Absent(why),
+        None => events::probe(event).map_or_else(CounterSource::Absent, |()| CounterSource::Perf),
+    };
+    Event::ALL.into_iter().map(|event| (event.to_string(), source(event))).collect()
 }

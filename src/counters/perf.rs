@@ -39,13 +39,11 @@ pub struct Reading {
 
 impl Reading {
     /// The share of the time in which the event was counted; absent when it was never switched on.
-    #[must_use]
     pub fn share(&self) -> Option<f64> {
         (!self.enabled.is_zero()).then(|| self.running.as_secs_f64() / self.enabled.as_secs_f64())
     }
 
     /// The count scaled to the whole time; absent when the event never ran.
-    #[must_use]
     pub fn scaled(&self) -> Option<u64> {
         match self.running {
             Duration::ZERO => None,
@@ -57,7 +55,6 @@ impl Reading {
 
 impl PerfSet {
     /// Opens what the machine has for the calling thread, stopped. What it lacks is left out.
-    #[must_use]
     pub fn open() -> Self {
         let mut groups = Vec::new();
         for events in GROUPS {
@@ -92,7 +89,6 @@ impl PerfSet {
     }
 
     /// What the events counted.
-    #[must_use]
     pub fn read(&mut self) -> Vec<Reading> {
         let mut readings = Vec::new();
         for (group, counters) in &mut self.groups {

@@ -30,14 +30,12 @@ pub struct Usage {
 
 impl Usage {
     /// The calling thread's usage, at the begin of a window: what takes longest to read is read first.
-    #[must_use]
     pub fn before() -> Self {
         let (migrations, run_delay_s) = (migrations(), run_delay_s());
         Self { migrations, run_delay_s, ..Self::now() }
     }
 
     /// The calling thread's usage, at the end of a window.
-    #[must_use]
     pub fn after() -> Self {
         let now = Self::now();
         Self { migrations: migrations(), run_delay_s: run_delay_s(), ..now }
@@ -62,7 +60,6 @@ impl Usage {
     }
 
     /// What was used between `before` and this.
-    #[must_use]
     pub fn since(&self, before: &Self) -> Self {
         let time = |now: Option<f64>, then: Option<f64>| Some((now? - then?).max(0.0));
         let count = |now: Option<u64>, then: Option<u64>| now?.checked_sub(then?);
@@ -107,10 +104,10 @@ fn read_migrations(sched: &str) -> Option<u64> {
 /// Why there is none.
 pub fn source(event: Event) -> Option<Result<&'static str, String>> {
     match event {
-        Event::ContextSwitches | Event::PageFaults => Some(Ok("from getrusage")),
-        Event::TaskClock => Some(Ok("from the thread's CPU clock")),
+        Event::ContextSwitches | Event::PageFaults => Some(Ok("getrusage")),
+        Event::TaskClock => Some(Ok("the thread's CPU clock")),
         Event::CpuMigrations => Some(match migrations() {
-            Some(_) => Ok("from /proc/thread-self/sched"),
+            Some(_) => Ok("/proc/thread-self/sched"),
             None => Err(format!("{SCHED} does not tell: the kernel lacks CONFIG_SCHED_DEBUG, or hides it")),
         }),
         _ => None,

@@ -22,6 +22,31 @@ enum Ran {
     Hung,
 }
 
+/// What came of asking the daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Daemon {
+    /// It is of this version.
+    Answers(String),
+    /// This user may not ask it.
+    Denied,
+    /// It cannot be asked, or does not answer well.
+    Unreachable,
+    /// It does not answer.
+    Silent,
+}
+
+impl From<Ran> for Daemon {
+    /// The client ends with 1 whatever is wrong: only its complaint tells a missing right from a missing daemon.
+    fn from(ran: Ran) -> Self {
+        match ran {
+            Ran::Succeeded(version) => Self::Answers(version),
+            Ran::Failed(complaint) if complaint.contains("permission denied") => Self::Denied,
+            Ran::Absent | Ran::Failed(_) => Self::Unreachable,
+            Ran::Hung => Self::Silent,
+        }
+    }
+}
+
 pub(super) fn check() -> Vec<Finding> {
     let client = run("docker", &["--version"]);
     let daemon = match client {
@@ -33,10 +58,10 @@ pub(super) fn check() -> Vec<Finding> {
         Ran::Succeeded(_) => Ran::Absent,
         _ => run("docker-compose", &["version", "--short"]),
     };
-    vec![judge_docker(&client, &daemon), judge_compose(&plugin, &standalone)]
+    vec![judge_docker(&client, &daemon.into()), judge_compose(&plugin, &standalone)]
 }
 
-fn judge_docker(client: &Ran, daemon: &Ran) -> Finding {
+fn judge_docker(client: &Ran, daemon: &Daemon) -> Finding {
     let check = "Docker";
     let client = match client {
         Ran::Succeeded(version) => version,
@@ -48,16 +73,16 @@ fn judge_docker(client: &Ran, daemon: &Ran) -> Finding {
         Ran::Hung => return Finding::note(check, "`docker --version` hangs"),
     };
     match daemon {
-        Ran::Succeeded(version) => Finding::ok(check, format!("{client}; daemon {version} answers")),
-        Ran::Failed(complaint) if complaint.contains("permission denied") => Finding::shortfall(
+        Daemon::Answers(version) => Finding::ok(check, format!("{client}; daemon {version} answers")),
+        Daemon::Denied => Finding::shortfall(
             check,
             "the daemon's socket may not be used by this user",
             "sudo usermod -aG docker $USER, then log in again (that group is as powerful as root)",
         ),
-        Ran::Hung => {
+        Daemon::Silent => {
             Finding::shortfall(check, "the daemon does not answer", "systemctl restart docker, as root")
         }
-        Ran::Absent | Ran::Failed(_) => {
+        Daemon::Unreachable => {
             Finding::shortfall(check, "the daemon cannot be reached", "systemctl start docker, as root")
         }
     }
@@ -128,14 +153,14 @@ mod tests {
     #[test]
     fn docker_is_judged_by_client_daemon_and_rights() {
         let client = version("Docker version 28.2.2");
-        assert_eq!(judge_docker(&client, &version("28.2.2")).verdict, Severity::Ok);
-        assert_eq!(judge_docker(&Ran::Absent, &Ran::Absent).verdict, Severity::Note);
+        assert_eq!(judge_docker(&client, &version("28.2.2").into()).verdict, Severity::Ok);
+        assert_eq!(judge_docker(&Ran::Absent, &Ran::Absent.into()).verdict, Severity::Note);
         let denied =
             Ran::Failed("permission denied while trying to connect to the Docker daemon socket".into());
-        assert!(judge_docker(&client, &denied).remedy.unwrap().contains("usermod -aG docker"));
+        assert!(judge_docker(&client, &denied.into()).remedy.unwrap().contains("usermod -aG docker"));
         let down = Ran::Failed("Cannot connect to the Docker daemon".into());
-        assert!(judge_docker(&client, &down).remedy.unwrap().contains("systemctl start docker"));
-        assert_eq!(judge_docker(&client, &Ran::Hung).verdict, Severity::Shortfall);
+        assert!(judge_docker(&client, &down.into()).remedy.unwrap().contains("systemctl start docker"));
+        assert_eq!(judge_docker(&client, &Ran::Hung.into()).verdict, Severity::Shortfall);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::counters::usage;
 
 pub(super) fn check() -> Vec<Finding> {
     let finding = |event: Event| match usage::source(event) {
-        Some(Ok(source)) => Finding::ok(&event.to_string(), format!("counts, {source}")),
+        Some(Ok(source)) => Finding::ok(&event.to_string(), format!("counts, from {source}")),
         Some(Err(why)) => Finding::note(&event.to_string(), why),
         None => judge(event, event.open().map(drop)),
     };

@@ -1,4 +1,5 @@
-//! Whether the default lab can run: by making it once, two namespaces and one pair, in child processes.
+//! Whether the default lab can run, and with a delay: by making it once, two namespaces and one pair, in child
+//! processes.
 
 use std::io::{BufRead, BufReader, Write};
 
@@ -8,20 +9,22 @@ use serde::{Deserialize, Serialize};
 use super::Finding;
 use crate::link::child::{Child, answer};
 use crate::link::{Entered, LinkSpec, NsRef, Refusal, create, enter_new_netns, join_user_ns_then_new_netns};
+use crate::record::manifest::Netem;
 
 const CHECK: &str = "netns lab";
+const NETEM: &str = "link with a delay";
 
 /// What a step in a child came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Step {
-    Done { privileged: bool },
+    Done { privileged: bool, netem: bool },
     Refused { what: String, remedy: String },
 }
 
 impl From<Result<Entered>> for Step {
     fn from(result: Result<Entered>) -> Self {
         match result {
-            Ok(entered) => Self::Done { privileged: entered == Entered::Privileged },
+            Ok(entered) => Self::Done { privileged: entered == Entered::Privileged, netem: false },
             Err(error) => match error.downcast::<Refusal>() {
                 Ok(Refusal { what, remedy }) => Self::Refused { what, remedy },
                 Err(error) => {
@@ -32,20 +35,29 @@ impl From<Result<Entered>> for Step {
     }
 }
 
-pub(super) fn check() -> Finding {
+/// The lab first; whether its link can have a delay where there is a lab.
+pub(super) fn check() -> Vec<Finding> {
     judge(probe().unwrap_or_else(|error| Err(error).into()))
 }
 
-fn judge(step: Step) -> Finding {
-    match step {
-        Step::Done { privileged: true } => {
-            Finding::ok(CHECK, "works as root: two network namespaces and a veth pair were made")
-        }
-        Step::Done { privileged: false } => {
-            Finding::ok(CHECK, "works without root: two network namespaces and a veth pair were made")
-        }
-        Step::Refused { what, remedy } => Finding::shortfall(CHECK, what, remedy),
-    }
+fn judge(step: Step) -> Vec<Finding> {
+    let (privileged, netem) = match step {
+        Step::Done { privileged, netem } => (privileged, netem),
+        Step::Refused { what, remedy } => return vec![Finding::shortfall(CHECK, what, remedy)],
+    };
+    let how = if privileged { "as root" } else { "without root" };
+    let works = format!("works {how}: two network namespaces and a veth pair were made");
+    let delay = if netem {
+        Finding::ok(NETEM, "netem works: `link: {delay: 1ms}` in a grid")
+    } else {
+        let remedy = "run `modprobe sch_netem` as root where the kernel has it as a module";
+        Finding::shortfall(
+            NETEM,
+            "the kernel has no sch_netem: a link has the delay of its wire alone",
+            remedy,
+        )
+    };
+    vec![Finding::ok(CHECK, works), delay]
 }
 
 fn probe() -> Result<Step> {
@@ -59,9 +71,13 @@ fn probe() -> Result<Step> {
     }
     let spec = LinkSpec::between(NsRef::Pid(sender.id()), NsRef::Pid(receiver.id()));
     let linked = answer(|| {
-        let step = match create(&spec) {
-            Ok(_) => step,
-            Err(error) => Err(error).into(),
+        let step = match (create(&spec), step) {
+            (Ok(_), Step::Done { privileged, .. }) => {
+                let made = create(&LinkSpec { netem: Some(Netem::default()), ..spec.clone() });
+                Step::Done { privileged, netem: made.is_ok_and(|made| made.sender.netem.is_some()) }
+            }
+            (Ok(_), refused) => refused,
+            (Err(error), _) => Err(error).into(),
         };
         Ok(serde_json::to_string(&step)?)
     })?;
@@ -94,17 +110,24 @@ mod tests {
     #[test]
     fn a_refusal_is_a_shortfall_with_its_command() {
         let refusal = Refusal { what: "no namespace (EPERM)".into(), remedy: "sysctl -w a=1".into() };
-        let finding = judge(Err(refusal.into()).into());
-        assert_eq!(finding, Finding::shortfall(CHECK, "no namespace (EPERM)", "sysctl -w a=1"));
+        let found = judge(Err(refusal.into()).into());
+        assert_eq!(found, [Finding::shortfall(CHECK, "no namespace (EPERM)", "sysctl -w a=1")]);
         let other = judge(Err(anyhow::anyhow!("fork failed")).into());
-        assert_eq!((other.verdict, other.found.as_str()), (Severity::Shortfall, "fork failed"));
+        assert_eq!((other[0].verdict, other[0].found.as_str()), (Severity::Shortfall, "fork failed"));
+    }
+
+    #[test]
+    fn a_kernel_without_netem_has_a_lab_all_the_same() {
+        let of = |netem| judge(Step::Done { privileged: true, netem }).into_iter().map(|found| found.verdict);
+        assert!(of(true).eq([Severity::Ok, Severity::Ok]));
+        assert!(of(false).eq([Severity::Ok, Severity::Shortfall]));
     }
 
     #[test]
     fn the_probe_leaves_nothing_and_tells_the_truth() {
         let before = std::fs::read_to_string("/proc/net/dev").unwrap().lines().count();
         match probe().unwrap() {
-            Step::Done { privileged } => {
+            Step::Done { privileged, .. } => {
                 let is_root = nix::unistd::geteuid().is_root();
                 assert!(is_root || !privileged);
             }

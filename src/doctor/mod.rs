@@ -70,13 +70,13 @@ pub(crate) struct Diagnosis {
 /// Runs every check; `results` is where results would go.
 ///
 /// Some probes fork, so it is best called while the process has one thread.
-#[must_use]
 pub(crate) fn diagnose(results: &Path) -> Diagnosis {
     let restored = crate::link::recover();
     let lab = lab::check();
-    let default_lab = lab.verdict == Severity::Ok;
+    let default_lab = lab[0].verdict == Severity::Ok;
     let facts = crate::host::read();
-    let mut findings = vec![host::judge_kernel(&facts.kernel), lab];
+    let mut findings = vec![host::judge_kernel(&facts.kernel)];
+    findings.extend(lab);
     if !restored.is_empty() {
         findings.push(Finding::note("borrowed interfaces", restored.join("; ")));
     }

@@ -1,5 +1,6 @@
-//! MSG_ZEROCOPY over loopback, by the send path itself, and the limits that it runs into.
+//! Sending without a copy over loopback, by the send paths themselves, and the limits that it runs into.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -10,7 +11,8 @@ use socket2::Socket;
 
 use super::Finding;
 use crate::failure::Failure;
-use crate::path::{self, KernelInterface, Tally};
+use crate::interface::Completions;
+use crate::path::{self, Entry, Tally};
 use crate::pattern::Pattern;
 use crate::record::stream::ZeroCopy;
 use crate::setup::Setup;
@@ -30,11 +32,16 @@ pub(super) fn check() -> Vec<Finding> {
     let exempt = caps::has_cap(None, CapSet::Effective, Capability::CAP_IPC_LOCK).unwrap_or(false)
         && is_initial(&std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default());
     let optmem = std::fs::read_to_string("/proc/sys/net/core/optmem_max").ok();
-    vec![
-        judge_send(&send()),
-        judge_memlock(limit, exempt),
-        judge_optmem(optmem.and_then(|text| text.trim().parse().ok())),
-    ]
+    let sends = interfaces().map(|(entry, told)| judge_send(entry.interface.name, &told, &send(entry)));
+    sends
+        .chain([judge_memlock(limit, exempt), judge_optmem(optmem.and_then(|text| text.trim().parse().ok()))])
+        .collect()
+}
+
+/// Each interface whose completions tell of copying, with the first path that sends by it.
+fn interfaces() -> impl Iterator<Item = (&'static Entry, Completions)> {
+    let mut asked = HashSet::new();
+    path::notified().filter(move |(entry, _)| asked.insert(entry.interface.name))
 }
 
 /// Whether this uid map is that of the initial user namespace: only there does the kernel honour
@@ -44,7 +51,7 @@ fn is_initial(uid_map: &str) -> bool {
 }
 
 /// Sends a few messages to a reader on this host and waits for their completions.
-fn send() -> Result<ZeroCopy, Failure> {
+fn send(path: &Entry) -> Result<ZeroCopy, Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Failure::io("listening"))?;
     let address = listener.local_addr().map_err(Failure::io("listening"))?;
     let socket = Socket::from(TcpStream::connect(address).map_err(Failure::io("connecting to 127.0.0.1"))?);
@@ -53,10 +60,7 @@ fn send() -> Result<ZeroCopy, Failure> {
     peer.set_read_timeout(Some(PATIENCE)).map_err(Failure::io("SO_RCVTIMEO"))?;
 
     let setup = Setup::of_messages(MESSAGE_BYTES, Pattern::new(0, 0));
-    let mut all = path::REGISTRY.iter();
-    let entry =
-        all.find(|entry| entry.interface == KernelInterface::MsgZerocopy).expect("a path that is measured");
-    let mut sender = (entry.open)(&setup, &socket)?;
+    let mut sender = (path.open)(&setup, &socket)?;
     let mut tally = Tally::default();
     let mut buffer = vec![0; MESSAGE_BYTES];
     for _ in 0..MESSAGES {
@@ -67,15 +71,18 @@ fn send() -> Result<ZeroCopy, Failure> {
     Ok(sender.usage())
 }
 
-fn judge_send(sent: &Result<ZeroCopy, Failure>) -> Finding {
-    let check = "MSG_ZEROCOPY";
+fn judge_send(
+    check: &'static str,
+    Completions { takes, .. }: &Completions,
+    sent: &Result<ZeroCopy, Failure>,
+) -> Finding {
     let told = match sent {
         Ok(told) => told,
         Err(failure) => {
             return Finding::shortfall(
                 check,
                 failure.reason(),
-                "boot a kernel of 4.14 or newer; see `ip link show lo`",
+                format!("it takes {takes}; see `ip link show lo`"),
             );
         }
     };
@@ -92,10 +99,7 @@ fn judge_send(sent: &Result<ZeroCopy, Failure>) -> Finding {
     } else {
         "none flagged COPIED".to_owned()
     };
-    Finding::ok(
-        check,
-        format!("SO_ZEROCOPY holds; {done} of {sends} sends over loopback completed, {copies}"),
-    )
+    Finding::ok(check, format!("{done} of {sends} sends over loopback completed, {copies}"))
 }
 
 fn judge_memlock(limit: Option<u64>, exempt: bool) -> Finding {
@@ -106,7 +110,10 @@ fn judge_memlock(limit: Option<u64>, exempt: bool) -> Finding {
         Some(limit) if limit >= LOCKED_BYTES => Finding::ok(check, units::size(limit)),
         Some(limit) => Finding::shortfall(
             check,
-            format!("{}: zero-copy will meet ENOBUFS with more than that in flight", units::size(limit)),
+            format!(
+                "{}: zero-copy sends will meet ENOBUFS with more than that in flight",
+                units::size(limit)
+            ),
             "ulimit -l unlimited, after raising memlock in /etc/security/limits.conf; or grant CAP_IPC_LOCK",
         ),
         None => Finding::note(check, "the limit cannot be read"),
@@ -119,7 +126,7 @@ fn judge_optmem(limit: Option<u64>) -> Finding {
         Some(limit) if limit >= OPTMEM_BYTES => Finding::ok(check, units::size(limit)),
         Some(limit) => Finding::shortfall(
             check,
-            format!("{}: zero-copy will meet ENOBUFS with few sends in flight", units::size(limit)),
+            format!("{}: zero-copy sends will meet ENOBUFS with few sends in flight", units::size(limit)),
             format!("sysctl -w net.core.optmem_max={OPTMEM_BYTES}, as root"),
         ),
         None => Finding::note(check, "not visible in this network namespace"),
@@ -133,20 +140,24 @@ mod tests {
 
     #[test]
     fn sends_over_loopback_complete() {
-        match send() {
-            Ok(told) => {
-                assert_eq!(told.sends, Some(MESSAGES as u64));
-                assert_eq!(told.completions, told.sends);
-                assert_eq!(told.copied, told.sends, "loopback always copies after all");
+        for (path, _) in interfaces() {
+            match send(path) {
+                Ok(told) => {
+                    assert_eq!(told.sends, Some(MESSAGES as u64));
+                    assert_eq!(told.completions, told.sends);
+                    assert_eq!(told.copied, told.sends, "loopback always copies after all");
+                }
+                Err(failure) => crate::skip::skip("sends_over_loopback_complete", failure),
             }
-            Err(failure) => crate::skip::skip("sends_over_loopback_complete", failure),
         }
     }
 
     #[test]
     fn a_refusal_is_a_shortfall_and_silence_a_note() {
+        let (path, completions) = interfaces().next().unwrap();
+        let judge = |sent| judge_send(path.interface.name, &completions, &sent);
         let refused = Err(Failure::Unsupported("SO_ZEROCOPY: not supported".into()));
-        assert_eq!(judge_send(&refused).verdict, Severity::Shortfall);
+        assert_eq!(judge(refused).verdict, Severity::Shortfall);
         let told = |sends, completions, copied| {
             let told = ZeroCopy {
                 sends: Some(sends),
@@ -154,7 +165,7 @@ mod tests {
                 copied: Some(copied),
                 ..ZeroCopy::default()
             };
-            judge_send(&Ok(told))
+            judge(Ok(told))
         };
         assert_eq!(told(8, 3, 3).verdict, Severity::Note);
         assert!(told(8, 8, 8).found.contains("8 flagged COPIED"));

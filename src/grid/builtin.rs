@@ -6,6 +6,7 @@ pub const DEFAULT: &str = "quick";
 /// Name and text of every built-in grid.
 pub const ALL: &[(&str, &str)] = &[
     ("instructions", include_str!("../../lab/grids/instructions.yaml")),
+    ("latency", include_str!("../../lab/grids/latency.yaml")),
     ("quick", include_str!("../../lab/grids/quick.yaml")),
     ("smoke", include_str!("../../lab/grids/smoke.yaml")),
     ("study-a", include_str!("../../lab/grids/study-a.yaml")),
@@ -44,7 +45,12 @@ mod tests {
 
     #[test]
     fn the_study_designs_have_the_published_cells() {
-        let cells = |name| Grid::parse(find(name).unwrap()).unwrap().cells(Wire::Veth).len();
+        let cells = |name| {
+            let cells = Grid::parse(find(name).unwrap()).unwrap().cells(Wire::Veth);
+            let streams = cells.iter().filter(|cell| cell.workload.is_usual()).count();
+            assert_eq!(cells.len(), 2 * streams, "{name}: a request cell beside each");
+            streams
+        };
         assert_eq!((cells("study-c"), cells("single-client")), (60, 3));
         for name in ["study-a", "study-b", "study-d"] {
             assert_eq!(cells(name) % 12, 0, "{name}: three paths at four thread counts");
@@ -55,6 +61,7 @@ mod tests {
     fn the_quick_grids_are_quick() {
         let most = |name| Grid::parse(find(name).unwrap()).unwrap().expected_time().unwrap().1;
         assert!(most("quick") <= Duration::from_secs(90), "{:?}", most("quick"));
+        assert!(most("latency") <= Duration::from_secs(130), "{:?}", most("latency"));
         assert!(most("smoke") <= Duration::from_secs(20), "{:?}", most("smoke"));
     }
 }

@@ -1,9 +1,10 @@
 //! What a grid has that does not say otherwise.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Grid, Repetitions};
-use crate::cell::{Payload, USUAL_WORKLOAD};
+use crate::cell::{Payload, Workload};
 use crate::options::{Bound, LinkOptions, Pin, ReadSize, TrialOptions};
 use crate::receive;
 use crate::socket::{self, SocketOptions};
@@ -33,7 +34,7 @@ impl Grid {
     pub(crate) fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            workloads: vec![USUAL_WORKLOAD.to_owned()],
+            workloads: vec![Workload::default()],
             paths: Vec::new(),
             receive_paths: vec![receive::DEFAULT.to_owned()],
             payloads: vec![Payload::Static],
@@ -48,6 +49,8 @@ impl Grid {
                 socket: default_socket(),
                 read_size: ReadSize::Auto,
                 verify: false,
+                clocks_within: None,
+                capacities: BTreeMap::new(),
             },
             repetitions: DEFAULT_REPETITIONS,
             control: None,

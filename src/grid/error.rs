@@ -16,6 +16,16 @@ impl From<serde_yaml::Error> for GridError {
     /// The parser's own error, as one sentence.
     fn from(error: serde_yaml::Error) -> Self {
         let line = error.location().map_or(0, |location| location.line());
+        // The three kinds of node that a parser expects, in its words.
+        if let serde_yaml::Error::Unexpected { expected, .. } = error.without_snippet() {
+            let what = match *expected {
+                "sequence start" => "expected a list; write it in brackets, such as `[1KiB]`",
+                "mapping start" => "expected keys with values, such as `key: value`",
+                "string scalar" => "expected a single word or number",
+                other => other,
+            };
+            return Self { line, what: what.to_owned() };
+        }
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default();
         let what = first.strip_prefix("error: ").unwrap_or(first);

@@ -8,19 +8,22 @@ mod raw;
 mod scalar;
 #[cfg(test)]
 mod tests;
+mod workloads;
 
 use std::time::Duration;
 
 use itertools::iproduct;
 
-use crate::cell::{Cell, Payload, Wire};
+use crate::cell::{Cell, Payload, Wire, Workload};
 use crate::options::{Bound, LinkOptions, Pin, TrialOptions};
 
 pub(crate) use defaults::default_congestion;
 pub use error::GridError;
 pub(crate) use scalar::{
-    parse_message_size, parse_read_size, parse_threads, parse_warmup, parse_window, parse_working_set,
+    parse_clock_bound, parse_message_size, parse_read_size, parse_threads, parse_warmup, parse_window,
+    parse_working_set,
 };
+pub(crate) use workloads::parse_workload;
 
 /// Most cells of a grid; far beyond what one sweep can run in a day.
 pub const MOST_CELLS: usize = 100_000;
@@ -30,8 +33,8 @@ pub const MOST_CELLS: usize = 100_000;
 pub struct Grid {
     /// Name, a part of the run's directory.
     pub name: String,
-    /// Workloads, by their registry names.
-    pub workloads: Vec<String>,
+    /// Workloads, with their parameters.
+    pub workloads: Vec<Workload>,
     /// Send paths, by their registry names.
     pub paths: Vec<String>,
     /// Receive paths, by their registry names.
@@ -56,7 +59,7 @@ pub struct Grid {
     pub seed: Option<u64>,
     /// The lab that the grid asks for, by its registry name; a flag may choose another.
     pub lab: Option<String>,
-    /// MTU and offloads of a link that the lab makes.
+    /// What is asked of a link that the lab makes or borrows.
     pub link: LinkOptions,
     /// Whether attribution passes accompany the timing blocks.
     pub xray: bool,

@@ -11,22 +11,23 @@ use super::raw::{
     Between, ExplicitPin, OneOrMany, RawGrid, RawLink, RawPin, RawRepetitions, RawSocket, Word, Words,
 };
 use super::scalar::{
-    bounded_size, grid_name, number, parse_message_size, parse_read_size, parse_threads, parse_warmup,
-    parse_window, parse_working_set,
+    bounded_size, grid_name, number, parse_delay, parse_loss, parse_message_size, parse_rate,
+    parse_read_size, parse_threads, parse_warmup, parse_window, parse_working_set,
 };
-use super::{Grid, MOST_CELLS, Repetitions, two_interfaces};
+use super::{Grid, MOST_CELLS, Repetitions, two_interfaces, workloads};
 use crate::cell::Wire;
 use crate::lab::kind;
-use crate::link::Offload;
+use crate::link::{Offload, netem};
 use crate::options::{Bound, LinkOptions, Pin, TrialOptions};
+use crate::record::manifest::Netem;
 use crate::socket::SocketOptions;
-use crate::{path, receive, units, workload};
+use crate::{path, receive, units};
 
 fn line<T>(spanned: &Spanned<T>) -> u64 {
     spanned.referenced.line()
 }
 
-fn refuse<T>(spanned: &Spanned<T>, what: impl Into<String>) -> GridError {
+pub(super) fn refuse<T>(spanned: &Spanned<T>, what: impl Into<String>) -> GridError {
     GridError { line: line(spanned), what: what.into() }
 }
 
@@ -101,16 +102,6 @@ pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
         return Err(GridError { line: 0, what: what.to_owned() });
     }
     let raw: RawGrid = serde_yaml::from_str(text)?;
-    let bound = match (&raw.duration, &raw.messages) {
-        (Some(_), Some(messages)) => {
-            return Err(refuse(messages, "a trial is bounded by `duration` or by `messages`, not by both"));
-        }
-        (Some(duration), None) => Bound::Duration(word(duration, parse_window)?),
-        (None, Some(messages)) => {
-            Bound::Messages(word(messages, |text| number(text, 1, 1_000_000_000, "messages"))?)
-        }
-        (None, None) => one_second(),
-    };
     let mut grid = Grid {
         paths: names(
             &raw.paths,
@@ -126,7 +117,6 @@ pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
         ..Grid::named(&word(&raw.name, grid_name)?)
     };
     dimensions(&mut grid, &raw)?;
-    grid.trial.bound = bound;
     trial_options(&mut grid.trial, &raw)?;
     if let Some(count) = &raw.repetitions {
         grid.repetitions = repetitions(count)?;
@@ -148,6 +138,12 @@ pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
     {
         return Err(refuse(raw, format!("control: `{control}` is not among the grid's paths")));
     }
+    check_size(&grid)?;
+    Ok(grid)
+}
+
+/// Checks that no product of the dimensions is beyond what can be run.
+fn check_size(grid: &Grid) -> Result<(), GridError> {
     let counts = [
         grid.workloads.len(),
         grid.paths.len(),
@@ -160,17 +156,14 @@ pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
     ];
     let cells = counts.iter().try_fold(1_usize, |product, &count| product.checked_mul(count));
     match cells {
-        Some(cells) if cells <= MOST_CELLS => Ok(grid),
+        Some(cells) if cells <= MOST_CELLS => Ok(()),
         _ => Err(GridError { line: 0, what: format!("the grid has more than {MOST_CELLS} cells") }),
     }
 }
 
 /// The dimensions that a grid need not name.
 fn dimensions(grid: &mut Grid, raw: &RawGrid) -> Result<(), GridError> {
-    if let Some(words) = &raw.workload {
-        let find = |text: &str| Ok(workload::find(text)?.name.to_owned());
-        grid.workloads = one_or_many(words, "workload", find)?;
-    }
+    grid.workloads = workloads::parse(raw)?;
     if let Some(words) = &raw.receive_paths {
         let every = || receive::REGISTRY.iter().map(|entry| entry.name);
         grid.receive_paths = names(words, "receive path", every, |text| Ok(receive::find(text)?.name))?;
@@ -187,8 +180,23 @@ fn dimensions(grid: &mut Grid, raw: &RawGrid) -> Result<(), GridError> {
     Ok(())
 }
 
+/// What ends the window of every trial.
+fn bound(raw: &RawGrid) -> Result<Bound, GridError> {
+    match (&raw.duration, &raw.messages) {
+        (Some(_), Some(messages)) => {
+            Err(refuse(messages, "a trial is bounded by `duration` or by `messages`, not by both"))
+        }
+        (Some(duration), None) => Ok(Bound::Duration(word(duration, parse_window)?)),
+        (None, Some(messages)) => {
+            Ok(Bound::Messages(word(messages, |text| number(text, 1, 1_000_000_000, "messages"))?))
+        }
+        (None, None) => Ok(one_second()),
+    }
+}
+
 /// What a grid says of every trial.
 fn trial_options(options: &mut TrialOptions, raw: &RawGrid) -> Result<(), GridError> {
+    options.bound = bound(raw)?;
     if let Some(text) = &raw.warmup {
         options.warmup = word(text, parse_warmup)?;
     }
@@ -255,7 +263,7 @@ fn socket_options(raw: &RawSocket) -> Result<SocketOptions, GridError> {
             None => default_congestion(),
         },
         insist_on_congestion: raw.congestion.is_some(),
-        nodelay: raw.nodelay.unwrap_or(false),
+        nodelay: raw.nodelay,
         send_buffer: buffer(&raw.send_buffer, "send_buffer")?,
         receive_buffer: buffer(&raw.receive_buffer, "receive_buffer")?,
     })
@@ -281,5 +289,34 @@ fn link_options(raw: &RawLink) -> Result<LinkOptions, GridError> {
         two_interfaces(&words).map_err(|what| refuse(names, what))
     });
     let interfaces = interfaces.transpose()?;
-    Ok(LinkOptions { interfaces, mtu: raw.mtu.as_ref().map(|mtu| mtu.value), offloads })
+    let mtu = raw.mtu.as_ref().map(|mtu| mtu.value);
+    Ok(LinkOptions { interfaces, mtu, offloads, netem: netem(raw)? })
+}
+
+/// What each end of a link does to the packets that leave by it; absent where the grid says nothing of it.
+fn netem(raw: &RawLink) -> Result<Option<Netem>, GridError> {
+    let keys = [&raw.delay, &raw.jitter, &raw.loss, &raw.rate];
+    let [delay, jitter, loss, rate] = keys.map(Option::as_ref);
+    if keys.iter().all(|key| key.is_none()) {
+        return Ok(None);
+    }
+    let nanoseconds = |text: Option<&Word>, what: &str| match text {
+        Some(text) => word(text, |text| parse_delay(text, what)),
+        None => Ok(0),
+    };
+    let delay_ns = nanoseconds(delay, "link.delay")?;
+    let jitter_ns = nanoseconds(jitter, "link.jitter")?;
+    if let Some(jitter) = jitter.filter(|_| jitter_ns > delay_ns) {
+        return Err(refuse(
+            jitter,
+            "link.jitter: it varies the delay to either side; give a `delay` at least as long",
+        ));
+    }
+    Ok(Some(Netem {
+        delay_ns,
+        jitter_ns,
+        loss: loss.map_or(Ok(0.0), |text| word(text, parse_loss))?,
+        rate_bit_s: rate.map(|text| word(text, parse_rate)).transpose()?,
+        limit: netem::LIMIT,
+    }))
 }

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_yaml::Spanned;
 
+use super::workloads::RawWorkloads;
+
 /// A scalar as written, with its line.
 pub(super) type Word = Spanned<String>;
 /// A list as written, with its line.
@@ -12,7 +14,11 @@ pub(super) type Words = Spanned<Vec<Word>>;
 #[serde(deny_unknown_fields)]
 pub(super) struct RawGrid {
     pub(super) name: Word,
-    pub(super) workload: Option<Spanned<OneOrMany>>,
+    pub(super) workload: Option<Spanned<RawWorkloads>>,
+    pub(super) latency: Option<bool>,
+    pub(super) depth: Option<Spanned<OneOrMany>>,
+    pub(super) wait: Option<Spanned<OneOrMany>>,
+    pub(super) background: Option<Spanned<OneOrMany>>,
     pub(super) paths: Words,
     pub(super) receive_paths: Option<Words>,
     pub(super) payload: Option<Words>,
@@ -116,4 +122,8 @@ pub(super) struct RawLink {
     pub(super) rx_checksum: Option<bool>,
     #[serde(rename = "scatter-gather")]
     pub(super) scatter_gather: Option<bool>,
+    pub(super) delay: Option<Word>,
+    pub(super) jitter: Option<Word>,
+    pub(super) loss: Option<Word>,
+    pub(super) rate: Option<Word>,
 }

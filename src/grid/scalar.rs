@@ -33,7 +33,7 @@ pub(super) fn bounded_size(text: &str, least: u64, most: u64, what: &str) -> Res
     if (least..=most).contains(&bytes) {
         Ok(bytes)
     } else {
-        Err(format!("{what} must have {} to {} bytes, not {text}", units::size(least), units::size(most)))
+        Err(format!("{what} must be from {least}B to {}, not {text}", units::size(most)))
     }
 }
 
@@ -53,6 +53,11 @@ pub(super) fn grid_name(text: &str) -> Result<String, String> {
 /// Reads the length of a window.
 pub(crate) fn parse_window(text: &str) -> Result<Duration, String> {
     bounded_duration(text, Duration::from_millis(1), Duration::from_secs(3600), "a window")
+}
+
+/// Reads how far two clocks may differ.
+pub(crate) fn parse_clock_bound(text: &str) -> Result<Duration, String> {
+    bounded_duration(text, Duration::from_nanos(1), Duration::from_secs(1), "the difference of two clocks")
 }
 
 /// Reads the length of a warm-up.
@@ -88,5 +93,27 @@ pub(crate) fn parse_read_size(text: &str) -> Result<ReadSize, String> {
         _ => bounded_size(text, 1, LARGEST, "read_size")
             .map(ReadSize::Bytes)
             .map_err(|what| format!("{what}; or write `auto` or `message`")),
+    }
+}
+
+/// Reads how long a packet is held back, nanoseconds.
+pub(super) fn parse_delay(text: &str, what: &str) -> Result<u64, String> {
+    bounded_duration(text, Duration::ZERO, Duration::from_secs(1), what).map(|delay| delay.as_nanos() as u64)
+}
+
+/// Reads the share of packets that is lost.
+pub(super) fn parse_loss(text: &str) -> Result<f64, String> {
+    match units::parse_percent(text).map_err(|what| format!("link.loss: {what}"))? {
+        loss if loss < 1.0 => Ok(loss),
+        _ => Err(format!("link.loss: it must be less than 100%, not {text}")),
+    }
+}
+
+/// Reads the rate of a link, bits a second.
+pub(super) fn parse_rate(text: &str) -> Result<u64, String> {
+    let rate = units::parse_rate(text).map_err(|what| format!("link.rate: {what}"))?;
+    match rate {
+        100_000..=1_000_000_000_000 => Ok(rate),
+        _ => Err(format!("link.rate: it must be from 100kbit to 1000Gbit, not {text}")),
     }
 }

@@ -18,7 +18,7 @@ fn a_small_grid_gets_the_documented_defaults() {
     assert_eq!(grid.cells(Wire::Veth)[0].key(), "veth/two-copy/recv/static/64B/t1");
     assert_eq!(grid.trial.bound, Bound::Duration(Duration::from_secs(1)));
     assert_eq!((grid.repetitions, grid.trial.pin), (DEFAULT_REPETITIONS, Pin::Auto));
-    assert!(!grid.trial.socket.nodelay);
+    assert_eq!(grid.trial.socket.nodelay, None);
 }
 
 #[test]
@@ -39,6 +39,13 @@ fn the_design_example_reads() {
     assert_eq!(grid.link.interfaces, None);
     let link = with("link: {interfaces: [ens1f0, ens1f1], mtu: 9000}").unwrap().link;
     assert_eq!(link.interfaces, Some(["ens1f0".to_owned(), "ens1f1".to_owned()]));
+    assert_eq!(link.netem, None, "a link that is to have none gets none");
+    let netem = |line| with(line).unwrap().link.netem.unwrap();
+    let all = netem("link: {delay: 1ms, jitter: 200us, loss: 0.1%, rate: 10Gbit}");
+    assert_eq!((all.delay_ns, all.jitter_ns, all.rate_bit_s), (1_000_000, 200_000, Some(10_000_000_000)));
+    assert!((all.loss - 0.001).abs() < 1e-12);
+    let alone = netem("link: {delay: 0s}");
+    assert_eq!((alone.delay_ns, alone.loss, alone.rate_bit_s), (0, 0.0, None));
 }
 
 #[test]
@@ -67,6 +74,13 @@ fn refusals_name_the_line_and_what_is_allowed() {
         ("receive_paths: [all, recv]", 5, "leave the others out"),
         ("control: one-copy", 5, "not among"),
         ("link: {mtu: 9, tso: true}", 5, "68 to 65535"),
+        ("link: {delay: 1}", 5, "500ms"),
+        ("link: {delay: 2s}", 5, "0s to 1s"),
+        ("link: {delay: 1ms, jitter: 2ms}", 5, "at least as long"),
+        ("link: {loss: 100%}", 5, "less than 100%"),
+        ("link: {loss: 0.1}", 5, "not a percentage"),
+        ("link: {rate: 10}", 5, "10Gbit"),
+        ("link: {rate: 1kbit}", 5, "100kbit to 1000Gbit"),
         ("link: {interfaces: [ens1f0]}", 5, "two names"),
         ("link: {interfaces: [a, a]}", 5, "twice"),
         ("link: {interfaces: [a, b/c]}", 5, "two names"),
@@ -94,8 +108,9 @@ fn working_sets_and_wires_are_one_word_or_a_list_of_words_and_numbers() {
 #[test]
 fn impossible_sizes_threads_and_names_are_refused() {
     for (from, to, part) in [
-        ("[64, 1KiB]", "[0]", "64 to 256MiB"),
-        ("[64, 1KiB]", "[10TiB]", "64 to 256MiB"),
+        ("[64, 1KiB]", "[0]", "64B to 256MiB"),
+        ("[64, 1KiB]", "[10TiB]", "64B to 256MiB"),
+        ("[64, 1KiB]", "1KiB", "write it in brackets"),
         ("[64, 1KiB]", "[64, 64]", "twice"),
         ("[64, 1KiB]", "[]", "empty"),
         ("[1, 4]", "[1000000000]", "1 to 1024"),
@@ -103,6 +118,7 @@ fn impossible_sizes_threads_and_names_are_refused() {
         ("[A1, zero-copy]", "[A1, two-copy]", "twice"),
         ("[A1, zero-copy]", "[magic]", "not a send path"),
         ("name: x", "name: ../x", "directory"),
+        ("name: x", "name: [x]", "a single word"),
         ("name: x", "name: ''", "directory"),
     ] {
         let error = parse(&SMALL.replace(from, to)).expect_err(to);

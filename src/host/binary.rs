@@ -6,7 +6,6 @@ use std::io::Read;
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of the running program's file, hexadecimal; absent where `/proc` does not show it.
-#[must_use]
 pub(crate) fn binary_sha256() -> Option<String> {
     let mut file = File::open("/proc/self/exe").ok()?;
     let mut hash = Sha256::new();

@@ -4,7 +4,6 @@ use super::Root;
 
 /// Seconds since each group began, added up over the process's own group and all above it that it can see;
 /// absent where no group reports it.
-#[must_use]
 pub(super) fn throttled_s() -> Option<f64> {
     throttled(&Root::system())
 }

@@ -10,7 +10,6 @@ use super::Root;
 const CPUS: &str = "sys/devices/system/cpu";
 
 /// CPUs that this thread may run on, ascending.
-#[must_use]
 pub(crate) fn allowed() -> Vec<usize> {
     let Ok(set) = sched_getaffinity(Pid::from_raw(0)) else { return Vec::new() };
     (0..CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).collect()
@@ -18,7 +17,6 @@ pub(crate) fn allowed() -> Vec<usize> {
 
 /// `allowed` with one CPU of each physical core first, then the second hardware threads, and so on: workers
 /// pinned in this order share a core only when there are no more cores.
-#[must_use]
 pub(crate) fn pin_order(allowed: &[usize]) -> Vec<usize> {
     pin_order_in(&Root::system(), allowed)
 }
@@ -53,7 +51,6 @@ fn parse_list(text: &str) -> Option<Vec<usize>> {
 }
 
 /// Every CPU that is online, whoever may run there; none where the machine does not tell.
-#[must_use]
 pub(crate) fn all_online() -> Vec<usize> {
     online_in(&Root::system()).unwrap_or_default()
 }

@@ -51,7 +51,6 @@ const SYSCTLS: [&str; 37] = [
 ];
 
 /// Reads the host that this process runs on, as this process sees it.
-#[must_use]
 pub(crate) fn read() -> Host {
     let root = Root::system();
     let uname = nix::sys::utsname::uname().ok();

@@ -48,7 +48,6 @@ pub struct Load {
 
 impl LoadReading {
     /// Reads now. `cpus` are those that are asked about beside all of them.
-    #[must_use]
     pub(crate) fn now(cpus: &[usize]) -> Self {
         let at = Instant::now();
         let (host, cpus) = of_all_and(cpus).unzip();
@@ -64,7 +63,6 @@ impl LoadReading {
 
     /// The load from this reading until now, of the same CPUs. With a card, interrupts are nobody's: much of its work
     /// is done over an idle CPU, or in a thread of the kernel.
-    #[must_use]
     pub(crate) fn until_now(&self, cpus: &[usize], has_card: bool) -> Load {
         let now = Self::now(cpus);
         let mut load = self.until(&now, softirq::is_charged().map(|is_charged| is_charged && !has_card));

@@ -19,9 +19,6 @@ use libc::{
 const HIGHEST: i32 = 3;
 
 /// Puts the calling thread, and what it starts, under SCHED_FIFO. Makes one system call and allocates nothing.
-///
-/// # Errors
-/// When the kernel refuses.
 pub(crate) fn in_order() -> io::Result<()> {
     set(HIGHEST)
 }
@@ -30,7 +27,6 @@ pub(crate) fn in_order() -> io::Result<()> {
 /// when nothing else does, and what an earlier trial left them to do (callbacks of RCU, works of a queue) would be
 /// done in this window or not, by chance. It is shorter than TCP's least timeout, after which a stream begins anew.
 /// Elsewhere there is no rest.
-#[must_use]
 pub(crate) fn rest() -> Option<Duration> {
     // SAFETY: the call reads a number of the calling thread.
     (unsafe { sched_getscheduler(0) } == SCHED_FIFO).then_some(Duration::from_millis(100))
@@ -68,7 +64,6 @@ pub(crate) struct Attention {
 
 impl Attention {
     /// Begins.
-    #[must_use]
     pub(crate) fn pay() -> Self {
         // SAFETY: both calls read numbers of the calling thread.
         let (policy, before) = unsafe { (sched_getscheduler(0), libc::getpriority(libc::PRIO_PROCESS, 0)) };

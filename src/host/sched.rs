@@ -2,7 +2,6 @@
 
 /// How long the calling thread has been runnable and had to wait for a CPU, seconds since it began; absent where
 /// the kernel does not tell (CONFIG_SCHED_INFO).
-#[must_use]
 pub(crate) fn run_delay_s() -> Option<f64> {
     parse_run_delay(&std::fs::read_to_string("/proc/thread-self/schedstat").ok()?)
 }

@@ -26,7 +26,6 @@ pub(crate) struct CpuTimes {
 }
 
 /// Times of all CPUs together since boot; absent where `/proc/stat` is not readable.
-#[must_use]
 pub(crate) fn cpu_times() -> Option<CpuTimes> {
     read()?.remove("cpu")
 }
@@ -35,7 +34,6 @@ pub(crate) fn cpu_times() -> Option<CpuTimes> {
 pub(super) type SummedTimes = (CpuTimes, usize);
 
 /// Times of all CPUs that are online, and of these alone; absent of these where none is named or one is not online.
-#[must_use]
 pub(super) fn of_all_and(cpus: &[usize]) -> Option<(SummedTimes, Option<SummedTimes>)> {
     let mut times = read()?;
     // The kernel rounds this line's sum down once; a sum of each CPU's would be rounded down once a CPU.

@@ -8,7 +8,9 @@ use crate::failure::Failure;
 use crate::host::Load;
 use crate::options::Bound;
 use crate::record::stream::ZeroCopy;
-use crate::record::{Disturbance, Disturbances, End, Status, Stream, Surroundings, Trial};
+use crate::record::{
+    Disturbance, Disturbances, End, ReceiveUsage, Status, Stream, Surroundings, Trial, TrialRows, Verified,
+};
 use crate::socket::ReadBack;
 use crate::units;
 use crate::workload::{self, EndReport, TrialFigures, Work};
@@ -22,11 +24,13 @@ pub(super) const XRAYED: RangeInclusive<f64> = 0.9..=f64::INFINITY;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measured {
     figures: TrialFigures,
+    /// How many of the streams are measured; the others are in the background.
+    measured: usize,
     /// Figures of the sender's and of the receiver's workers, added up.
     ends: [End; 2],
     loads: [Load; 2],
     surroundings: [Surroundings; 2],
-    verified: &'static str,
+    verified: Verified,
     sender: ReadBack,
     receiver: ReadBack,
 }
@@ -48,21 +52,24 @@ pub(super) fn assemble(
     if let (Bound::Duration(asked), Some(common)) = (bound, &received.common) {
         is_as_asked(common.window_s, asked, window)?;
     }
-    let workload = workload::find(&work.cell.workload).map_err(Failure::Unsupported)?;
+    let workload = workload::find(&work.cell.workload.name).map_err(Failure::Unsupported)?;
     let figures = (workload.figures)(work, sent, received)?;
-    let ends = [sent, received].map(EndReport::total);
+    // Streams in the background are the host's load, and none of the trial's figures.
+    let ends = [sent, received].map(|report| report.total(work.cell.threads));
+    let of_all = [sent, received].map(|report| report.total(work.streams()));
     let loads =
         [sent, received].map(|report| report.common.as_ref().map(|common| common.load).unwrap_or_default());
-    let surroundings = surroundings::of(places, work.cell.threads, &loads, &ends);
+    let surroundings = surroundings::of(places, work.streams(), &loads, &of_all);
     let read_back = |report: &EndReport| {
         report.streams.first().map(|stream| stream.read_back.clone()).unwrap_or_default()
     };
     Ok(Measured {
+        measured: work.cell.threads as usize,
         figures,
         ends,
         loads,
         surroundings,
-        verified: if work.verify { "bytes" } else { "count" },
+        verified: if work.verify { Verified::Bytes } else { Verified::Count },
         sender: read_back(sent),
         receiver: read_back(received),
     })
@@ -70,7 +77,7 @@ pub(super) fn assemble(
 
 /// Checks that both ends tell of the same streams, and that what one sent came to the other.
 fn agree(work: &Work, sent: &EndReport, received: &EndReport) -> Result<(), Failure> {
-    let count = work.cell.threads as usize;
+    let count = work.streams() as usize;
     if sent.streams.len() != count || received.streams.len() != count {
         let (one, other) = (sent.streams.len(), received.streams.len());
         return Err(Failure::Failed(format!(
@@ -111,10 +118,10 @@ impl Measured {
             throughput_gbps: gbps,
             mean_recv_us: Some(1.0),
             is_settled: true,
-            streams: vec![stream],
+            rows: TrialRows { streams: vec![stream], ..TrialRows::default() },
             ..TrialFigures::default()
         };
-        Self { figures, verified: "count", ..Self::default() }
+        Self { figures, measured: 1, ..Self::default() }
     }
 
     /// What the sender's and the receiver's workers did, added up.
@@ -123,44 +130,50 @@ impl Measured {
         &self.ends
     }
 
+    /// The rows of the streams that are measured.
+    fn streams(&self) -> &[Stream] {
+        let streams = &self.figures.rows.streams;
+        &streams[..self.measured.min(streams.len())]
+    }
+
     /// The trial's figures, as its workload makes them.
     #[must_use]
     pub fn figures(&self) -> &TrialFigures {
         &self.figures
     }
 
-    /// What the kernel said of copying, of all streams.
+    /// What the kernel said of copying what was sent, of all streams.
     #[must_use]
     pub fn usage(&self) -> ZeroCopy {
-        ZeroCopy::sum(&self.figures.streams.iter().map(|stream| stream.zc.clone()).collect::<Vec<_>>())
+        ZeroCopy::sum(&self.streams().iter().map(|stream| stream.zc.clone()).collect::<Vec<_>>())
+    }
+
+    /// What it did with what was received, of all streams.
+    #[must_use]
+    pub fn receive_usage(&self) -> ReceiveUsage {
+        let usages: Vec<_> = self.streams().iter().map(|stream| stream.receive_usage.clone()).collect();
+        ReceiveUsage::sum(&usages)
     }
 
     /// TCP segments sent again, of all streams.
     #[must_use]
     pub fn retransmits(&self) -> Option<u64> {
-        self.figures.streams.iter().map(|stream| stream.retransmits).sum()
+        self.streams().iter().map(|stream| stream.retransmits).sum()
     }
 
     /// Bytes of all streams from connection to EOF.
     #[must_use]
     pub fn total_bytes(&self) -> Option<u64> {
-        self.figures.streams.iter().map(|stream| stream.total_bytes).sum()
+        self.streams().iter().map(|stream| stream.total_bytes).sum()
     }
 
-    /// Fills the trial's row, and makes its streams' rows.
+    /// Fills the trial's row, and makes the rows of other files.
     #[must_use]
-    pub fn fill(self, row: &mut Trial) -> Vec<Stream> {
+    pub fn fill(self, row: &mut Trial) -> TrialRows {
         row.zc = self.usage();
+        row.receive_usage = self.receive_usage();
         row.retransmits = self.retransmits();
         row.total_bytes = self.total_bytes();
-        let TrialFigures { came, mut streams, .. } = self.figures;
-        row.window_s = Some(self.figures.window_s);
-        row.bytes = Some(self.figures.bytes);
-        row.wire_bytes = came.map(|came| came.bytes);
-        row.wire_packets = came.map(|came| came.packets);
-        row.messages = Some(self.figures.messages);
-        row.throughput_gbps = Some(self.figures.throughput_gbps);
-        row.mean_recv_us = self.figures.mean_recv_us;
         let [sender_load, receiver_load] = self.loads;
         row.host_busy_s = sender_load.busy_s;
         row.host_softirq_s = sender_load.softirq_s;
@@ -171,22 +184,19 @@ impl Measured {
         if !self.figures.is_settled {
             row.disturbed.0.push(Disturbance::Unsettled);
         }
+        let mut rows = self.figures.fill(row);
         [row.sender, row.receiver] = self.ends;
         row.sender_run_delay_s = row.sender.run_delay_s.take();
         row.receiver_run_delay_s = row.receiver.run_delay_s.take();
         [row.sender_host, row.receiver_host] = self.surroundings;
-        row.verified = Some(self.verified.to_owned());
+        row.verified = Some(self.verified);
         row.congestion = self.sender.congestion;
         row.nodelay = self.sender.nodelay;
         row.send_buffer_bytes = self.sender.send_buffer;
         row.receive_buffer_bytes = self.receiver.receive_buffer;
         row.status = Status::Ok;
-        for stream in &mut streams {
-            stream.run_id.clone_from(&row.run_id);
-            stream.cell.clone_from(&row.cell);
-            (stream.rep, stream.order) = (row.rep, row.order);
-        }
-        streams
+        rows.assign(row);
+        rows
     }
 }
 
@@ -194,6 +204,7 @@ impl Measured {
 mod tests {
     use super::*;
     use crate::cell::Cell;
+    use crate::clock::Clocks;
     use crate::record::Received;
     use crate::socket::SocketOptions;
     use crate::workload::{CommonWindow, StreamReport};
@@ -206,6 +217,8 @@ mod tests {
             read_size: 1000,
             verify: false,
             drain_s: 1.0,
+            rate: None,
+            clocks: Clocks::default(),
         }
     }
 
@@ -231,13 +244,27 @@ mod tests {
     fn throughput_is_what_all_streams_moved_in_the_time_that_they_have_in_common() {
         let both = report(1.0, 125_000_000, 200_000_000);
         let mut row = Trial::default();
-        let streams = joined(SECOND, both.clone(), both).unwrap().fill(&mut row);
+        let streams = joined(SECOND, both.clone(), both).unwrap().fill(&mut row).streams;
         assert_eq!(streams.len(), 2);
         assert!((row.throughput_gbps.unwrap() - 2.0).abs() < 1e-9);
         assert!((row.mean_recv_us.unwrap() - 8.0).abs() < 1e-9);
         assert_eq!((row.bytes, row.total_bytes), (Some(250_000_000), Some(400_000_000)));
         assert_eq!((streams[0].window_s, streams[0].receiver.window_s), (Some(1.0), Some(2.0)));
         assert_eq!(row.zc, ZeroCopy::default());
+    }
+
+    #[test]
+    fn the_row_tells_what_was_mapped_and_what_was_copied_of_all_streams() {
+        let both = report(1.0, 125_000_000, 200_000_000);
+        let mut received = both.clone();
+        for stream in &mut received.streams {
+            stream.receive_usage = ReceiveUsage { mapped_bytes: Some(4096), copied_bytes: Some(100) };
+        }
+        let mut row = Trial::default();
+        let streams = joined(SECOND, both, received).unwrap().fill(&mut row).streams;
+        let told = |usage: &ReceiveUsage| (usage.mapped_bytes, usage.copied_bytes);
+        assert_eq!(told(&row.receive_usage), (Some(8192), Some(200)));
+        assert_eq!(told(&streams[1].receive_usage), (Some(4096), Some(100)));
     }
 
     #[test]
@@ -261,7 +288,7 @@ mod tests {
         let mut received = report(1.0, 125_000_000, 200_000_000);
         received.common.as_mut().unwrap().bytes[1] = 0;
         let mut row = Trial::default();
-        let streams = joined(SECOND, report(1.0, 0, 200_000_000), received).unwrap().fill(&mut row);
+        let streams = joined(SECOND, report(1.0, 0, 200_000_000), received).unwrap().fill(&mut row).streams;
         assert!((row.throughput_gbps.unwrap() - 1.0).abs() < 1e-9);
         assert_eq!((streams[1].throughput_gbps, streams[1].mean_recv_us), (Some(0.0), None));
     }
@@ -271,7 +298,7 @@ mod tests {
         let mut both = report(0.5, 2500, 10_000);
         both.streams[1].began_s = 3.0;
         let mut row = Trial::default();
-        let streams = joined(Bound::Messages(5), both.clone(), both).unwrap().fill(&mut row);
+        let streams = joined(Bound::Messages(5), both.clone(), both).unwrap().fill(&mut row).streams;
         assert_eq!(row.window_s, Some(4.0));
         assert!((row.throughput_gbps.unwrap() - 10_000.0 * 8.0 / 4.0 / 1e9).abs() < 1e-12);
         assert_eq!((streams[0].window_s, streams[0].bytes), (Some(1.0), Some(5000)));

@@ -9,10 +9,11 @@ use super::{Lab, PROMPT, Side, Trouble, pinning};
 use crate::agent::order::{Order, Role};
 use crate::agent::protocol::{Reply, Report, Request};
 use crate::cell::Cell;
+use crate::clock::Clocks;
 use crate::failure::Failure;
 use crate::host::policy;
 use crate::options::{Bound, TrialOptions};
-use crate::workload::Work;
+use crate::workload::{self, Work};
 use crate::xray::watch::{Pass, Seen};
 
 /// How long the streams send at least before the window that they have in common begins: they had all paused.
@@ -29,6 +30,9 @@ impl Lab {
     ) -> Result<(Measured, [Option<Seen>; 2]), Trouble> {
         let trial = self.trial;
         let patience = patience(cell, options);
+        let capacity = options.capacities.get(&cell.as_stream().key()).copied();
+        let rate = workload::rate(&cell.workload, capacity).map_err(Failure::Failed)?;
+        let clocks = self.clocks(options);
         let work = Work {
             cell: cell.clone(),
             messages: options.bound.messages(),
@@ -36,6 +40,8 @@ impl Lab {
             read_size: options.read_size.bytes(cell.message_bytes),
             verify: options.verify,
             drain_s: DRAIN_S,
+            rate,
+            clocks,
         };
         self.prepare(&work, options, pass, patience)?;
         self.tell_both(&Request::Start { trial })?;
@@ -60,6 +66,17 @@ impl Lab {
         Ok((measured, seen))
     }
 
+    /// What the clocks of the two ends have in common.
+    fn clocks(&self, options: &TrialOptions) -> Clocks {
+        let (sender, receiver) = (&self.sender.welcome, &self.receiver.welcome);
+        let offsets = sender.clock_offset_ns.zip(receiver.clock_offset_ns);
+        match (pinning::together(sender, receiver), offsets, options.clocks_within) {
+            (true, Some((sender, receiver)), _) => Clocks::Shared { ahead_ns: receiver - sender },
+            (_, _, Some(within)) => Clocks::Synchronised { within_ns: within.as_nanos() as u64 },
+            _ => Clocks::Apart,
+        }
+    }
+
     /// Gives both agents their orders, and waits until their streams stand.
     fn prepare(
         &mut self,
@@ -79,6 +96,7 @@ impl Lab {
             Request::Prepare(Box::new(Order { trial, role, work: work.clone(), pin, patience_s, watch }))
         };
         let listen = self.route(work.cell.wire)?;
+        self.check_netem(work.cell.wire)?;
         self.tell(Side::Sender, &order(Role::Send { listen }, sender_cpus, sender_watch))?;
         let mut listening = None;
         self.expect("the sender's port", PROMPT, |side, reply| match reply {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::peer::Heard;
 use super::{Lab, PROMPT, Side, Trouble};
-use crate::agent::frame::FrameError;
 use crate::agent::protocol::{Reply, Request};
 use crate::failure::Failure;
+use crate::frame::FrameError;
 
 /// How long nothing may be heard before the agents are asked whether they are alive, and how long they may
 /// take to answer: a thread of each does nothing else.

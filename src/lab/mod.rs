@@ -51,6 +51,8 @@ pub struct Lab {
     routes: Vec<(Wire, IpAddr)>,
     /// The interfaces of each.
     links: BTreeMap<String, manifest::Link>,
+    /// Whether its wires are to have a delay, loss or rate, which not every kernel can give them.
+    pub(crate) needs_netem: bool,
     trial: u64,
 }
 
@@ -77,14 +79,13 @@ pub enum Trouble {
 }
 
 impl Lab {
-    /// The word for the manifest: `netns`, `loopback` or `remote`.
+    /// The word for the manifest: the lab's name in its registry.
     #[must_use]
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
     /// What joins the agents; the first is what a grid gets that names none.
-    #[must_use]
     pub fn wires(&self) -> Vec<Wire> {
         self.routes.iter().map(|&(wire, _)| wire).collect()
     }
@@ -99,20 +100,17 @@ impl Lab {
     }
 
     /// The interfaces of each wire, as they were last read.
-    #[must_use]
     pub fn links(&self) -> &BTreeMap<String, manifest::Link> {
         &self.links
     }
 
     /// Who an agent is and where.
-    #[must_use]
     pub fn agent(&self, side: Side) -> (&Welcome, &str) {
         let peer = self.peer(side);
         (&peer.welcome, &peer.address)
     }
 
     /// CPUs that the two ends' workers are pinned to, in the order in which they are taken.
-    #[must_use]
     pub fn pinning(&self, options: &TrialOptions) -> (Vec<usize>, Vec<usize>) {
         pinning::choose(&options.pin, &self.sender.welcome, &self.receiver.welcome)
     }
@@ -132,17 +130,11 @@ impl Lab {
     }
 
     /// Runs one trial of a cell.
-    ///
-    /// # Errors
-    /// Why there are no figures.
     pub fn run(&mut self, cell: &Cell, options: &TrialOptions) -> Result<Measured, Trouble> {
         self.attempt(cell, options, None).map(|(measured, _)| measured)
     }
 
     /// Runs one trial of a cell as an x-ray pass: both agents watch, and hand over what they saw.
-    ///
-    /// # Errors
-    /// Why there are no figures.
     pub fn xray(&mut self, cell: &Cell, options: &TrialOptions, pass: Pass) -> Result<XrayedTrial, Trouble> {
         let (measured, [sender, receiver]) = self.attempt(cell, options, Some(pass))?;
         Ok(XrayedTrial { measured, sender, receiver })
@@ -200,6 +192,7 @@ impl Lab {
             heard,
             routes: Vec::new(),
             links: BTreeMap::new(),
+            needs_netem: false,
             trial: 0,
         };
         lab.read_wires(routes)?;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
-use crate::agent::frame::{self, CAP, FrameError};
 use crate::agent::handshake::{self, CHILD_PATIENCE, PATIENCE, Token};
 use crate::agent::protocol::{Reply, Request, Welcome};
 pub use crate::cell::Side;
+use crate::frame::{self, CAP, FrameError};
 use crate::host::policy;
 
 /// What came from an agent.

@@ -80,7 +80,7 @@ pub(super) fn watches(
 }
 
 /// Whether both agents are on one machine.
-fn together(sender: &Welcome, receiver: &Welcome) -> bool {
+pub(super) fn together(sender: &Welcome, receiver: &Welcome) -> bool {
     sender.host.boot_id.is_some() && sender.host.boot_id == receiver.host.boot_id
 }
 

@@ -8,7 +8,7 @@ use crate::agent::protocol::{Reply, Request};
 use crate::cell::Wire;
 use crate::exit::UsageError;
 use crate::failure::Failure;
-use crate::link::{WireEnd, reading};
+use crate::link::{WireEnd, netem, reading};
 use crate::record::manifest;
 
 /// A way between the agents: what the user calls it, and the sender's address on it.
@@ -51,6 +51,16 @@ impl Lab {
         })?;
         self.links.insert(wire.to_string(), link.clone());
         Ok(link)
+    }
+
+    /// Refuses a wire that has not got the delay, loss or rate that it is to have.
+    pub(super) fn check_netem(&self, wire: Wire) -> Result<(), Failure> {
+        let link = self.links.get(wire.word());
+        let ends = link.and_then(|link| link.sender.netem.zip(link.receiver.as_ref()?.netem));
+        match self.needs_netem && ends.is_none() {
+            true => Err(Failure::Unsupported(netem::MISSING.to_owned())),
+            false => Ok(()),
+        }
     }
 
     /// What an agent sees of its end.

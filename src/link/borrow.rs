@@ -108,13 +108,11 @@ fn not_moved(name: &str, error: std::io::Error) -> anyhow::Error {
 
 impl Borrowed {
     /// The names of the two, which they keep.
-    #[must_use]
     pub(crate) fn names(&self) -> &[String; 2] {
         &self.names
     }
 
     /// The namespaces of the two, as paths that stay good as long as this does.
-    #[must_use]
     pub(crate) fn namespaces(&self) -> [PathBuf; 2] {
         let path = |file: &File| format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into();
         [path(&self.namespaces[0]), path(&self.namespaces[1])]
@@ -148,7 +146,6 @@ struct Restoration {
 
 /// Restores interfaces that killed runs had borrowed from this network namespace; says of each what became of
 /// it.
-#[must_use]
 pub(crate) fn recover() -> Vec<String> {
     let Some(directory) = Directory::existing() else { return Vec::new() };
     recover_from(&directory).unwrap_or_else(|error| vec![format!("borrowed interfaces: {error:#}")])

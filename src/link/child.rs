@@ -43,7 +43,6 @@ impl Child {
     }
 
     /// The child's process id.
-    #[must_use]
     pub(crate) fn id(&self) -> u32 {
         self.pid.as_raw().unsigned_abs()
     }

@@ -9,6 +9,7 @@
 //! - [`wire`]: an agent reads back what its traffic goes through.
 //! - [`reading`]: what two agents read, put together: which wire that is.
 //! - [`traffic`]: what came by an interface.
+//! - [`netem`]: a delay, loss and a rate that a link has not got by itself.
 //! - [`offload`]: the offloads of an interface, read and set.
 //! - [`args`]: the command `copycost link`.
 //!
@@ -20,6 +21,7 @@ mod ethtool;
 mod journal;
 pub(crate) mod namespace;
 mod neighbour;
+pub(crate) mod netem;
 pub(crate) mod offload;
 pub(crate) mod pair;
 pub(crate) mod pair_netns;

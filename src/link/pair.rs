@@ -15,11 +15,13 @@ use serde::Serialize;
 
 use super::namespace::{Netns, NsRef, join_user_ns};
 use super::neighbour;
+use super::netem;
 use super::offload::{self, Offload};
 use super::pair_netns;
 use super::refusal::Refusal;
 use super::rtnl::{NetDevice, Rtnl, VethEnd};
 use super::wire::NAME_PREFIX;
+use crate::record::manifest::Netem;
 
 /// The name of both ends where none is given.
 pub(crate) const DEFAULT_NAME: &str = "copycost0";
@@ -66,6 +68,8 @@ pub struct LinkSpec {
     pub mtu: Option<u32>,
     /// Offloads of both ends; those not named keep the kernel's default.
     pub offloads: BTreeMap<Offload, bool>,
+    /// What each end does to the packets that leave by it, where the kernel has netem.
+    pub netem: Option<Netem>,
     /// A user namespace to join first. It is seldom needed: the owner of a network namespace that may not be
     /// entered directly is found and joined by itself.
     pub user_ns: Option<PathBuf>,
@@ -77,7 +81,6 @@ pub struct LinkSpec {
 
 impl LinkSpec {
     /// A link with default names, addresses, MTU and offloads.
-    #[must_use]
     pub fn between(sender_ns: NsRef, receiver_ns: NsRef) -> Self {
         Self {
             sender_ns,
@@ -88,6 +91,7 @@ impl LinkSpec {
             receiver_addr: DEFAULT_RECEIVER,
             mtu: None,
             offloads: BTreeMap::new(),
+            netem: None,
             user_ns: None,
             keep: false,
             existing: false,
@@ -139,6 +143,8 @@ pub(crate) struct MadeEnd {
     pub mtu: Option<u32>,
     /// Its offloads, all that the kernel reports.
     pub offloads: BTreeMap<Offload, bool>,
+    /// What is done to the packets that leave by it; absent where nothing is.
+    pub netem: Option<Netem>,
 }
 
 /// One end while the link is made.
@@ -261,23 +267,18 @@ fn existing(sender: &mut PairEnd<'_>, receiver: &mut PairEnd<'_>, spec: &LinkSpe
     if near.far_end != Some(far.index) || far.far_end != Some(near.index) {
         return Ok(None);
     }
+    // What is not as asked for is no error here: the pair is made anew.
     let now = Instant::now();
-    // An offload that is not as asked for is no error here: the pair is made anew.
-    let both = (sender.read_back(&spec.offloads, now), receiver.read_back(&spec.offloads, now));
-    Ok(match both {
-        (Ok(sender), Ok(receiver)) => Some(Made { sender, receiver }),
-        _ => None,
-    })
+    let (sender, receiver) = (sender.read_back(spec, now).ok(), receiver.read_back(spec, now).ok());
+    Ok(sender.zip(receiver).map(|(sender, receiver)| Made { sender, receiver }))
 }
 
 fn finish(sender: &mut PairEnd<'_>, receiver: &mut PairEnd<'_>, spec: &LinkSpec) -> Result<Made> {
     sender.set_up(spec)?;
     receiver.set_up(spec)?;
     let deadline = Instant::now() + if spec.existing { CARRIER_DEADLINE } else { READY_DEADLINE };
-    let made = Made {
-        sender: sender.read_back(&spec.offloads, deadline)?,
-        receiver: receiver.read_back(&spec.offloads, deadline)?,
-    };
+    let made =
+        Made { sender: sender.read_back(spec, deadline)?, receiver: receiver.read_back(spec, deadline)? };
     neighbour::introduce(sender, receiver)?;
     neighbour::introduce(receiver, sender)?;
     Ok(made)
@@ -332,12 +333,13 @@ impl PairEnd<'_> {
                 anyhow::anyhow!("{name} does not let {offload} be switched ({error}); leave it out")
             })?;
         }
+        netem::put(&mut self.rtnl, index, spec.netem).with_context(|| format!("netem on {name}"))?;
         self.rtnl.set_up(index).with_context(|| format!("cannot bring {name} up"))
     }
 
     /// Waits until the end passes traffic and reads it back. Before its queue is attached the kernel drops
     /// what is sent, and a first SYN that is dropped costs a second.
-    fn read_back(&mut self, wanted: &BTreeMap<Offload, bool>, deadline: Instant) -> Result<MadeEnd> {
+    fn read_back(&mut self, spec: &LinkSpec, deadline: Instant) -> Result<MadeEnd> {
         let name = self.name;
         let found = loop {
             let found = self.rtnl.by_name(name)?.with_context(|| format!("{name} has vanished"))?;
@@ -351,14 +353,16 @@ impl PairEnd<'_> {
             std::thread::sleep(Duration::from_millis(1));
         };
         let offloads = offload::read(self.rtnl.as_raw_fd(), name);
-        for (offload, on) in wanted {
+        for (offload, on) in &spec.offloads {
             ensure!(
                 offloads.get(offload) == Some(on),
                 "the kernel keeps {offload} of {name} {}: another offload that it depends on forbids it",
                 if *on { "off" } else { "on" }
             );
         }
-        Ok(MadeEnd { interface: name.to_owned(), address: self.address.addr(), mtu: found.mtu, offloads })
+        let netem = netem::read_back(&mut self.rtnl, &found, spec.netem)?;
+        let (interface, address) = (name.to_owned(), self.address.addr());
+        Ok(MadeEnd { interface, address, mtu: found.mtu, offloads, netem })
     }
 }
 

@@ -70,15 +70,11 @@ impl PairNetns {
     }
 
     /// Runs `work` in it, on a thread of its own.
-    ///
-    /// # Errors
-    /// As [`PairNetns::enter`].
     pub fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> io::Result<T> {
         apart(|| self.enter().map(|()| work()))?
     }
 
     /// Whether it has a way to `address`, its own included: a pair has been put into it.
-    #[must_use]
     pub fn reaches(&self, address: IpAddr) -> bool {
         self.within(|| wire::interface_towards(address)).is_ok_and(|interface| interface.is_some())
     }

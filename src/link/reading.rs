@@ -30,7 +30,6 @@ enum Device {
 }
 
 /// Reads the wire from its two ends. `one_machine` is whether both agents run under one kernel.
-#[must_use]
 pub(crate) fn read(sender: &WireEnd, receiver: &WireEnd, one_machine: bool) -> WireReading {
     use Wire::{Bridge, Loopback, Nic, Overlay, Veth};
     let what = format!("the sender's {} and the receiver's {}", words(sender), words(receiver));

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::rtnl::Rtnl;
-use super::{ethtool, offload, taps};
+use super::{ethtool, netem, offload, taps};
 use crate::cell::Side;
 use crate::record::manifest;
 
@@ -15,7 +15,6 @@ use crate::record::manifest;
 pub(crate) const NAME_PREFIX: &str = "copycost";
 
 /// Name of the interface that has the address `local`; absent when none has, or netlink does not say.
-#[must_use]
 pub(crate) fn interface_of(local: IpAddr) -> Option<String> {
     if local.is_loopback() {
         // 127.0.0.0/8 is one address with a prefix; each of its hosts is local.
@@ -28,7 +27,6 @@ pub(crate) fn interface_of(local: IpAddr) -> Option<String> {
 
 /// Name of the interface that traffic to `remote` leaves by. It is `lo` for an address of this host, even
 /// one that belongs to a network card.
-#[must_use]
 pub(crate) fn interface_towards(remote: IpAddr) -> Option<String> {
     let mut rtnl = Rtnl::open().ok()?;
     let index = rtnl.index_towards(remote).ok()??;
@@ -77,15 +75,13 @@ pub(crate) fn describe(interface: &str) -> Result<WireEnd> {
             offloads: offloads.into_iter().map(|(offload, on)| (offload.to_string(), on)).collect(),
             xdp: found.xdp,
             taps: taps::on(found.index),
+            netem: netem::read(&mut rtnl, found.index),
             far_end: far_end.map(str::to_owned),
         },
     })
 }
 
 /// The end of a wire on this side: the sender's interface has the address, the receiver's leads to it.
-///
-/// # Errors
-/// Why it cannot be read.
 pub(crate) fn end_of(side: Side, address: IpAddr) -> Result<WireEnd> {
     Rtnl::open().context("netlink, by which interfaces are read, is refused to it")?;
     let name = match side {

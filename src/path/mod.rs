@@ -5,8 +5,6 @@
 //! send call, two additions and one relaxed load.
 
 mod call;
-mod calls;
-mod error_queue;
 mod lent;
 mod one_copy;
 mod plain_send;
@@ -20,12 +18,15 @@ mod zero_copy;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
+use nix::sys::socket::ControlMessageOwned;
 use socket2::Socket;
 
 use crate::failure::Failure;
-use crate::plot::Style;
+use crate::interface::{Completions, KernelInterface};
 use crate::record::stream::ZeroCopy;
 use crate::setup::Setup;
+use crate::style::Style;
+pub use lent::{MOST_LENT, most_lent};
 pub use supply::{Fresh, Rewrite, Static, Supply};
 
 /// What a stream has sent since its tally was made.
@@ -67,10 +68,27 @@ pub trait SendPath: Send {
     /// Waits until the kernel has let go of every buffer, or the deadline has passed.
     ///
     /// # Errors
-    /// When the error queue cannot be read.
+    /// When notifications cannot be read.
     fn drain(&mut self, _socket: &Socket, _deadline: Instant) -> Result<(), Failure> {
         Ok(())
     }
+
+    /// Messages of which the kernel has let go since the path was opened, as far as it is known; absent on paths that
+    /// lend it none.
+    fn released(&self) -> Option<u64> {
+        None
+    }
+
+    /// Learns of which messages the kernel has let go.
+    ///
+    /// # Errors
+    /// When what it says cannot be read.
+    fn reap(&mut self, _socket: &Socket) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Takes what somebody else has read from the socket's error queue.
+    fn hear(&mut self, _part: &ControlMessageOwned) {}
 
     /// What the kernel said of copying; absent on paths to which it says nothing.
     fn usage(&self) -> ZeroCopy {
@@ -101,21 +119,6 @@ impl Promise {
     }
 }
 
-/// The kernel's interface that takes the payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KernelInterface {
-    /// send(2), from one buffer.
-    Send,
-    /// sendmsg(2), from an iovec.
-    Sendmsg,
-    /// sendmsg(2) with MSG_ZEROCOPY; completions come by the error queue.
-    MsgZerocopy,
-    /// sendfile(2), from a file.
-    Sendfile,
-    /// vmsplice(2) into a pipe, and splice(2) out of it.
-    Splice,
-}
-
 /// One send path, as users name it.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
@@ -141,9 +144,9 @@ pub const BASELINE: &Entry = &two_copy::ENTRY;
 /// The path that others are compared with where a run has no baseline: one buffer, and nothing but a send.
 pub const PLAIN: &Entry = &plain_send::ENTRY;
 
-/// The path that copies nothing even for a receiver on the same host: with [`crate::receive::FLOOR`] the least that a
+/// The path that copies nothing even for a receiver on the same host: with [`crate::receive::LEAST_WORK`] the least that a
 /// stream can cost.
-pub const FLOOR: &Entry = &splice::ENTRY;
+pub const LEAST_WORK: &Entry = &splice::ENTRY;
 
 /// Every send path: a new one is a new file and one line here.
 pub const REGISTRY: &[Entry] =
@@ -162,6 +165,11 @@ pub fn find(name: &str) -> Result<&'static Entry, String> {
         let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
         format!("`{name}` is not a send path; choose one of {} (or A1, A2, A3)", names.join(", "))
     })
+}
+
+/// The entries and completions of the paths to whose interface the kernel says whether it copied, in the registry's order.
+pub fn notified() -> impl Iterator<Item = (&'static Entry, Completions)> {
+    REGISTRY.iter().filter_map(|entry| Some((entry, entry.interface.completions?)))
 }
 
 #[cfg(test)]

@@ -9,15 +9,14 @@ use super::supply::open_by_payload;
 use super::{Entry, KernelInterface, Promise, Rewrite, SendPath, Supply, Tally, call};
 use crate::failure::Failure;
 use crate::message::{FIELDS, Message};
-use crate::plot::palette::ORANGE;
-use crate::plot::{Marker, Style};
 use crate::setup::Setup;
+use crate::style::{Marker, ORANGE, Style};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "one-copy",
     alias: Some("A2"),
     about: "sendmsg() with an 8-entry iovec",
-    interface: KernelInterface::Sendmsg,
+    interface: KernelInterface::SENDMSG,
     promise: Promise { user: 0, kernel: 1, is_deferred: false },
     style: Style { colour: ORANGE, marker: Marker::Square },
     open: open_by_payload!(OneCopy),

@@ -7,15 +7,14 @@ use super::supply::open_by_payload;
 use super::{Entry, KernelInterface, Promise, Rewrite, SendPath, Supply, Tally, call};
 use crate::failure::Failure;
 use crate::message::Contiguous;
-use crate::plot::palette::GREY;
-use crate::plot::{Marker, Style};
 use crate::setup::Setup;
+use crate::style::{GREY, Marker, Style};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "plain-send",
     alias: None,
     about: "one contiguous buffer, send()",
-    interface: KernelInterface::Send,
+    interface: KernelInterface::SEND,
     promise: Promise { user: 0, kernel: 1, is_deferred: false },
     style: Style { colour: GREY, marker: Marker::Diamond },
     open: open_by_payload!(PlainSend),

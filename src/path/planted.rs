@@ -10,9 +10,8 @@ use crate::buffer::{Buffer, buffer};
 use crate::cell::Payload;
 use crate::failure::Failure;
 use crate::message::Contiguous;
-use crate::plot::palette::SKY;
-use crate::plot::{Marker, Style};
 use crate::setup::Setup;
+use crate::style::{Marker, SKY, Style};
 
 /// One path for each number of copies, and the defect.
 pub(super) const ENTRIES: [Entry; 4] = [
@@ -27,7 +26,7 @@ const fn entry(name: &'static str, user: u32, open: super::Open) -> Entry {
         name,
         alias: None,
         about: "plain-send after extra copies in user space, to calibrate the x-ray",
-        interface: KernelInterface::Send,
+        interface: KernelInterface::SEND,
         promise: Promise { user, kernel: 1, is_deferred: false },
         style: Style { colour: SKY, marker: Marker::Cross },
         open,

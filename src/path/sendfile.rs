@@ -2,40 +2,44 @@
 //! payload byte is copied on the sender's side, not even for a receiver on the same host, because no
 //! zero-copy notification hangs on these pages that the kernel would have to settle by a copy.
 //!
-//! There is no completion either, so nothing ever says that a page may be written again. The memfd is
-//! sealed against writing, and fresh payload is refused. Linux 6.5 and later take the pages by
+//! There is no completion either, so nothing but an answer of the receiver says that a page may be written again. Where
+//! it does not answer, the memfd is sealed against writing, and fresh payload is refused. Linux 6.5 and later take the pages by
 //! MSG_SPLICE_PAGES (`skb_splice_from_iter`), earlier ones by `sendpage`.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 
+use memmap2::MmapMut;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use socket2::Socket;
 
-use super::splice::refuse_fresh;
-use super::{Entry, KernelInterface, Promise, SendPath, Tally};
+use super::splice::reusable;
+use super::{Entry, Fresh, KernelInterface, Promise, Rewrite, SendPath, Tally};
+use crate::cell::Payload;
 use crate::failure::Failure;
 use crate::pattern;
-use crate::plot::palette::GREEN;
-use crate::plot::{Marker, Style};
 use crate::setup::Setup;
+use crate::style::{GREEN, Marker, Style};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "sendfile",
     alias: None,
-    about: "sendfile() from a sealed memfd; static payload only",
-    interface: KernelInterface::Sendfile,
+    about: "sendfile() from a memfd; fresh payload where messages are answered",
+    interface: KernelInterface { name: "sendfile()", system_calls: &[libc::SYS_sendfile], completions: None },
     promise: Promise { user: 0, kernel: 0, is_deferred: false },
     style: Style { colour: GREEN, marker: Marker::Down },
     open: |setup, _| {
-        refuse_fresh("sendfile", setup.payload)?;
-        Ok(Box::new(Sendfile::open(setup).map_err(|error| {
-            Failure::Unsupported(format!(
-                "a sealed memfd for sendfile: {error}; it takes Linux 3.17 or newer"
-            ))
-        })?))
+        let refused = |error| {
+            Failure::Unsupported(format!("a memfd for sendfile: {error}; it takes Linux 3.17 or newer"))
+        };
+        Ok(match (setup.payload, reusable("sendfile", setup)?) {
+            (Payload::Static, _) => {
+                Box::new(Sendfile::open(setup, 1).and_then(Sendfile::seal).map_err(refused)?)
+            }
+            (Payload::Fresh, least) => Box::new(FreshSendfile::open(setup, least).map_err(refused)?),
+        })
     },
 };
 
@@ -48,9 +52,10 @@ struct Sendfile {
 }
 
 impl Sendfile {
-    fn open(setup: &Setup) -> io::Result<Self> {
+    fn open(setup: &Setup, least: usize) -> io::Result<Self> {
         let Setup { message_bytes, .. } = *setup;
-        let messages = setup.working_set.unwrap_or(0).div_ceil(message_bytes as u64).max(1) as usize;
+        let messages =
+            setup.working_set.unwrap_or(0).div_ceil(message_bytes as u64).max(least as u64) as usize;
         let mut file =
             File::from(memfd_create("copycost", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?);
         let mut message = vec![0; message_bytes];
@@ -58,10 +63,15 @@ impl Sendfile {
         for _ in 0..messages {
             file.write_all(&message)?;
         }
+        Ok(Self { file, message_bytes, next: 0, end: messages * message_bytes })
+    }
+
+    /// Lets nobody write to the memfd any more.
+    fn seal(self) -> io::Result<Self> {
         let seals =
             SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE;
-        fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
-        Ok(Self { file, message_bytes, next: 0, end: messages * message_bytes })
+        fcntl(&self.file, FcntlArg::F_ADD_SEALS(seals))?;
+        Ok(self)
     }
 }
 
@@ -86,10 +96,33 @@ impl SendPath for Sendfile {
     }
 }
 
+/// New bytes in every message: the one that was sent longest ago was answered, and is written anew.
+struct FreshSendfile {
+    sendfile: Sendfile,
+    memory: MmapMut,
+    rewrite: Fresh,
+}
+
+impl FreshSendfile {
+    fn open(setup: &Setup, least: usize) -> io::Result<Self> {
+        let sendfile = Sendfile::open(setup, least)?;
+        // SAFETY: nobody else has the memfd, so it is neither cut short nor written to meanwhile.
+        let memory = unsafe { MmapMut::map_mut(&sendfile.file) }?;
+        Ok(Self { sendfile, memory, rewrite: Fresh::new(setup.pattern) })
+    }
+}
+
+impl SendPath for FreshSendfile {
+    fn send_message(&mut self, socket: &Socket, tally: &mut Tally) -> Result<(), Failure> {
+        let Sendfile { next, message_bytes, .. } = self.sendfile;
+        pattern::fill(self.rewrite.key(), 0, &mut self.memory[next..next + message_bytes]);
+        self.sendfile.send_message(socket, tally)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cell::Payload;
     use crate::path::splice::tests::{connected, receive_while};
     use crate::pattern::Pattern;
 
@@ -101,7 +134,7 @@ mod tests {
     fn the_messages_arrive_whole_and_in_order() {
         for (bytes, working_set) in [(64, None), (1000, Some(10_000)), (300_000, Some(1 << 20))] {
             let setup = setup(bytes, working_set);
-            let mut path = Sendfile::open(&setup).unwrap();
+            let mut path = Sendfile::open(&setup, 1).unwrap().seal().unwrap();
             receive_while(&setup, |socket| {
                 let mut tally = Tally::default();
                 (0..20).for_each(|_| path.send_message(socket, &mut tally).unwrap());
@@ -113,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_sealed_messages_cannot_be_written() {
-        let mut path = Sendfile::open(&setup(4096, None)).unwrap();
+        let mut path = Sendfile::open(&setup(4096, None), 1).unwrap().seal().unwrap();
         assert_eq!(path.file.write(&[1]).unwrap_err().raw_os_error(), Some(libc::EPERM));
     }
 

@@ -1,48 +1,60 @@
 //! splice: `vmsplice()` puts the fields' pages into a pipe by reference, `splice()` moves them on into the
 //! socket: no payload byte is copied on the sender's side, not even for a receiver on the same host.
 //!
-//! As with sendfile there is no completion, so fresh payload is refused. The fields lie in an anonymous
-//! mapping that is written once and never again; unmapping it while the kernel still holds its pages is
+//! As with sendfile there is no completion, so fresh payload is refused where the receiver does not answer. The fields lie in an anonymous
+//! mapping that is otherwise written once and never again; unmapping it while the kernel still holds its pages is
 //! harmless, where freed heap memory would be written to by its next owner.
 
 use std::io::{self, IoSlice, PipeReader, PipeWriter};
+use std::ops::Deref;
 
 use memmap2::{Mmap, MmapMut};
 use rustix::io::Errno;
 use socket2::Socket;
 
-use super::{Entry, KernelInterface, Promise, SendPath, Tally, call};
+use super::{Entry, Fresh, KernelInterface, Promise, Rewrite, SendPath, Tally, call};
 use crate::cell::Payload;
 use crate::failure::Failure;
 use crate::message::FIELDS;
 use crate::pattern;
-use crate::plot::palette::PURPLE;
-use crate::plot::{Marker, Style};
 use crate::setup::Setup;
+use crate::style::{Marker, PURPLE, Style};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "splice",
     alias: None,
-    about: "vmsplice() of 8 fields into a pipe, splice() into the socket; static payload only",
-    interface: KernelInterface::Splice,
+    about: "vmsplice() of 8 fields into a pipe, splice() into the socket; fresh payload where messages are answered",
+    interface: SPLICE,
     promise: Promise { user: 0, kernel: 0, is_deferred: false },
     style: Style { colour: PURPLE, marker: Marker::Ring },
     open: |setup, _| {
-        refuse_fresh("splice", setup.payload)?;
-        Ok(Box::new(
-            Splice::open(setup)
-                .map_err(|error| Failure::Unsupported(format!("a pipe for splice: {error}")))?,
-        ))
+        let refused = |error| Failure::Unsupported(format!("a pipe for splice: {error}"));
+        Ok(match (setup.payload, reusable("splice", setup)?) {
+            (Payload::Static, _) => Box::new(Splice::open(Fields::new(setup, 1)?.seal()?).map_err(refused)?),
+            (Payload::Fresh, least) => {
+                let splice = Splice::open(Fields::new(setup, least)?).map_err(refused)?;
+                Box::new(FreshSplice { splice, rewrite: Fresh::new(setup.pattern) })
+            }
+        })
     },
 };
 
-/// Refuses payload that changes, on a path that is never told when the kernel has let go of a page.
-pub(super) fn refuse_fresh(path: &str, payload: Payload) -> Result<(), Failure> {
-    match payload {
-        Payload::Static => Ok(()),
-        Payload::Fresh => Err(Failure::Unsupported(format!(
+/// vmsplice(2) into a pipe, and splice(2) out of it, which alone tells what the socket took.
+const SPLICE: KernelInterface =
+    KernelInterface { name: "splice()", system_calls: &[libc::SYS_splice], completions: None };
+
+/// How many messages a path needs at least that is never told when the kernel has let go of a page. With an answer to
+/// each message it may rewrite the one that was answered.
+///
+/// # Errors
+/// Where payload changes and nobody answers.
+pub(super) fn reusable(path: &str, setup: &Setup) -> Result<usize, Failure> {
+    match (setup.payload, setup.unanswered) {
+        (Payload::Static, _) => Ok(1),
+        (Payload::Fresh, Some(unanswered)) => Ok(unanswered as usize),
+        (Payload::Fresh, None) => Err(Failure::Unsupported(format!(
             "{path} sends pages by reference and has no completion: even after the peer's ACK a rewritten \
-             page can reach the reader changed; use payload: static"
+             page can reach the reader changed; use payload: static, or a workload whose messages are answered"
         ))),
     }
 }
@@ -52,8 +64,8 @@ const CACHE_LINE: usize = 64;
 
 /// Messages of eight separate fields each, in one mapping; fields of a page and more begin on a page, so
 /// that no page is handed over twice.
-struct Fields {
-    memory: Mmap,
+struct Fields<M> {
+    memory: M,
     field: usize,
     last: usize,
     /// Distance between the beginnings of two fields of a message.
@@ -61,22 +73,39 @@ struct Fields {
     messages: usize,
 }
 
-impl Fields {
-    fn new(setup: &Setup) -> io::Result<Self> {
+impl Fields<MmapMut> {
+    fn new(setup: &Setup, least: usize) -> Result<Self, Failure> {
         let bytes = setup.message_bytes;
         let field = bytes / FIELDS;
         let last = bytes - field * (FIELDS - 1);
         let stride = last.next_multiple_of(if last < PAGE { CACHE_LINE } else { PAGE });
-        let messages = setup.working_set.unwrap_or(0).div_ceil(bytes as u64).max(1) as usize;
-        let mut memory = MmapMut::map_anon(messages * FIELDS * stride)?;
-        for (place, memory) in memory.chunks_exact_mut(stride).enumerate() {
-            let index = place % FIELDS;
-            let length = if index + 1 < FIELDS { field } else { last };
-            pattern::fill(setup.pattern.key(0), index * field, &mut memory[..length]);
-        }
-        Ok(Self { memory: memory.make_read_only()?, field, last, stride, messages })
+        let messages = setup.working_set.unwrap_or(0).div_ceil(bytes as u64).max(least as u64) as usize;
+        let memory =
+            MmapMut::map_anon(messages * FIELDS * stride).map_err(Failure::io("memory for splice"))?;
+        let mut fields = Self { memory, field, last, stride, messages };
+        (0..messages).for_each(|message| fields.fill(message, setup.pattern.key(0)));
+        Ok(fields)
     }
 
+    /// Writes the message with this key.
+    fn fill(&mut self, message: usize, key: u64) {
+        let from = message * FIELDS * self.stride;
+        let slots = self.memory[from..from + FIELDS * self.stride].chunks_exact_mut(self.stride);
+        for (index, slot) in slots.enumerate() {
+            let length = if index + 1 < FIELDS { self.field } else { self.last };
+            pattern::fill(key, index * self.field, &mut slot[..length]);
+        }
+    }
+
+    /// Makes it memory that nobody can write to.
+    fn seal(self) -> Result<Fields<Mmap>, Failure> {
+        let Self { memory, field, last, stride, messages } = self;
+        let memory = memory.make_read_only().map_err(Failure::io("memory for splice"))?;
+        Ok(Fields { memory, field, last, stride, messages })
+    }
+}
+
+impl<M: Deref<Target = [u8]>> Fields<M> {
     fn iovec(&self, message: usize) -> [IoSlice<'_>; FIELDS] {
         std::array::from_fn(|index| {
             let from = (message * FIELDS + index) * self.stride;
@@ -91,16 +120,15 @@ impl Fields {
     }
 }
 
-struct Splice {
-    fields: Fields,
+struct Splice<M> {
+    fields: Fields<M>,
     next: usize,
     reader: PipeReader,
     writer: PipeWriter,
 }
 
-impl Splice {
-    fn open(setup: &Setup) -> io::Result<Self> {
-        let fields = Fields::new(setup)?;
+impl<M: Deref<Target = [u8]>> Splice<M> {
+    fn open(fields: Fields<M>) -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
         // Room for the whole message saves turns. Beyond fs.pipe-max-size it takes CAP_SYS_RESOURCE, and a
         // smaller pipe does as well: so a refusal only means to ask for less.
@@ -118,7 +146,7 @@ impl Splice {
     }
 }
 
-impl SendPath for Splice {
+impl<M: Deref<Target = [u8]> + Send> SendPath for Splice<M> {
     fn send_message(&mut self, socket: &Socket, tally: &mut Tally) -> Result<(), Failure> {
         let mut fields = self.fields.iovec(self.next);
         self.next = if self.next + 1 == self.fields.messages { 0 } else { self.next + 1 };
@@ -148,6 +176,20 @@ impl SendPath for Splice {
             }
         }
         Ok(())
+    }
+}
+
+/// New bytes in every message: the one that was sent longest ago was answered, and is written anew.
+struct FreshSplice {
+    splice: Splice<MmapMut>,
+    rewrite: Fresh,
+}
+
+impl SendPath for FreshSplice {
+    fn send_message(&mut self, socket: &Socket, tally: &mut Tally) -> Result<(), Failure> {
+        let Splice { fields, next, .. } = &mut self.splice;
+        fields.fill(*next, self.rewrite.key());
+        self.splice.send_message(socket, tally)
     }
 }
 
@@ -203,7 +245,7 @@ pub(super) mod tests {
         {
             let pattern = Pattern::new(4, 1);
             let setup = Setup { working_set, ..Setup::of_messages(bytes, pattern) };
-            let mut path = Splice::open(&setup).unwrap();
+            let mut path = Splice::open(Fields::new(&setup, 1).unwrap().seal().unwrap()).unwrap();
             receive_while(&setup, |socket| {
                 let mut tally = Tally::default();
                 (0..20).for_each(|_| path.send_message(socket, &mut tally).unwrap());
@@ -219,9 +261,9 @@ pub(super) mod tests {
             working_set: Some(100_000),
             ..Setup::of_messages(message_bytes, Pattern::new(0, 0))
         };
-        let small = Fields::new(&setup(64)).unwrap();
+        let small = Fields::new(&setup(64), 1).unwrap();
         assert_eq!((small.messages, small.stride, small.slots()), (1563, 64, 8));
-        let large = Fields::new(&setup(65_537)).unwrap();
+        let large = Fields::new(&setup(65_537), 1).unwrap();
         assert_eq!((large.messages, large.stride, large.slots()), (2, 3 * PAGE, 17));
         let lengths: Vec<_> = large.iovec(1).iter().map(|field| field.len()).collect();
         assert_eq!(lengths, [8192, 8192, 8192, 8192, 8192, 8192, 8192, 8193]);

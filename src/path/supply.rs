@@ -31,14 +31,22 @@ pub struct Fresh {
     sequence: u64,
 }
 
+impl Fresh {
+    /// The key of the next message.
+    pub(super) fn key(&mut self) -> u64 {
+        let key = self.pattern.key(self.sequence);
+        self.sequence += 1;
+        key
+    }
+}
+
 impl Rewrite for Fresh {
     fn new(pattern: Pattern) -> Self {
         Self { pattern, sequence: 0 }
     }
 
     fn rewrite(&mut self, body: &mut impl Body) {
-        body.fill(self.pattern.key(self.sequence));
-        self.sequence += 1;
+        body.fill(self.key());
     }
 }
 

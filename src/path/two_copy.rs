@@ -9,15 +9,14 @@ use super::{Entry, KernelInterface, Promise, Rewrite, SendPath, Supply, Tally};
 use crate::buffer::{Buffer, buffer};
 use crate::failure::Failure;
 use crate::message::Message;
-use crate::plot::palette::BLUE;
-use crate::plot::{Marker, Style};
 use crate::setup::Setup;
+use crate::style::{BLUE, Marker, Style};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "two-copy",
     alias: Some("A1"),
     about: "8 fields gathered into a staging buffer, send()",
-    interface: KernelInterface::Send,
+    interface: KernelInterface::SEND,
     promise: Promise { user: 1, kernel: 1, is_deferred: false },
     style: Style { colour: BLUE, marker: Marker::Disc },
     open: open_by_payload!(TwoCopy),

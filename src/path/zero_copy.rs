@@ -5,30 +5,42 @@
 use std::io::IoSlice;
 use std::time::Instant;
 
+use nix::sys::socket::ControlMessageOwned;
 use rustix::io::Errno;
 use socket2::Socket;
 
-use super::error_queue::ErrorQueue;
-use super::lent::{self, Lent};
+use super::lent::{self, ErrorQueue, Lent, Notifier};
 use super::one_copy::iovec;
 use super::supply::open_by_payload;
-use super::{Entry, KernelInterface, Promise, Rewrite, SendPath, Supply, Tally, call};
+use super::{Completions, Entry, KernelInterface, Promise, Rewrite, SendPath, Supply, Tally, call};
 use crate::failure::Failure;
 use crate::message::Message;
-use crate::plot::palette::VERMILLION;
-use crate::plot::{Marker, Style};
 use crate::record::stream::ZeroCopy;
 use crate::setup::Setup;
 use crate::socket;
+use crate::style::{Marker, Style, VERMILLION};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "zero-copy",
     alias: Some("A3"),
     about: "the same iovec with MSG_ZEROCOPY (SO_ZEROCOPY set and read back)",
-    interface: KernelInterface::MsgZerocopy,
+    interface: MSG_ZEROCOPY,
     promise: Promise { user: 0, kernel: 0, is_deferred: true },
     style: Style { colour: VERMILLION, marker: Marker::Up },
     open: open_by_payload!(ZeroCopySend),
+};
+
+/// sendmsg(2) with MSG_ZEROCOPY; completions come by the error queue.
+const MSG_ZEROCOPY: KernelInterface = KernelInterface {
+    name: "MSG_ZEROCOPY",
+    system_calls: &[libc::SYS_sendmsg],
+    completions: Some(Completions {
+        takes: "Linux 4.14 or newer",
+        copied_flag: "SO_EE_CODE_ZEROCOPY_COPIED",
+        none_flagged: "That does not prove that no byte was copied: when the kernel merges notifications, the flag is that of the \
+                       first call (net/core/skbuff.c and net/ipv4/tcp.c, read in Linux 6.12).",
+        some_flagged: "the flag of merged notifications is that of the first call, so the share is a lower bound",
+    }),
 };
 
 struct ZeroCopySend<R> {
@@ -68,6 +80,18 @@ impl<R: Rewrite> SendPath for ZeroCopySend<R> {
         self.lent.drain(socket, deadline)
     }
 
+    fn released(&self) -> Option<u64> {
+        Some(self.lent.released())
+    }
+
+    fn reap(&mut self, socket: &Socket) -> Result<(), Failure> {
+        self.lent.reap(socket)
+    }
+
+    fn hear(&mut self, part: &ControlMessageOwned) {
+        self.lent.hear(part);
+    }
+
     fn usage(&self) -> ZeroCopy {
         self.lent.usage()
     }
@@ -82,7 +106,7 @@ impl<R> Drop for ZeroCopySend<R> {
 /// What a refused send means: that the kernel will not do it on this socket, or that the stream is broken.
 #[cold]
 fn refused(errno: Errno) -> Failure {
-    let why = format!("sendmsg with MSG_ZEROCOPY: {errno}");
+    let why = format!("{}: {errno}", ErrorQueue::CALL);
     match errno {
         Errno::INVAL | Errno::OPNOTSUPP | Errno::PERM | ENOTSUPP => Failure::Unsupported(why),
         _ => Failure::Failed(why),

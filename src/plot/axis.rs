@@ -23,7 +23,6 @@ pub(crate) struct Axis {
 impl Axis {
     /// An axis of values from zero up, or logarithmic where they differ by more than a factor of 30 and none is zero.
     /// Values that are not numbers do not count.
-    #[must_use]
     pub(crate) fn values(title: &str, values: impl IntoIterator<Item = f64>) -> Self {
         let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.into_iter().filter(|value| value.is_finite()) {
@@ -39,7 +38,6 @@ impl Axis {
     }
 
     /// A linear axis with round ticks.
-    #[must_use]
     pub(crate) fn linear(title: &str, low: f64, high: f64) -> Self {
         let ticks = round_values(low, high).map(|value| (value, tick(value))).collect();
         Self { title: title.to_owned(), log: false, low, high, ticks }
@@ -47,7 +45,6 @@ impl Axis {
 
     /// A logarithmic axis that holds two positive values, with ticks at the powers of ten, and between them
     /// where there are few.
-    #[must_use]
     pub(crate) fn logarithmic(title: &str, least: f64, most: f64) -> Self {
         let (low, high) = (least / 1.2, most * 1.2);
         let decades = (high / low).log10().round().max(1.0) as usize;
@@ -67,14 +64,12 @@ impl Axis {
     }
 
     /// An axis of named places: 0, 1, 2, …
-    #[must_use]
     pub(crate) fn names(title: &str, names: &[String]) -> Self {
         let ticks = names.iter().enumerate().map(|(place, name)| (place as f64, name.clone())).collect();
         Self { title: title.to_owned(), log: false, low: -0.5, high: names.len() as f64 - 0.5, ticks }
     }
 
     /// A logarithmic axis of values that were chosen, ascending, with labels for at most `room` of them.
-    #[must_use]
     pub(crate) fn choices(title: &str, choices: &[(f64, String)], room: usize) -> Self {
         let values = || choices.iter().map(|(value, _)| value.max(1.0));
         let low = values().reduce(f64::min).unwrap_or(1.0);
@@ -88,14 +83,12 @@ impl Axis {
     }
 
     /// Whether a value can be drawn: a logarithmic axis has no place for one below zero.
-    #[must_use]
     pub(crate) fn takes(&self, value: f64) -> bool {
         !value.is_nan() && (!self.log || value >= 0.0)
     }
 
     /// Where a value lies between the ends, from 0 to 1. One outside is held at the end: an interval that leaves the
     /// axis is cut there.
-    #[must_use]
     pub(crate) fn share(&self, value: f64) -> f64 {
         let value = value.max(self.low).min(self.high);
         if self.log {

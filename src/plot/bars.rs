@@ -2,9 +2,10 @@
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Drawing, Lettering, Stroke};
-use super::colour::{Colour, INK, WHITE};
+use super::colour::{INK, WHITE};
 use super::panel::{self, WIDTH};
 use super::scale::{BELOW, Scale};
+use crate::style::Colour;
 
 /// Height of a bar with the space after it, and of the bar alone, in pixels.
 const STEP: f64 = 21.0;
@@ -51,7 +52,6 @@ impl Bar {
 
 impl BarChart {
     /// The panel as it looks.
-    #[must_use]
     pub(crate) fn draw(&self) -> Drawing {
         let mut canvas = Canvas::default();
         let top = panel::title(&mut canvas, &self.title);

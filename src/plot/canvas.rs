@@ -4,7 +4,7 @@ use std::fmt;
 
 use maud::{Markup, PreEscaped, html};
 
-use super::colour::Colour;
+use crate::style::Colour;
 
 /// A place: pixels from the left and from the top.
 pub(super) type Position = (f64, f64);
@@ -77,8 +77,10 @@ impl Canvas {
         });
     }
 
-    pub(super) fn polygon(&mut self, corners: &[Position], fill: Colour) {
-        self.put(html! { polygon fill=(fill) points=(Points(corners)) {} });
+    pub(super) fn polygon(&mut self, corners: &[Position], fill: Colour, opacity: f64) {
+        self.put(
+            html! { polygon fill=(fill) fill-opacity=[translucent(opacity)] points=(Points(corners)) {} },
+        );
     }
 
     /// A rectangle, by two of its corners.

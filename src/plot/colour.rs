@@ -1,10 +1,8 @@
-//! Colours, and those that belong to no data.
+//! Colours that belong to no data, and any as SVG has it.
 
 use std::fmt;
 
-/// A colour: red, green and blue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Colour(pub u8, pub u8, pub u8);
+use crate::style::Colour;
 
 /// Text, axes and everything that is not data.
 pub(crate) const INK: Colour = Colour(0x22, 0x22, 0x22);

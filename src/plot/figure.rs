@@ -33,7 +33,6 @@ pub struct Figure {
 
 impl Figure {
     /// The whole figure as one SVG document.
-    #[must_use]
     pub fn svg(&self) -> String {
         let columns = self.columns.max(1);
         let widest = self.panels.iter().map(|panel| f64::from(panel.width)).fold(0.0, f64::max);

@@ -1,8 +1,7 @@
 //! Legends: names, each beside a picture of how it looks.
 
 use super::canvas::{Canvas, Drawing, Stroke};
-use super::colour::Colour;
-use super::marker::Style;
+use crate::style::{Colour, Style};
 
 /// A line of a legend.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +14,6 @@ pub struct Key {
 
 impl Key {
     /// A key with a series' line and marker.
-    #[must_use]
     pub fn series(name: impl Into<String>, style: Style) -> Self {
         Self::drawn(name, |canvas| {
             canvas.line(&[(1.0, 6.0), (21.0, 6.0)], style.stroke());
@@ -24,14 +22,12 @@ impl Key {
     }
 
     /// A key with a line that has no markers.
-    #[must_use]
     pub fn curve(name: impl Into<String>, colour: Colour, dashed: bool) -> Self {
         let stroke = Stroke { colour, width: 1.4, dashed };
         Self::drawn(name, |canvas| canvas.line(&[(1.0, 6.0), (21.0, 6.0)], stroke))
     }
 
     /// A key with a filled square.
-    #[must_use]
     pub fn area(name: impl Into<String>, colour: Colour) -> Self {
         Self::drawn(name, |canvas| canvas.rectangle([(4.0, 0.0), (18.0, 12.0)], colour, 1.0))
     }

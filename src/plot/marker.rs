@@ -1,37 +1,7 @@
-//! Markers: the shapes that stand for values.
+//! Markers as they are drawn: the shapes that stand for values.
 
 use super::canvas::{Canvas, Position, Stroke};
-use super::colour::Colour;
-
-/// The shape that marks a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Marker {
-    /// A disc.
-    Disc,
-    /// A square on its side.
-    Square,
-    /// A triangle that points up.
-    Up,
-    /// A triangle that points down.
-    Down,
-    /// A square on its corner.
-    Diamond,
-    /// A diagonal cross.
-    Cross,
-    /// An upright cross.
-    Plus,
-    /// A circle, not filled.
-    Ring,
-}
-
-/// Colour and marker of a series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style {
-    /// Colour of line, marker and interval.
-    pub colour: Colour,
-    /// Shape of the marker.
-    pub marker: Marker,
-}
+use crate::style::{Marker, Style};
 
 impl Style {
     /// The line that joins values and shows their intervals.
@@ -48,12 +18,16 @@ impl Style {
             Marker::Disc => canvas.disc((x, y), 3.6, colour, 1.0),
             Marker::Ring => canvas.ring((x, y), 3.4, stroke),
             Marker::Square => {
-                canvas.polygon(&[(-3.3, -3.3), (3.3, -3.3), (3.3, 3.3), (-3.3, 3.3)].map(around), colour);
+                canvas.polygon(
+                    &[(-3.3, -3.3), (3.3, -3.3), (3.3, 3.3), (-3.3, 3.3)].map(around),
+                    colour,
+                    1.0,
+                );
             }
-            Marker::Up => canvas.polygon(&[(0.0, -4.4), (4.2, 3.2), (-4.2, 3.2)].map(around), colour),
-            Marker::Down => canvas.polygon(&[(0.0, 4.4), (4.2, -3.2), (-4.2, -3.2)].map(around), colour),
+            Marker::Up => canvas.polygon(&[(0.0, -4.4), (4.2, 3.2), (-4.2, 3.2)].map(around), colour, 1.0),
+            Marker::Down => canvas.polygon(&[(0.0, 4.4), (4.2, -3.2), (-4.2, -3.2)].map(around), colour, 1.0),
             Marker::Diamond => {
-                canvas.polygon(&[(0.0, -4.6), (4.2, 0.0), (0.0, 4.6), (-4.2, 0.0)].map(around), colour);
+                canvas.polygon(&[(0.0, -4.6), (4.2, 0.0), (0.0, 4.6), (-4.2, 0.0)].map(around), colour, 1.0);
             }
             Marker::Cross => {
                 canvas.line(&[(-3.4, -3.4), (3.4, 3.4)].map(around), stroke);

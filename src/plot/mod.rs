@@ -1,5 +1,5 @@
 //! Drawing: axes, panels, stacked bars, legends and whole figures, written as SVG; PNG and PDF are made of that. What
-//! is drawn is its caller's business.
+//! is drawn is its caller's business, and so is how it looks (`src/style.rs`).
 //!
 //! ```text
 //! Axis -> Scale (an axis on paper) -> Panel, BarChart -> Drawing ┐
@@ -14,7 +14,6 @@ mod figure;
 mod font;
 mod legend;
 mod marker;
-pub(crate) mod palette;
 mod panel;
 mod render;
 mod scale;
@@ -22,9 +21,8 @@ mod scale;
 pub(crate) use axis::Axis;
 pub(crate) use bars::{Bar, BarChart, Segment};
 pub(crate) use canvas::Drawing;
-pub(crate) use colour::{Colour, INK, QUIET};
+pub(crate) use colour::{INK, QUIET};
 pub(crate) use figure::Figure;
 pub(crate) use legend::Key;
-pub(crate) use marker::{Marker, Style};
-pub(crate) use panel::{Band, Curve, Panel, Point, Series, WIDTH};
+pub(crate) use panel::{Area, Band, Curve, Panel, Point, Series, WIDTH};
 pub(crate) use render::{parse, pdf, png};

@@ -5,10 +5,10 @@
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Drawing, Lettering, Position, Stroke};
-use super::colour::{Colour, INK, QUIET};
-use super::marker::Style;
+use super::colour::{INK, QUIET};
 use super::scale::{BELOW, Scale};
 use crate::stats::Interval;
+use crate::style::{Colour, Style};
 
 /// Width of a panel, in CSS pixels and in points of a page.
 pub(crate) const WIDTH: f64 = 400.0;
@@ -65,6 +65,15 @@ pub(crate) struct Band {
     pub x: (f64, f64),
 }
 
+/// What lies between two lines, shaded: where the single trials behind a line are.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Area {
+    /// The colour of the fill.
+    pub colour: Colour,
+    /// Its lower and upper edge from left to right: place, low and high, in data units.
+    pub edges: Vec<(f64, f64, f64)>,
+}
+
 /// What a panel shows.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Panel {
@@ -76,6 +85,8 @@ pub(crate) struct Panel {
     pub y: Axis,
     /// Shaded stretches, behind everything.
     pub bands: Vec<Band>,
+    /// Shaded areas, behind all lines.
+    pub areas: Vec<Area>,
     /// Lines without points.
     pub curves: Vec<Curve>,
     /// Series, in the order of the legend.
@@ -86,14 +97,12 @@ pub(crate) struct Panel {
 
 impl Panel {
     /// A panel without anything on it.
-    #[must_use]
     pub(crate) fn new(title: impl Into<String>, x: Axis, y: Axis) -> Self {
-        let (bands, curves, series) = Default::default();
-        Self { title: title.into(), x, y, bands, curves, series, dodge: 12.0 }
+        let (bands, areas, curves, series) = Default::default();
+        Self { title: title.into(), x, y, bands, areas, curves, series, dodge: 12.0 }
     }
 
     /// The panel as it looks.
-    #[must_use]
     pub(crate) fn draw(&self) -> Drawing {
         let mut canvas = Canvas::default();
         let top = title(&mut canvas, &self.title);
@@ -108,6 +117,7 @@ impl Panel {
         y.left(&mut canvas, left, edge);
         let mut plot = Plot { panel: self, canvas, x, y };
         plot.bands();
+        plot.areas();
         plot.curves();
         plot.trials();
         plot.values();
@@ -156,6 +166,15 @@ impl Plot<'_> {
         for band in &self.panel.bands {
             let corners = [(self.x.at(band.x.0), self.y.to), (self.x.at(band.x.1), self.y.from)];
             self.canvas.rectangle(corners, band.colour, 0.15);
+        }
+    }
+
+    fn areas(&mut self) {
+        for Area { colour, edges } in &self.panel.areas {
+            let (there, back) = (edges.iter(), edges.iter().rev());
+            let outline = there.map(|&(x, low, _)| (x, low)).chain(back.map(|&(x, _, high)| (x, high)));
+            let corners: Vec<_> = outline.filter_map(|corner| self.place(corner, 0.0)).collect();
+            self.canvas.polygon(&corners, *colour, 0.15);
         }
     }
 
@@ -220,7 +239,7 @@ impl Plot<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::Marker;
+    use crate::style::Marker;
 
     fn series(points: Vec<Point>) -> Series {
         let style = Style { colour: Colour(0x00, 0x72, 0xB2), marker: Marker::Square };
@@ -276,6 +295,16 @@ mod tests {
             assert!(drawing.body.contains(part), "`{part}` is not in {}", drawing.body);
         }
         assert_eq!((drawing.width, drawing.height), (400, 290));
+    }
+
+    #[test]
+    fn an_area_runs_along_its_lower_edge_and_back_along_its_upper() {
+        let (x, y) = (Axis::linear("x", 0.0, 2.0), Axis::linear("y", 0.0, 10.0));
+        let areas = vec![Area { colour: QUIET, edges: vec![(0.0, 0.0, 5.0), (2.0, 0.0, 10.0)] }];
+        let body = Panel { areas, ..Panel::new("", x, y) }.draw().body;
+        let area =
+            body.lines().find(|line| line.contains("<polygon") && line.contains("fill-opacity")).unwrap();
+        assert_eq!(area.split("points=\"").nth(1).unwrap().matches(',').count(), 4, "four corners: {area}");
     }
 
     #[test]

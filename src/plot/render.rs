@@ -23,9 +23,6 @@ pub(crate) fn parse(svg: &str) -> Result<usvg::Tree> {
 }
 
 /// The figure as PNG.
-///
-/// # Errors
-/// When it cannot be drawn or encoded.
 pub(crate) fn png(tree: &usvg::Tree) -> Result<Vec<u8>> {
     let size = tree.size().to_int_size().scale_by(PNG_SCALE).context("the figure has no size")?;
     let mut pixels = tiny_skia::Pixmap::new(size.width(), size.height()).context("the figure has no size")?;
@@ -35,9 +32,6 @@ pub(crate) fn png(tree: &usvg::Tree) -> Result<Vec<u8>> {
 }
 
 /// The figure as a PDF of one page of its size, a point for each CSS pixel, with its text as text.
-///
-/// # Errors
-/// When it cannot be drawn.
 pub(crate) fn pdf(tree: &usvg::Tree) -> Result<Vec<u8>> {
     svg2pdf::to_pdf(tree, ConversionOptions::default(), PageOptions::default())
         .map_err(|error| anyhow!("the figure cannot be drawn as PDF: {error}"))
@@ -46,7 +40,8 @@ pub(crate) fn pdf(tree: &usvg::Tree) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::{Axis, Colour, Figure, Key, Marker, Panel, Point, Series, Style};
+    use crate::plot::{Axis, Figure, Key, Panel, Point, Series};
+    use crate::style::{Colour, Marker, Style};
 
     fn figure() -> Figure {
         let style = Style { colour: Colour(0x00, 0x72, 0xB2), marker: Marker::Up };

@@ -2,7 +2,8 @@
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Lettering, Stroke};
-use super::colour::{Colour, GRID, INK, QUIET};
+use super::colour::{GRID, INK, QUIET};
+use crate::style::Colour;
 
 const TICK: f64 = 4.0;
 const LABEL: Lettering = Lettering { size: 11.0, bold: false, colour: INK, anchor: Anchor::Middle };

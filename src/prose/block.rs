@@ -42,7 +42,6 @@ impl Text {
     }
 
     /// The words alone.
-    #[must_use]
     pub fn words(&self) -> String {
         let words = |span: &Span| match span {
             Span::Plain(words) | Span::Strong(words) | Span::Code(words) => words.clone(),
@@ -83,7 +82,6 @@ pub struct TableField {
 
 impl TableField {
     /// A number as it is shown, and the number.
-    #[must_use]
     pub fn number(text: impl Into<String>, order: impl Into<Option<f64>>) -> Self {
         Self { text: text.into(), order: order.into() }
     }
@@ -102,13 +100,12 @@ pub struct Table {
     pub caption: String,
     /// From left to right.
     pub columns: Vec<TableColumn>,
-    /// Its rows, each with a field a column.
+    /// Its rows, each with a field per column.
     pub rows: Vec<Vec<TableField>>,
 }
 
 impl Table {
     /// An empty table; a `#` before a column's name makes it one of numbers.
-    #[must_use]
     pub fn new(caption: impl Into<String>, columns: &[&str]) -> Self {
         let column = |name: &&str| {
             let plain = name.strip_prefix('#');
@@ -119,7 +116,7 @@ impl Table {
 
     /// Adds a row.
     pub fn push(&mut self, row: Vec<TableField>) {
-        debug_assert_eq!(row.len(), self.columns.len(), "a field a column");
+        debug_assert_eq!(row.len(), self.columns.len(), "a field per column");
         self.rows.push(row);
     }
 
@@ -155,19 +152,16 @@ pub enum Block {
 
 impl Block {
     /// A heading of level 2.
-    #[must_use]
     pub fn section(words: impl Into<String>) -> Self {
         Self::Heading(2, words.into())
     }
 
     /// A heading of level 3.
-    #[must_use]
     pub fn part(words: impl Into<String>) -> Self {
         Self::Heading(3, words.into())
     }
 
     /// Running text.
-    #[must_use]
     pub fn says(words: impl Into<Text>) -> Self {
         Self::Paragraph(words.into())
     }

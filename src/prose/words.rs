@@ -4,13 +4,12 @@ mod names;
 
 pub(crate) use names::{bound, category, held_back};
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Rate};
 use crate::stats::Interval;
 use crate::tables::{CrossoverRow, Difference, Estimate, Paired, RatioRow, TOO_FEW_TRIALS};
 use crate::units;
 
 /// A number with three significant digits, whole from a hundred on, thousands apart: `0.0512`, `30.2`, `4,682`.
-#[must_use]
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     if size >= 99.95 {
@@ -39,20 +38,17 @@ fn grouped(value: f64) -> String {
 }
 
 /// A whole count, thousands apart.
-#[must_use]
 pub(crate) fn count(value: u64) -> String {
     grouped(value as f64)
 }
 
 /// An interval: `[29.9–33.3]`.
-#[must_use]
 pub(crate) fn interval(ends: Interval) -> String {
     let dash = if ends.low < 0.0 || ends.high < 0.0 { " to " } else { "–" };
     format!("[{}{dash}{}]", number(ends.low), number(ends.high))
 }
 
 /// A figure with its interval, where it has one: `30.2 [29.9–33.3]`; `–` where it is absent.
-#[must_use]
 pub(crate) fn estimate(estimate: &Estimate) -> String {
     match (estimate.value, estimate.interval()) {
         (Some(value), Some(ends)) => format!("{} {}", number(value), interval(ends)),
@@ -62,7 +58,6 @@ pub(crate) fn estimate(estimate: &Estimate) -> String {
 }
 
 /// A share as a percentage: `100 %`, `0.4 %`. Never 100 % of what is less, nor 0 % of what is more.
-#[must_use]
 pub(crate) fn percent(share: f64) -> String {
     let text = match share * 100.0 {
         value if value > 99.0 && value < 100.0 => format!("{:.2}", value.min(99.99)),
@@ -74,7 +69,6 @@ pub(crate) fn percent(share: f64) -> String {
 }
 
 /// A ratio of rates as what it means: `19 % slower [14–23 %]`, `1.80 times as fast [1.70–1.90]`.
-#[must_use]
 pub(crate) fn ratio(ratio: &Estimate) -> String {
     if ratio.is_wide() {
         return TOO_FEW_TRIALS.to_owned();
@@ -84,7 +78,6 @@ pub(crate) fn ratio(ratio: &Estimate) -> String {
 }
 
 /// The same against a named other: `19 % slower than two-copy [14–23 %]`.
-#[must_use]
 pub(crate) fn ratio_to(ratio: &Estimate, other: &str) -> String {
     if ratio.is_wide() {
         return format!("{TOO_FEW_TRIALS} against {other}");
@@ -123,7 +116,6 @@ fn ratio_parts(ratio: &Estimate) -> (String, &'static str, String) {
 
 /// What can be said of one path against another, named: the ratio where there is a difference, and plainly none
 /// where none was detected.
-#[must_use]
 pub(crate) fn judged(row: &RatioRow, other: &str) -> String {
     let wide = row.ratio.is_wide();
     let text = match row.difference {
@@ -150,7 +142,6 @@ pub(crate) fn judged(row: &RatioRow, other: &str) -> String {
 }
 
 /// The noise floor that a comparison is judged against, and whose it is; absent without a control.
-#[must_use]
 pub(crate) fn floor(row: &RatioRow) -> Option<String> {
     let floor = percent(row.floor?);
     let cell = row.floor_cell.parse::<Cell>().ok()?;
@@ -176,7 +167,6 @@ fn blocks(part: u64, all: u64) -> String {
 }
 
 /// A ratio of costs or counts: `3.20 times [2.90–3.50]`.
-#[must_use]
 pub(crate) fn times(ratio: &Estimate) -> String {
     match (ratio.value, ratio.interval()) {
         _ if ratio.is_wide() => TOO_FEW_TRIALS.to_owned(),
@@ -188,7 +178,6 @@ pub(crate) fn times(ratio: &Estimate) -> String {
 
 /// The same of a ratio within blocks, with the blocks that it rests on where those are not all; where zeros took too
 /// many, that alone.
-#[must_use]
 pub(crate) fn paired(paired: &Paired) -> String {
     match paired.ratio.value {
         Some(_) if paired.is_partial() => {
@@ -200,7 +189,6 @@ pub(crate) fn paired(paired: &Paired) -> String {
 }
 
 /// A size that was computed, not chosen: `18.3 KiB`.
-#[must_use]
 pub(crate) fn computed_bytes(bytes: f64) -> String {
     match bytes {
         b if b >= 1024.0 * 1024.0 => format!("{} MiB", number(b / 1024.0 / 1024.0)),
@@ -210,7 +198,6 @@ pub(crate) fn computed_bytes(bytes: f64) -> String {
 }
 
 /// The model's crossing: `18.3 KiB [12.1 KiB – 25.0 KiB]`, an open end where every size beyond is as likely.
-#[must_use]
 pub(crate) fn predicted(row: &CrossoverRow) -> String {
     let Some(bytes) = row.predicted_bytes else { return "–".to_owned() };
     let text = computed_bytes(bytes);
@@ -225,7 +212,6 @@ pub(crate) fn predicted(row: &CrossoverRow) -> String {
 }
 
 /// A message size in a sentence: `64 B`, `16 KiB`.
-#[must_use]
 pub(crate) fn bytes(size: u64) -> String {
     let text = units::size(size);
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len();
@@ -233,20 +219,25 @@ pub(crate) fn bytes(size: u64) -> String {
     format!("{number} {}", if unit.is_empty() { "B" } else { unit })
 }
 
+/// A rate on an axis or in a sentence: `50 %`, `1,000/s`.
+pub(crate) fn rate(rate: Rate) -> String {
+    match rate {
+        Rate::Percent(percent) => format!("{percent} %"),
+        Rate::PerSecond(messages) => format!("{}/s", count(messages)),
+    }
+}
+
 /// `1 thread`, `4 threads`.
-#[must_use]
 pub(crate) fn threads(count: u32) -> String {
     plural(u64::from(count), "thread")
 }
 
 /// `1 trial`, `1,000 trials`.
-#[must_use]
 pub(crate) fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// `a`, `a and b`, `a, b and c`; of many the first few and how many more.
-#[must_use]
 pub(crate) fn list<T: AsRef<str>>(items: &[T]) -> String {
     const MOST: usize = 6;
     let text = |items: &[T]| items.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
@@ -259,7 +250,6 @@ pub(crate) fn list<T: AsRef<str>>(items: &[T]) -> String {
 }
 
 /// The first letter as a capital, for a sentence that starts with a clause.
-#[must_use]
 pub(crate) fn sentence(words: &str) -> String {
     let mut chars = words.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()

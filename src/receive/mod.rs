@@ -10,7 +10,8 @@ use rustix::io::Errno;
 use socket2::Socket;
 
 use crate::failure::Failure;
-use crate::record::stream::ZeroCopy;
+use crate::interface::KernelInterface;
+use crate::record::ReceiveUsage;
 use crate::setup::Setup;
 
 /// What a stream has received since it was connected. One thread adds, the worker that receives; any other may look
@@ -36,7 +37,7 @@ impl ReceiveCounters {
     }
 
     /// Adds one call. A load and a store, no locked instruction: nobody else writes.
-    fn add(&self, bytes: u64) {
+    pub(crate) fn add(&self, bytes: u64) {
         self.bytes.store(self.bytes() + bytes, Ordering::Relaxed);
         self.calls.store(self.calls() + 1, Ordering::Relaxed);
     }
@@ -82,14 +83,22 @@ pub trait ReceivePath: Send {
         Ok(ReceiveEnd::Stopped)
     }
 
-    /// What the kernel said of copying; absent on paths to which it says nothing.
-    fn usage(&self) -> ZeroCopy {
-        ZeroCopy::default()
+    /// What the kernel did with the bytes; absent on paths on which it has no choice.
+    fn usage(&self) -> ReceiveUsage {
+        ReceiveUsage::default()
     }
 }
 
 /// Makes a stream's path on a connected socket.
 pub type Open = fn(&Setup, &Socket) -> Result<Box<dyn ReceivePath>, Failure>;
+
+/// How often a path copies each byte on the receiver's side, where nothing stands in its way: the promise that a
+/// measurement confirms or refutes.
+#[derive(Clone, Copy, Debug)]
+pub struct Promise {
+    /// Into user space.
+    pub user: u32,
+}
 
 /// One receive path, as users name it.
 #[derive(Clone, Copy, Debug)]
@@ -98,14 +107,16 @@ pub struct Entry {
     pub name: &'static str,
     /// One line: what it does.
     pub about: &'static str,
-    /// How often it copies each byte on the receiver's side.
-    pub copies: u32,
+    /// The kernel's interface that it uses.
+    pub interface: KernelInterface,
+    /// What it copies.
+    pub promise: Promise,
     /// Makes a stream's path.
     pub open: Open,
 }
 
-/// The path that copies nothing: with [`crate::path::FLOOR`] the least that a stream can cost.
-pub const FLOOR: &Entry = &trunc::ENTRY;
+/// The path that copies nothing: with [`crate::path::LEAST_WORK`] the least that a stream can cost.
+pub const LEAST_WORK: &Entry = &trunc::ENTRY;
 
 /// The receive path of a grid that names none.
 pub const DEFAULT: &str = recv::ENTRY.name;

@@ -5,14 +5,15 @@
 use rustix::net::{RecvFlags, recv};
 use socket2::Socket;
 
-use super::{Entry, ReceivePath, nothing_or_failure};
+use super::{Entry, KernelInterface, Promise, ReceivePath, nothing_or_failure};
 use crate::buffer::{Buffer, buffer};
 use crate::failure::Failure;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "trunc",
     about: "recv() with MSG_TRUNC: bytes are discarded in the kernel",
-    copies: 0,
+    interface: KernelInterface::RECV,
+    promise: Promise { user: 0 },
     open: |setup, _| {
         if setup.verify {
             return Err(Failure::Unsupported(

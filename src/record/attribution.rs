@@ -48,7 +48,6 @@ row! {
 
 impl Attribution {
     /// CPU time per KiB without the CPUs that waited, nanoseconds: what it costs.
-    #[must_use]
     pub fn busy_ns_per_kib(&self) -> Option<f64> {
         Some(self.ns_per_kib? - self.idle_ns_per_kib.unwrap_or_default())
     }

@@ -4,7 +4,6 @@ use super::manifest::{Host, Interface, Link};
 
 /// Each reason why the kernel must copy payload below TCP on this wire, as a sentence. It uses what the facts
 /// in a manifest say and no more: a fact that was not read is not a reason.
-#[must_use]
 pub fn copies_below_tcp(link: &Link, sender: &Host, receiver: &Host) -> Vec<String> {
     let mut reasons = Vec::new();
     reasons.extend(without_scatter_gather(&link.sender));

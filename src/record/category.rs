@@ -88,7 +88,6 @@ impl Category {
     ];
 
     /// Whether the CPU copies what is, or may be, payload.
-    #[must_use]
     pub fn is_copy(self) -> bool {
         matches!(
             self,

@@ -41,9 +41,20 @@ pub struct Column<R> {
 type Get<R, T> = Box<dyn Fn(&R) -> T + Send + Sync>;
 type Set<R> = Box<dyn Fn(&mut R, &str) -> Result<(), String> + Send + Sync>;
 
+/// The numbers of a version, so that 1.10 comes after 1.9.
+#[must_use]
+pub fn version(text: &str) -> Vec<u32> {
+    text.split('.').map(|part| part.parse().unwrap_or_default()).collect()
+}
+
 impl<P: 'static> Column<P> {
-    /// The column of a row that holds a `P` somewhere, with something before its name.
+    /// The version of the files that brought it; that of the first where none is said.
     #[must_use]
+    pub fn version(&self) -> Vec<u32> {
+        self.since.map(version).unwrap_or_default()
+    }
+
+    /// The column of a row that holds a `P` somewhere, with something before its name.
     pub fn within<R: 'static>(
         self,
         prefix: &str,

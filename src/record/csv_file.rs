@@ -22,7 +22,6 @@ pub struct Rows<R> {
 
 impl<R: Recorded> Rows<R> {
     /// What to say of a last row that was cut off.
-    #[must_use]
     pub fn cut_off(&self, dir: &Path) -> Option<String> {
         let (file, line) = (dir.join(R::FILE), self.truncated?);
         Some(format!("{}, line {line}: the row is cut off in the middle and left out", file.display()))
@@ -155,7 +154,6 @@ fn sentence(error: &csv::Error) -> String {
 }
 
 /// Rows as the text of a file: with their header.
-#[must_use]
 pub fn text<R: Row>(rows: &[R]) -> Vec<u8> {
     let columns = R::columns();
     [header(&columns), lines(&columns, rows)].concat()
@@ -195,9 +193,6 @@ pub struct Appender<R> {
 
 impl<R: Recorded> Appender<R> {
     /// Makes a run's file with its header.
-    ///
-    /// # Errors
-    /// When the file exists or cannot be written.
     pub fn create(dir: &Path) -> io::Result<Self> {
         let path = dir.join(R::FILE);
         let file = File::options().append(true).create_new(true).open(&path)?;
@@ -246,7 +241,6 @@ impl<R: Recorded> Appender<R> {
     }
 
     /// Where the file is.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }

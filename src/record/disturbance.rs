@@ -44,7 +44,6 @@ impl Disturbance {
         [Self::ForeignLoad, Self::KeptOffCpu, Self::Throttled, Self::Steal, Self::Unsettled];
 
     /// What happened, for a sentence about trials.
-    #[must_use]
     pub fn words(self) -> &'static str {
         match self {
             Self::ForeignLoad => "others were busy on the host",
@@ -62,7 +61,6 @@ pub struct Disturbances(pub Vec<Disturbance>);
 
 impl Disturbances {
     /// The disturbances of a trial whose window had this length, in seconds, from what either end's host was like.
-    #[must_use]
     pub fn of(window_s: f64, hosts: [&Surroundings; 2]) -> Self {
         let ticks = TICKS_S / window_s;
         let any = |holds: &dyn Fn(&Surroundings) -> Option<bool>| {
@@ -78,7 +76,6 @@ impl Disturbances {
     }
 
     /// Whether nothing disturbed the trial, as far as could be seen.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,9 +1,10 @@
 //! What is wrong with a run's files, and where.
 
-use std::fmt;
+use thiserror::Error;
 
 /// One thing that a file must not say.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
+#[error("{file}{}: {what}", self.place())]
 pub struct Fault {
     /// The name of the file, without its directory.
     pub file: String,
@@ -15,17 +16,11 @@ pub struct Fault {
     pub what: String,
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.file)?;
-        if self.line > 0 {
-            write!(out, ", line {}", self.line)?;
-        }
-        if let Some(column) = &self.column {
-            write!(out, ", column {column}")?;
-        }
-        write!(out, ": {}", self.what)
+impl Fault {
+    /// Line and column, as far as they are to blame.
+    fn place(&self) -> String {
+        let line = (self.line > 0).then(|| format!(", line {}", self.line));
+        let column = self.column.as_ref().map(|column| format!(", column {column}"));
+        line.into_iter().chain(column).collect()
     }
 }
-
-impl std::error::Error for Fault {}

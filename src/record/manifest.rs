@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::SCHEMA_VERSION;
+use super::{CounterSource, SCHEMA_VERSION};
 use crate::file;
 
 /// The manifest of a run.
@@ -43,13 +43,16 @@ pub struct Manifest {
     pub cells: Vec<String>,
     /// Seed of the order of trials.
     pub seed: u64,
-    /// The lab: `netns`, `loopback` or `remote`.
+    /// The lab, by its name in the registry of labs.
     pub lab: String,
     /// The virtual machine that all of it ran in, where `copycost vm` made one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vm: Option<Vm>,
     /// What joined the agents, by the word that the rows have for it.
     pub wires: BTreeMap<String, Link>,
+    /// How far CLOCK_REALTIME of the two hosts may differ, microseconds, where the user said that they are synchronised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clocks_within_us: Option<f64>,
     /// The comparison of which the run is one side, where both sides ran in the same blocks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub together: Option<Together>,
@@ -68,6 +71,14 @@ pub struct Tool {
     pub git_revision: Option<String>,
     /// SHA-256 of the binary, hexadecimal.
     pub binary_sha256: Option<String>,
+}
+
+impl Tool {
+    /// Whether it was built of sources that no commit holds.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        self.git_revision.as_deref().is_some_and(|revision| revision.ends_with("-dirty"))
+    }
 }
 
 /// A comparison of two programs whose trials ran in the same blocks.
@@ -93,7 +104,6 @@ pub enum ComparisonSide {
 
 impl ComparisonSide {
     /// The word that the manifest has for it.
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::New => "new",
@@ -144,13 +154,11 @@ pub enum Basis {
 
 impl Vm {
     /// The machine that this process runs in, where `copycost vm` made one.
-    #[must_use]
     pub fn of_this_process() -> Option<Self> {
         serde_json::from_str(&std::env::var(VM_FACTS).ok()?).ok()
     }
 
     /// What times in this machine are times of.
-    #[must_use]
     pub fn basis(&self) -> Basis {
         match (self.clock.as_str(), self.accel.as_str()) {
             ("instructions", _) => Basis::Instructions,
@@ -197,6 +205,23 @@ pub struct Interface {
     pub taps: Option<u64>,
     /// Where the far end of a pair is: `the other agent's`, `in another namespace`, `in this namespace`.
     pub far_end: Option<String>,
+    /// What the kernel does to packets that leave by it; absent where it does nothing.
+    pub netem: Option<Netem>,
+}
+
+/// Delay, jitter, loss and rate of what leaves by an interface: tc-netem(8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Netem {
+    /// How long a packet is held back, nanoseconds.
+    pub delay_ns: u64,
+    /// By how much that varies to either side, evenly distributed, nanoseconds.
+    pub jitter_ns: u64,
+    /// Share of the packets that are dropped.
+    pub loss: f64,
+    /// Bits a second that leave at most; absent: as many as come.
+    pub rate_bit_s: Option<u64>,
+    /// Packets that wait at most; more are dropped.
+    pub limit: u32,
 }
 
 /// One agent and its host.
@@ -208,8 +233,8 @@ pub struct Agent {
     pub binary_sha256: Option<String>,
     /// What it read of its host.
     pub host: Host,
-    /// Each counter: `available`, or why not.
-    pub counters: BTreeMap<String, String>,
+    /// Where the figures of each counter come from, or why there are none.
+    pub counters: BTreeMap<String, CounterSource>,
     /// CPUs that workers were pinned to, in order; empty: not pinned.
     pub pinned: Vec<usize>,
 }
@@ -267,20 +292,23 @@ pub struct Host {
 pub type ManifestError = String;
 
 impl Manifest {
+    /// Notes that the run ended now, and how.
+    pub(crate) fn finish(&mut self, outcome: &str) {
+        self.finished_at = Some(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        self.outcome = Some(outcome.to_owned());
+    }
+
     /// What the run's times are times of.
-    #[must_use]
     pub fn basis(&self) -> Basis {
         self.vm.as_ref().map(Vm::basis).unwrap_or_default()
     }
 
     /// Whether two runs are the two sides of one comparison, whose trials ran in the same blocks.
-    #[must_use]
     pub fn ran_together_with(&self, other: &Self) -> bool {
         matches!((&self.together, &other.together), (Some(one), Some(two)) if one.blocks == two.blocks && one.side != two.side)
     }
 
     /// Whether the run's figures are a measurement.
-    #[must_use]
     pub fn is_measurement(&self) -> bool {
         self.measurement != Some(false)
     }
@@ -314,9 +342,6 @@ impl Manifest {
     }
 
     /// Puts the manifest in the place of the old one, so that a reader sees one or the other.
-    ///
-    /// # Errors
-    /// When the directory cannot be written.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
         let mut text =
             serde_json::to_vec_pretty(self).expect("a manifest has no map with keys that are no text");

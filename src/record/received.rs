@@ -23,19 +23,24 @@ pub struct Received {
 
 impl Received {
     /// The most payload that these may have carried.
-    #[must_use]
     pub fn most_payload(self) -> u64 {
         self.bytes.saturating_sub(self.packets * HEADERS.start())
     }
 
     /// So many bytes of payload, or as many as these can have carried, if that is less.
-    #[must_use]
     pub fn bound(self, payload: u64) -> u64 {
         payload.min(self.most_payload())
     }
 
+    /// So many bytes of payload out of `all`, or their part of as many as these can have carried, if that is less.
+    pub fn bound_part(self, payload: u64, all: u64) -> u64 {
+        match self.bound(all) {
+            bound if bound == all => payload,
+            bound => (payload as f64 * (bound as f64 / all as f64)) as u64,
+        }
+    }
+
     /// Whether so much payload may well be what these carried.
-    #[must_use]
     pub fn is_near(self, payload: u64) -> bool {
         let least = self.bytes.saturating_sub(self.packets * HEADERS.end());
         let payload = payload as f64;
@@ -57,6 +62,15 @@ impl Sub for Received {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_is_bounded_as_the_whole_is() {
+        let came = Received { bytes: 1_040_000, packets: 1000 };
+        assert_eq!(
+            (came.bound_part(250_000, 1_000_000), came.bound_part(1_000_000, 2_000_000)),
+            (250_000, 500_000)
+        );
+    }
 
     #[test]
     fn payload_is_what_the_headers_leave() {

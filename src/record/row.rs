@@ -20,13 +20,11 @@ pub trait Recorded: Row {
 }
 
 /// The names of a row's columns, in order.
-#[must_use]
 pub fn header<R: Row>() -> Vec<String> {
     R::columns().into_iter().map(|column| column.name).collect()
 }
 
 /// One row as a JSON object with the columns as keys, in their order.
-#[must_use]
 pub fn to_json<R: Row>(row: &R) -> Value {
     let pair = |column: Column<R>| {
         let value = (column.json)(row);
@@ -46,16 +44,16 @@ pub(crate) fn add<R: 'static, P: 'static>(
     columns.extend(part.into_iter().map(|column| column.within(prefix, at, at_mut)));
 }
 
-/// Moves a column behind another, or behind all.
+/// Moves a column behind another.
 ///
 /// # Panics
 /// When there is none of this name: the names are written in the declaration of the row.
-pub(crate) fn put<R>(columns: &mut Vec<Column<R>>, name: &str, after: Option<&str>) {
+pub(crate) fn put<R>(columns: &mut Vec<Column<R>>, name: &str, after: &str) {
     let place = |columns: &[Column<R>], name| {
         columns.iter().position(|column| column.name == name).expect("a column of this row")
     };
     let column = columns.remove(place(columns, name));
-    let to = after.map_or(columns.len(), |after| place(columns, after) + 1);
+    let to = place(columns, after) + 1;
     columns.insert(to, column);
 }
 
@@ -81,15 +79,15 @@ pub(crate) fn put<R>(columns: &mut Vec<Column<R>>, name: &str, after: Option<&st
 /// }
 /// ```
 ///
-/// Where a file does not have the columns of a part together, `pub struct Name moves "column" after "another"` says so;
-/// without an `after`, the column comes last.
+/// What a later version brought comes after all that was there before. Where a file otherwise does not have the columns of a
+/// part together, `pub struct Name moves "column" after "another"` says so.
 macro_rules! row {
     (
         $(#[doc = $about:literal])+
         #[derive($($derive:ident),+ $(,)?)]
         $(#[serde($($serde:tt)*)])?
         $vis:vis struct $name:ident $(in $file:literal)?
-            $(moves $moved:literal $(after $anchor:literal)?)*
+            $(moves $moved:literal after $anchor:literal)*
         {
             $(
                 $(#[doc = $meaning:literal])+
@@ -116,7 +114,9 @@ macro_rules! row {
                     @ columns $field [$type $(<$of>)?] [concat!($($meaning),+).trim_ascii()]
                     $(as $prefix)? $(in $unit)? $(since $since)?
                 );)+
-                $($crate::record::row::put(&mut columns, $moved, [$($anchor)?].first().copied());)*
+                $($crate::record::row::put(&mut columns, $moved, $anchor);)*
+                // What a later version brought comes after all that was there, wherever its part stands.
+                columns.sort_by_key($crate::record::Column::version);
                 columns
             }
         }
@@ -164,7 +164,7 @@ mod tests {
     row! {
         /// A whole.
         #[derive(Clone, Debug, Default, PartialEq)]
-        pub(super) struct Whole in "whole.csv" moves "b_count" after "name" {
+        pub(super) struct Whole in "whole.csv" moves "b_length_s" after "name" {
             /// The first part.
             a: Part as "a_",
             /// The second.
@@ -178,14 +178,14 @@ mod tests {
 
     #[test]
     fn columns_come_in_the_order_of_the_fields_with_the_prefix_of_their_part() {
-        assert_eq!(header::<Whole>(), ["a_length_s", "a_count", "b_length_s", "name", "b_count", "last"]);
+        assert_eq!(header::<Whole>(), ["a_length_s", "name", "b_length_s", "a_count", "b_count", "last"]);
         assert_eq!((Whole::FILE, Part::ABOUT), ("whole.csv", "A part of a row, in two lines."));
         let told: Vec<_> =
             Whole::columns().iter().map(|column| (column.about, column.unit, column.since)).collect();
         let count = ("A count.", "", Some("1.1.0"));
         let length = ("A length.", "s", None);
         let last = ("Whether it is the last.", "1", Some("1.2.0"));
-        assert_eq!(told, [length, count, length, ("A name.", "", None), count, last]);
+        assert_eq!(told, [length, ("A name.", "", None), length, count, count, last]);
     }
 
     #[test]
@@ -194,7 +194,7 @@ mod tests {
         let row = Whole { b, name: "x, \"y\"".to_owned(), last: true, ..Whole::default() };
         let bytes = text(std::slice::from_ref(&row));
         assert!(
-            bytes.ends_with(b"\n,0,0.5,\"x, \"\"y\"\"\",7,true\n"),
+            bytes.ends_with(b"\n,\"x, \"\"y\"\"\",0.5,0,7,true\n"),
             "{}",
             String::from_utf8_lossy(&bytes)
         );

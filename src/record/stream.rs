@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::end::End;
+use super::receive_usage::ReceiveUsage;
 use super::row::row;
 
 row! {
@@ -10,11 +11,11 @@ row! {
     #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields, default)]
     pub struct ZeroCopy {
-        /// Calls with MSG_ZEROCOPY that took bytes, from connection to EOF.
+        /// Zero-copy calls that took bytes, from connection to EOF.
         sends: Option<u64>,
         /// Calls among them whose completion was reaped.
         completions: Option<u64>,
-        /// Calls among those flagged SO_EE_CODE_ZEROCOPY_COPIED: the kernel copied after all.
+        /// Calls among those that are flagged, as by SO_EE_CODE_ZEROCOPY_COPIED: the kernel copied after all.
         copied: Option<u64>,
         /// Calls whose completion had not come by the drain's deadline.
         unreported: Option<u64>,
@@ -88,5 +89,7 @@ row! {
         window_s: Option<f64> in "s" since "1.2.0",
         /// Bytes that the stream received in that time.
         bytes: Option<u64> in "B" since "1.2.0",
+        /// What the kernel did with received bytes.
+        receive_usage: ReceiveUsage as "receiver_",
     }
 }

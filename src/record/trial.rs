@@ -3,10 +3,12 @@
 use super::column::word_field;
 use super::disturbance::Disturbances;
 use super::end::End;
+use super::latency::TrialDelays;
+use super::receive_usage::ReceiveUsage;
 use super::row::row;
 use super::stream::ZeroCopy;
 use super::surroundings::Surroundings;
-use crate::cell::{Cell, Payload, USUAL_WORKLOAD, Wire, words};
+use crate::cell::{Cell, Payload, Wire, Workload, words};
 
 /// How a trial ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +36,19 @@ pub enum BoundKind {
 
 words!(BoundKind: Duration = "duration", Messages = "messages");
 word_field!(BoundKind);
+
+/// What was verified of a trial.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verified {
+    /// Every byte was compared with what was sent.
+    Bytes,
+    /// The totals alone.
+    #[default]
+    Count,
+}
+
+words!(Verified: Bytes = "bytes", Count = "count");
+word_field!(Verified);
 
 row! {
     /// One execution of a cell. A figure that was not measured is absent, never zero.
@@ -94,7 +109,7 @@ row! {
         /// Time that the hypervisor took away from the sender's host.
         host_steal_s: Option<f64> in "s",
         /// What was verified: `bytes` (every byte compared) or `count` (the totals alone).
-        verified: Option<String>,
+        verified: Option<Verified>,
         /// Bytes of distinct message buffers that a stream cycles through; empty for `hot`.
         working_set_bytes: Option<u64> in "B",
         /// Bytes from connection to EOF, warm-up and drain included; equal at both ends.
@@ -130,6 +145,16 @@ row! {
         workload: Option<String> since "1.3.0",
         /// What ended the window: a duration, or a number of messages.
         bound: Option<BoundKind> since "1.3.0",
+        /// Messages a second that each stream was to send; empty where the workload sets no rate.
+        rate_per_s: Option<f64> in "1/s" since "1.4.0",
+        /// Messages that all streams were to send in the window at that rate.
+        intended: Option<u64> since "1.4.0",
+        /// Messages among them that were sent more than a mean interval after they were to be, or not at all.
+        late: Option<u64> since "1.4.0",
+        /// How long messages took.
+        delays: TrialDelays as "",
+        /// What the kernel did with received bytes.
+        receive_usage: ReceiveUsage as "receiver_",
     }
 }
 
@@ -151,7 +176,7 @@ impl Trial {
             message_bytes: cell.message_bytes,
             threads: cell.threads,
             working_set_bytes: cell.working_set,
-            workload: Some(cell.workload.clone()),
+            workload: Some(cell.workload.to_string()),
             ..Self::default()
         }
     }
@@ -160,7 +185,7 @@ impl Trial {
     #[must_use]
     pub fn to_cell(&self) -> Cell {
         Cell {
-            workload: self.workload.clone().unwrap_or_else(|| USUAL_WORKLOAD.to_owned()),
+            workload: Workload::of_row(self.workload.as_deref()),
             wire: self.wire,
             send_path: self.send_path.clone(),
             receive_path: self.receive_path.clone(),

@@ -9,7 +9,6 @@ use crate::study::Subject;
 use crate::tables::{AccountRow, Estimate, RatioRow, TOO_FEW_TRIALS};
 
 /// The account of a comparison as a sentence; absent where the run has no x-ray of both cells.
-#[must_use]
 pub(super) fn sentence(subject: &Subject, row: &RatioRow) -> Option<String> {
     let found = subject.tables.account.iter().find(|one| {
         one.setting == row.setting
@@ -65,7 +64,6 @@ fn words_of(row: &AccountRow) -> String {
 const MOST_NAMED: usize = 3;
 
 /// The section on the account; nothing where the run had no x-ray of two cells that were compared.
-#[must_use]
 pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
     let mut table = Table::new(
         "Time per KiB that a path saves against the baseline, ns, all streams together; what it loses is negative. Saved: \
@@ -89,7 +87,7 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
             "other work by category",
         ]),
     );
-    for (place, condition) in subject.conditions.iter().enumerate() {
+    for (place, condition) in subject.streams() {
         let Some(baseline) = subject.baseline(place) else { continue };
         let rows = subject.tables.account.iter().filter(|row| row.over == baseline);
         for row in rows.filter(|row| condition.setting(row.setting.threads) == row.setting) {

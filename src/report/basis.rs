@@ -7,7 +7,6 @@ use crate::study::Subject;
 use crate::tables::{Instructions, samples};
 
 /// What a reader must know before any figure; nothing of a CPU's own times.
-#[must_use]
 pub fn caveat(basis: Basis) -> Option<&'static str> {
     match basis {
         Basis::Hardware => None,
@@ -24,7 +23,6 @@ pub fn caveat(basis: Basis) -> Option<&'static str> {
 }
 
 /// The machine in a few words, for the section on the environment.
-#[must_use]
 pub(super) fn machine(vm: &Vm) -> String {
     let clock = match vm.basis() {
         Basis::Instructions => "; its clock counts instructions",
@@ -37,7 +35,6 @@ pub(super) fn machine(vm: &Vm) -> String {
 }
 
 /// The section on instructions; nothing where the clock counted something else.
-#[must_use]
 pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
     if subject.run.manifest.basis() != Basis::Instructions {
         return Vec::new();

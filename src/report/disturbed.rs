@@ -8,7 +8,6 @@ use crate::tables::{CellRow, Flag};
 
 /// How many trials were disturbed, by what, and whether that is where the unsteady cells come from; absent where
 /// nothing was seen.
-#[must_use]
 pub(super) fn sentence(subject: &Subject) -> Option<String> {
     let ok: Vec<&Trial> = subject.run.trials.iter().filter(|trial| trial.status == Status::Ok).collect();
     let known = |host: &Surroundings| host.foreign_cpus.is_some() || host.kept_off_cpu.is_some();

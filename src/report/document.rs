@@ -1,7 +1,7 @@
 //! The report's parts, in the order they are read in.
 
 use super::figures::Outcome;
-use super::{account, basis, environment, tabular, validity, verdict, xray};
+use super::{account, basis, delays, environment, tabular, validity, verdict, xray};
 use crate::prose::block::Block;
 use crate::study::{self, Subject};
 
@@ -20,7 +20,6 @@ pub struct Document {
 
 impl Document {
     /// What there is to say of a run, with the figures that were tried.
-    #[must_use]
     pub fn new(subject: &Subject, figures: Vec<Outcome>) -> Self {
         let manifest = &subject.run.manifest;
         let mut blocks = environment::blocks(subject);
@@ -34,6 +33,7 @@ impl Document {
         blocks.extend(drawn);
         blocks.extend(xray::blocks(subject));
         blocks.extend(account::blocks(subject));
+        blocks.extend(delays::blocks(subject));
         // An x-ray alone has nothing to be compared.
         if !subject.run.trials.is_empty() {
             blocks.extend(tabular::blocks(subject));

@@ -1,18 +1,17 @@
 //! Where the run was made: what an expert asks before believing a figure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::basis;
-use crate::counters;
 use crate::prose::block::{Block, Table};
 use crate::prose::words;
-use crate::record::manifest::{Agent, Host, Interface};
-use crate::record::{Manifest, copies_below_tcp};
+use crate::record::manifest::{Agent, Host, Interface, Netem};
+use crate::record::{CounterSource, Manifest, copies_below_tcp};
 use crate::study::Subject;
 use crate::units;
 
 /// The section on the environment.
-#[must_use]
 pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
     let manifest = &subject.run.manifest;
     let mut run = Table::new("The run", &["what", "value"]);
@@ -38,7 +37,7 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
     say("congestion control, read back", distinct(subject, |trial| trial.congestion.clone()));
     say("send buffer, read back", distinct(subject, |trial| trial.send_buffer_bytes.map(units::size)));
     say("receive buffer, read back", distinct(subject, |trial| trial.receive_buffer_bytes.map(units::size)));
-    say("verified", distinct(subject, |trial| trial.verified.clone()));
+    say("verified", distinct(subject, |trial| trial.verified.map(|what| what.to_string())));
 
     let (sender, receiver) = (facts(&manifest.sender), facts(&manifest.receiver));
     let mut hosts =
@@ -120,7 +119,18 @@ fn interface(end: &Interface) -> String {
     }
     parts.extend(end.xdp.as_ref().map(|xdp| format!("XDP {xdp}")));
     parts.extend(end.taps.map(|taps| words::plural(taps, "packet tap")));
+    parts.extend(end.netem.map(netem));
     parts.join("; ")
+}
+
+/// What the kernel does to the packets that leave by an interface.
+fn netem(Netem { delay_ns, jitter_ns, loss, rate_bit_s, limit }: Netem) -> String {
+    let time = |nanoseconds| units::duration(Duration::from_nanos(nanoseconds));
+    let mut parts = vec![format!("netem: delay {}", time(delay_ns))];
+    parts.extend((jitter_ns > 0).then(|| format!("jitter {}", time(jitter_ns))));
+    parts.extend((loss > 0.0).then(|| format!("loss {:.3} %", loss * 100.0)));
+    parts.extend(rate_bit_s.map(|bits| format!("rate {} Gb/s", bits as f64 / 1e9)));
+    format!("{}, at most {limit} packets", parts.join(", "))
 }
 
 /// What the trials have of something, most grids one thing.
@@ -168,7 +178,7 @@ fn facts(agent: &Agent) -> Facts {
     say("sysctls", Some(pairs(&host.sysctls)));
     say("mitigations", Some(mitigations(&host.mitigations)));
     let (available, absent): (Vec<_>, Vec<_>) =
-        agent.counters.iter().partition(|(_, state)| counters::is_there(state));
+        agent.counters.iter().partition(|(_, source)| source.is_there());
     say(
         "counters available",
         Some(available.into_iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ")),
@@ -219,10 +229,10 @@ fn mitigations(all: &BTreeMap<String, String>) -> String {
 }
 
 /// Counters by the reason why they are absent.
-fn reasons<'a>(absent: Vec<(&'a String, &'a String)>) -> String {
-    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (name, reason) in absent {
-        by_reason.entry(reason).or_default().push(name);
+fn reasons<'a>(absent: impl IntoIterator<Item = (&'a String, &'a CounterSource)>) -> String {
+    let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (name, source) in absent {
+        by_reason.entry(source.to_string()).or_default().push(name);
     }
     let parts: Vec<String> =
         by_reason.into_iter().map(|(reason, names)| format!("{}: {reason}", names.join(" "))).collect();

@@ -15,7 +15,6 @@ const SCRIPT: &str = include_str!("page.js");
 const MOST_ROWS: usize = 1000;
 
 /// The whole page.
-#[must_use]
 pub fn page(document: &Document) -> String {
     let markup = html! {
         (DOCTYPE)

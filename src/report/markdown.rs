@@ -11,7 +11,6 @@ use crate::prose::block::{Block, Span, Table, Text};
 const MOST_ROWS: usize = 1000;
 
 /// The whole report. Figures are shown from `plots/`, where they were written there.
-#[must_use]
 pub fn page(document: &Document, plots: bool) -> String {
     let mut out = format!("# {}\n\n{}\n\n## Verdict\n\n", plain(&document.title), plain(&document.subtitle));
     for block in document.verdict.iter().chain(&document.blocks) {

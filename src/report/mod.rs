@@ -8,6 +8,7 @@
 
 mod account;
 pub mod basis;
+mod delays;
 mod disturbed;
 pub mod document;
 mod environment;
@@ -55,17 +56,11 @@ pub struct Written {
 }
 
 /// Writes the whole report of a run into its directory.
-///
-/// # Errors
-/// When a file cannot be written.
 pub fn write(run: &Run) -> Result<Written> {
     write_parts(run, |_| true)
 }
 
 /// Writes those parts of a run's report into its directory that are wanted.
-///
-/// # Errors
-/// When a file cannot be written.
 pub fn write_parts(run: &Run, wanted: impl Fn(Part) -> bool) -> Result<Written> {
     let tables = Tables::of(run);
     let mut written = Written::default();
@@ -77,8 +72,11 @@ pub fn write_parts(run: &Run, wanted: impl Fn(Part) -> bool) -> Result<Written> 
     }
     let subject = Subject::new(run, &tables);
     let mut outcomes = Vec::new();
-    for condition in 0..subject.conditions.len() {
+    for (condition, _) in subject.streams() {
         outcomes.extend(figures::draw(&subject, condition));
+    }
+    for condition in subject.paced() {
+        outcomes.extend(figures::draw_delays(&subject, condition));
     }
     if wanted(Part::Plots) {
         written.files.extend(plots(&run.dir.join("plots"), &outcomes)?);

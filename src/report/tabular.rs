@@ -7,7 +7,7 @@ use crate::study::{Condition, Subject};
 use crate::tables::{DerivedRow, Estimate, Setting, TOO_FEW_TRIALS};
 
 /// Columns that say what a cell ran in; those that never change are left out of a table.
-pub(super) const SURROUNDINGS: [&str; 4] = ["wire", "receive path", "payload", "working set"];
+pub(super) const SURROUNDINGS: [&str; 5] = ["wire", "receive path", "payload", "working set", "workload"];
 
 /// The section of tables.
 #[must_use]
@@ -47,14 +47,21 @@ pub(super) fn columns<'a>(rest: &[&'a str]) -> Vec<&'a str> {
 pub(super) fn surroundings(setting: &Setting) -> Vec<TableField> {
     let working_set = setting.working_set_bytes.map_or_else(|| "hot".to_owned(), words::bytes);
     let (wire, payload) = (setting.wire.to_string(), setting.payload.to_string());
-    vec![wire.into(), setting.receive_path.clone().into(), payload.into(), working_set.into()]
+    let workload = setting.workload().to_string();
+    vec![
+        wire.into(),
+        setting.receive_path.clone().into(),
+        payload.into(),
+        working_set.into(),
+        workload.into(),
+    ]
 }
 
-fn figure(estimate: &Estimate) -> TableField {
+pub(super) fn figure(estimate: &Estimate) -> TableField {
     TableField::number(words::estimate(estimate), estimate.value)
 }
 
-fn ratio(estimate: &Estimate) -> TableField {
+pub(super) fn ratio(estimate: &Estimate) -> TableField {
     let text = if estimate.is_wide() { TOO_FEW_TRIALS.to_owned() } else { words::estimate(estimate) };
     TableField::number(text, estimate.value)
 }
@@ -67,37 +74,52 @@ pub(super) fn threads(count: u32) -> TableField {
     TableField::number(count.to_string(), f64::from(count))
 }
 
-fn cell(row: &DerivedRow) -> Vec<TableField> {
+pub(super) fn cell(row: &DerivedRow) -> Vec<TableField> {
     let cell = &row.cell;
     let mut fields = surroundings(&Setting::of(&cell.to_cell()));
     fields.extend([Subject::name_of(cell).into(), size(cell.message_bytes), threads(cell.threads)]);
     fields
 }
 
-/// A table of measures, a row a cell; measures that no cell has are left out.
-fn measured(subject: &Subject, caption: &str, measures: &[(&str, Measure)], last: &str) -> Option<Table> {
-    let with_data =
-        |measure: &Measure| subject.tables.derived.iter().any(|row| measure.of_cell(row).value.is_some());
+/// A remark on a cell.
+type RemarkFn = fn(&DerivedRow) -> TableField;
+
+/// A table of measures, a row a cell, with remarks on it after them; measures that no cell has are left out.
+fn measured(
+    subject: &Subject,
+    caption: &str,
+    measures: &[(&str, Measure)],
+    remarks: &[(&str, RemarkFn)],
+) -> Option<Table> {
+    let streams = || {
+        let measured = subject.tables.derived.iter().filter(|row| row.cell.trials > 0);
+        measured.filter(|row| row.cell.to_cell().workload.is_stream())
+    };
+    let with_data = |measure: &Measure| streams().any(|row| measure.of_cell(row).value.is_some());
     let measures: Vec<_> = measures.iter().filter(|(_, measure)| with_data(measure)).collect();
     if measures.is_empty() {
         return None;
     }
     let mut names = columns(&["path", "#size", "#threads", "#trials"]);
     names.extend(measures.iter().map(|(name, _)| *name));
-    names.extend((last == "flags").then_some("limit"));
-    names.push(last);
+    names.extend(remarks.iter().map(|(name, _)| *name));
     let mut table = Table::new(caption, &names);
-    for row in subject.tables.derived.iter().filter(|row| row.cell.trials > 0) {
+    for row in streams() {
         let mut fields = cell(row);
         fields.push(TableField::number(words::count(row.cell.trials), row.cell.trials as f64));
         fields.extend(measures.iter().map(|(_, measure)| figure(&measure.of_cell(row))));
-        if last == "flags" {
-            fields.push(row.cell.limit.map(|limit| limit.to_string()).unwrap_or_default().into());
-        }
-        fields.push(if last == "flags" { row.cell.flags.to_string().into() } else { spread(row) });
+        fields.extend(remarks.iter().map(|(_, remark)| remark(row)));
         table.push(fields);
     }
     Some(table.without_constant(&SURROUNDINGS))
+}
+
+fn limit(row: &DerivedRow) -> TableField {
+    row.cell.limit.map(|limit| limit.to_string()).unwrap_or_default().into()
+}
+
+fn flags(row: &DerivedRow) -> TableField {
+    row.cell.flags.to_string().into()
 }
 
 fn spread(row: &DerivedRow) -> TableField {
@@ -119,7 +141,7 @@ fn cells(subject: &Subject) -> Option<Table> {
         "Cells. Limit: the end that worked all the time while the other waited for it; where it is not the sender, the \
          throughput says what the receiver or the wire could do, and the sender's CPU time what the path costs.",
         &measures,
-        "flags",
+        &[("limit", limit), ("flags", flags)],
     )
 }
 
@@ -135,7 +157,7 @@ fn counters(subject: &Subject) -> Option<Table> {
         subject,
         "Hardware counters of the sender's worker threads, user and kernel.",
         &measures,
-        "#spread of throughput",
+        &[("#spread of throughput", spread)],
     )
 }
 
@@ -165,7 +187,7 @@ fn ratios(subject: &Subject) -> Option<Table> {
          the nearest control cell differs from itself.",
         &columns(&["path", "over", "#size", "#threads", "#blocks", "#ratio", "verdict", "#noise floor"]),
     );
-    for (place, condition) in subject.conditions.iter().enumerate() {
+    for (place, condition) in subject.streams() {
         let Some(baseline) = subject.baseline(place) else { continue };
         for path in subject.rivals(place) {
             for (bytes, count) in points(condition) {
@@ -204,7 +226,7 @@ fn crossovers(subject: &Subject) -> Option<Table> {
          the ratio lies above 1 at this and every larger tested size. Model: where the two cost models cross.",
         &columns(&["path", "over", "#threads", "#naive", "#supported", "verdict", "#model"]),
     );
-    for (place, condition) in subject.conditions.iter().enumerate() {
+    for (place, condition) in subject.streams() {
         let Some(baseline) = subject.baseline(place) else { continue };
         for path in subject.rivals(place) {
             for &count in &condition.threads {

@@ -4,9 +4,10 @@ use super::figures::Outcome;
 use crate::prose::block::{Block, Text};
 use crate::prose::words;
 use crate::record::manifest::Basis;
-use crate::study::Subject;
+use crate::study::{Subject, interfaces};
 use crate::tables::{
-    CellRow, Drift, ENOUGH_TRIALS, Flag, OUTLIER_DISTANCE, STEAL_CPUS, UNSTEADY_SPREAD, samples,
+    CellRow, Drift, ENOUGH_TRIALS, Flag, HELD, Metric, OUTLIER_DISTANCE, STEAL_CPUS, THROUGHPUT,
+    UNSTEADY_SPREAD, metric, samples,
 };
 
 /// The section on validity. `figures` are those that were tried.
@@ -52,7 +53,7 @@ fn warning(label: &str, words: String) -> Text {
     Text::default().strong(label).and(": ").and(words)
 }
 
-/// Each flag of a cell, what to call it, and what it means for the figures.
+/// Each flag of a cell, what to call it, and what it means for the figures; `{interface}` is that of the cells' paths.
 const FLAGS: &[(Flag, &str, &str)] = &[
     (Flag::FailedTrials, "failed trials", "the figures rest on the trials that went well"),
     (Flag::Unsupported, "unsupported cells", "this machine could not run them"),
@@ -73,17 +74,22 @@ const FLAGS: &[(Flag, &str, &str)] = &[
     (
         Flag::DeferredCopy,
         "deferred copies",
-        "MSG_ZEROCOPY was asked for, and the kernel copied every completed call after all",
+        "{interface} was asked for, and the kernel copied every completed call after all",
     ),
     (
         Flag::PartlyCopied,
         "deferred copies in part",
-        "the kernel copied some of the completed MSG_ZEROCOPY calls after all",
+        "the kernel copied some of the completed {interface} calls after all",
     ),
     (
         Flag::NoCompletions,
         "no completions",
-        "nothing proves what happened to the bytes of their MSG_ZEROCOPY calls",
+        "nothing proves what happened to the bytes of their {interface} calls",
+    ),
+    (
+        Flag::Beyond,
+        "rates beyond the path",
+        "messages queue up at the sender for as long as one looks, so their delays say how long that was",
     ),
 ];
 
@@ -100,9 +106,15 @@ fn flagged(subject: &Subject, flag: Flag, label: &str, why: &str) -> Option<Text
         Flag::Outliers => format!(" (more than {} from the median)", words::percent(OUTLIER_DISTANCE)),
         Flag::Steal => format!(" (more than {STEAL_CPUS} of a CPU)"),
         Flag::FewTrials => format!(" (fewer than {ENOUGH_TRIALS})"),
+        Flag::Beyond => format!(
+            " (in most trials fewer than {} of the messages were sent, or more than half of them late)",
+            words::percent(HELD)
+        ),
         Flag::FailedTrials | Flag::Unsupported => reasons(&cells),
         _ => String::new(),
     };
+    let interface = interfaces::names(cells.iter().map(|cell| cell.send_path.as_str()));
+    let why = why.replace("{interface}", &interface);
     let all = subject.tables.cells.len();
     let whom = if cells.len() == all {
         format!("all {} cells", words::count(all as u64))
@@ -119,7 +131,9 @@ fn flagged(subject: &Subject, flag: Flag, label: &str, why: &str) -> Option<Text
 }
 
 fn name(cell: &CellRow) -> String {
-    format!("{} {} t{}", Subject::name_of(cell), words::bytes(cell.message_bytes), cell.threads)
+    let workload = Some(cell.to_cell().workload).filter(|workload| !workload.is_usual());
+    let workload = workload.map(|workload| format!(" {workload}")).unwrap_or_default();
+    format!("{} {} t{}{workload}", Subject::name_of(cell), words::bytes(cell.message_bytes), cell.threads)
 }
 
 /// The first reasons that rows give, each once.
@@ -158,7 +172,7 @@ fn whole(subject: &Subject) -> Vec<Text> {
         warnings
             .push(warning("mixed versions", "coordinator and agents are not the same binary.".to_owned()));
     }
-    if manifest.tool.git_revision.as_deref().is_some_and(|revision| revision.ends_with("-dirty")) {
+    if manifest.tool.is_changed() {
         warnings.push(warning(
             "changed sources",
             "the program was built from sources that no commit holds.".to_owned(),
@@ -204,19 +218,31 @@ fn counters(subject: &Subject) -> Option<Text> {
 
 /// The noise floors of the control cells, or that there is none.
 fn noise(subject: &Subject) -> Text {
-    let floors: Vec<f64> = subject.tables.noise.iter().filter_map(|row| row.floor).collect();
-    let ends = floors.iter().copied().reduce(f64::min).zip(floors.iter().copied().reduce(f64::max));
-    let Some((least, most)) = ends else {
+    let metrics = ["throughput_gbps", "response_p50_us", "response_p99_us"].into_iter().filter_map(metric);
+    let reaches: Vec<String> = metrics.filter_map(|metric| reach(subject, metric)).collect();
+    if reaches.is_empty() {
         let why = "no cell ran twice in each block, so it is not known by how much a cell differs from itself; `control: \
                    PATH` in the grid shows it.";
         return warning("no noise floor", why.to_owned());
-    };
+    }
+    let why = "each comparison is judged against that of its own cell, or of the nearest that has one";
+    warning(
+        "noise floor",
+        format!("a cell against itself differs by up to {}; {why}.", words::list(&reaches)),
+    )
+}
+
+/// How far the control cells differ from themselves by a figure: `2.1 % to 5.0 % (6 cells)`.
+fn reach(subject: &Subject, metric: &Metric) -> Option<String> {
+    let of_metric = subject.tables.noise.iter().filter(|row| row.metric == metric.name);
+    let floors: Vec<f64> = of_metric.filter_map(|row| row.floor).collect();
+    let least = floors.iter().copied().reduce(f64::min)?;
+    let most = floors.iter().copied().reduce(f64::max)?;
     let reach = if least == most {
         words::percent(most)
     } else {
         format!("{} to {}", words::percent(least), words::percent(most))
     };
-    let cells = words::plural(floors.len() as u64, "cell");
-    let why = "each comparison is judged against that of its own cell, or of the nearest that has one";
-    warning("noise floor", format!("a cell against itself differs by up to {reach} ({cells}); {why}."))
+    let by = if metric.name == THROUGHPUT.name { String::new() } else { format!("by {}, ", metric.name) };
+    Some(format!("{reach} ({by}{})", words::plural(floors.len() as u64, "cell")))
 }

@@ -2,6 +2,7 @@
 
 use super::account;
 use super::basis;
+use super::delays;
 use super::figures::measure::Measure;
 use crate::prose::block::{Block, Text};
 use crate::prose::words;
@@ -9,7 +10,6 @@ use crate::study::{Condition, Subject};
 use crate::tables::{Difference, Flag, RatioRow, metric};
 
 /// What stands first: for each condition a line that says where, and the sentences.
-#[must_use]
 pub(super) fn verdict(subject: &Subject) -> Vec<Block> {
     let mut blocks: Vec<Block> =
         basis::caveat(subject.run.manifest.basis()).map(Block::says).into_iter().collect();
@@ -22,7 +22,7 @@ pub(super) fn verdict(subject: &Subject) -> Vec<Block> {
         blocks.push(Block::says(no_measurement(subject)));
         return blocks;
     }
-    for (place, condition) in subject.conditions.iter().enumerate() {
+    for (place, condition) in subject.streams() {
         let mut rivals = subject.rivals(place);
         // A label that the evidence contradicts comes first.
         rivals.sort_by_key(|path| subject.name(place, path) == *path);
@@ -39,6 +39,7 @@ pub(super) fn verdict(subject: &Subject) -> Vec<Block> {
             blocks.extend([Block::says(format!("{at}:")), Block::List(lines)]);
         }
     }
+    blocks.extend(delays::verdict(subject, &machine(subject)));
     blocks
 }
 

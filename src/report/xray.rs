@@ -15,7 +15,6 @@ use crate::tables::Setting;
 use crate::xray::verdict::{figure, heading, headline, noun, out_of_sight};
 
 /// Evidence that disagrees, and labels that the evidence refutes: what a reader must see before any figure.
-#[must_use]
 pub(super) fn refutations(subject: &Subject) -> Option<Block> {
     let lines: Vec<Text> = verdicts(subject)
         .into_iter()
@@ -59,7 +58,6 @@ fn name(cell: &Cell) -> String {
 }
 
 /// The section on the x-ray; nothing where the run had none.
-#[must_use]
 pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
     let xray = &subject.run.xray;
     if xray.is_empty() {

@@ -21,7 +21,6 @@ pub struct Autocorrelation {
 }
 
 /// The resemblance of neighbours in a row; absent below [`ENOUGH`] values, or where all are one.
-#[must_use]
 pub fn drift(values: &[f64]) -> Option<Autocorrelation> {
     if values.len() < ENOUGH {
         return None;
@@ -42,7 +41,6 @@ const ROW: usize = 5;
 
 /// The rank correlation of each value with the next over several rows that share nothing but how they follow
 /// themselves; absent where there are fewer than [`ENOUGH`] values in rows of five or more.
-#[must_use]
 pub fn common_correlation(rows: &[Vec<f64>]) -> Option<f64> {
     let (mut neighbours, mut all, mut count) = (0.0, 0.0, 0);
     for row in rows.iter().filter(|row| row.len() >= ROW) {
@@ -57,14 +55,12 @@ pub fn common_correlation(rows: &[Vec<f64>]) -> Option<f64> {
 /// By how much the interval of a row's middle is too narrow where neighbours are so correlated: √((1+r)/(1−r)), the
 /// design effect of a row in which each value carries a share r of the last one on. 1 where they are not, or where
 /// they repel each other.
-#[must_use]
 pub fn widening(correlation: f64) -> f64 {
     let r = correlation.clamp(0.0, MOST);
     ((1.0 + r) / (1.0 - r)).sqrt()
 }
 
 /// A probability that was had as if the values were independent, as a normal's whose deviation is this much larger.
-#[must_use]
 pub fn widened_probability(p: f64, widening: f64) -> f64 {
     let normal = Normal::new(0.0, 1.0).expect("one is a deviation");
     2.0 * normal.cdf(normal.inverse_cdf((p / 2.0).clamp(f64::MIN_POSITIVE, 0.5)) / widening)

@@ -8,7 +8,6 @@
 
 /// The probabilities, corrected: calling different all whose corrected one is at most q keeps the expected share
 /// of false calls at most q. The order is kept.
-#[must_use]
 pub fn benjamini_hochberg(probabilities: &[f64]) -> Vec<f64> {
     let count = probabilities.len() as f64;
     let mut order: Vec<usize> = (0..probabilities.len()).collect();

@@ -14,7 +14,6 @@ pub struct Interval {
 
 impl Interval {
     /// Whether a value lies in it, the ends included.
-    #[must_use]
     pub fn contains(&self, value: f64) -> bool {
         self.low <= value && value <= self.high
     }
@@ -27,7 +26,6 @@ impl Interval {
     }
 
     /// The longer of its two arms as a share of the centre: what "known to ±2 %" means.
-    #[must_use]
     pub fn relative_half_width(&self, centre: f64) -> f64 {
         (self.high - centre).max(centre - self.low) / centre.abs()
     }

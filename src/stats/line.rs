@@ -28,14 +28,12 @@ pub struct Line {
 
 impl Line {
     /// Its value at a place.
-    #[must_use]
     pub fn at(&self, x: f64) -> f64 {
         self.intercept + self.slope * x
     }
 }
 
 /// The line through the points; absent with fewer than two places.
-#[must_use]
 pub fn theil_sen(points: &[DataPoint]) -> Option<Line> {
     let mut slopes = Vec::with_capacity(points.len() * points.len().saturating_sub(1) / 2);
     for (index, one) in points.iter().enumerate() {

@@ -16,7 +16,6 @@ use super::student;
 pub const FEWEST_FOR_ORDER_STATISTICS: usize = 6;
 
 /// The median; of an even number of values the mean of the middle two. Absent for an empty sample.
-#[must_use]
 pub fn median(values: &[f64]) -> Option<f64> {
     median_of_sorted(&sorted(values))
 }
@@ -25,7 +24,6 @@ pub fn median(values: &[f64]) -> Option<f64> {
 ///
 /// From six values on it is made of order statistics. With two to five it is Student's t on logarithms, see
 /// [`student`]; on the values themselves where one is zero, cut off there. With one value there is none.
-#[must_use]
 pub fn median_interval(values: &[f64]) -> Option<Interval> {
     if values.len() >= FEWEST_FOR_ORDER_STATISTICS {
         return Some(of_order_statistics(&sorted(values)));
@@ -38,7 +36,6 @@ pub fn median_interval(values: &[f64]) -> Option<Interval> {
 }
 
 /// The median and its interval, for one sort of the values.
-#[must_use]
 pub fn median_and_interval(values: &[f64]) -> (Option<f64>, Option<Interval>) {
     if values.len() < FEWEST_FOR_ORDER_STATISTICS {
         return (median(values), median_interval(values));
@@ -49,7 +46,6 @@ pub fn median_and_interval(values: &[f64]) -> (Option<f64>, Option<Interval>) {
 
 /// The same for estimates that may have either sign or lie close to zero (the intercept of a line, the
 /// difference of two times), where a logarithm means nothing.
-#[must_use]
 pub fn median_interval_of_estimates(values: &[f64]) -> Option<Interval> {
     if values.len() >= FEWEST_FOR_ORDER_STATISTICS {
         return Some(of_order_statistics(&sorted(values)));

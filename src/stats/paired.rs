@@ -17,7 +17,6 @@ use super::student;
 ///
 /// From six pairs on estimate and interval are Hodges and Lehmann's on logarithms. With fewer, ranks cannot reach
 /// 95 %, and both are Student's t on logarithms, see [`student`].
-#[must_use]
 pub fn paired_ratio(pairs: &[(f64, f64)]) -> Option<Ratio> {
     let logs: Vec<f64> = pairs
         .iter()
@@ -32,7 +31,6 @@ pub fn paired_ratio(pairs: &[(f64, f64)]) -> Option<Ratio> {
 
 /// By how much one thing exceeds another on average, block by block, with Student's interval: means add up to the mean
 /// of the sum, which medians do not. Absent without a pair; with one pair there is no interval.
-#[must_use]
 pub fn paired_difference(pairs: &[(f64, f64)]) -> Option<(f64, Option<Interval>)> {
     let differences: Vec<f64> = pairs.iter().map(|(above, below)| above - below).collect();
     let mean = differences.iter().sum::<f64>() / differences.len() as f64;

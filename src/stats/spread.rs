@@ -4,7 +4,6 @@ use super::median::{median_of_sorted, sorted};
 
 /// The interquartile range over the median: the width of the middle half as a share. Outliers do not move it;
 /// for normal noise it is 1.35 standard deviations. Absent with fewer than two values or a median of zero.
-#[must_use]
 pub fn spread(values: &[f64]) -> Option<f64> {
     if values.len() < 2 {
         return None;

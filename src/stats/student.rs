@@ -10,7 +10,6 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 use super::interval::{CONFIDENCE, Interval};
 
 /// The interval of the centre of a sample; absent with fewer than two values.
-#[must_use]
 pub fn interval(values: &[f64]) -> Option<Interval> {
     let (mean, error) = mean_and_error(values)?;
     let reach = quantile(values.len() as f64 - 1.0) * error;
@@ -20,7 +19,6 @@ pub fn interval(values: &[f64]) -> Option<Interval> {
 /// The same on logarithms, for figures that are positive and whose noise is a share of them (rates, times,
 /// ratios): its ends are positive too, and the interval of 1/x is the interval of x turned over.
 /// Absent when a value is not positive.
-#[must_use]
 pub fn interval_of_logs(values: &[f64]) -> Option<Interval> {
     interval(&logs(values)?).map(|ends| ends.map(f64::exp))
 }

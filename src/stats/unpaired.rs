@@ -16,7 +16,6 @@ use super::student;
 /// samples are too small for ranks to reach 95 % (three and three), the ratio of the geometric means with Welch's
 /// interval on logarithms, see [`student`]. With one value on either side it is the ratio of the medians, without
 /// an interval.
-#[must_use]
 pub fn unpaired_ratio(above: &[f64], below: &[f64]) -> Option<Ratio> {
     let ratio = median(above)? / median(below)?;
     let (above, below) = (sorted(&student::logs(above)?), sorted(&student::logs(below)?));

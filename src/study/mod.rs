@@ -2,16 +2,18 @@
 //! report takes its sections as they are.
 
 mod answers;
+mod condition;
+pub(crate) mod interfaces;
 mod published;
 mod subject;
 mod user_time;
 
-pub(crate) use subject::{BASELINE, Condition, Subject};
+pub(crate) use condition::Condition;
+pub(crate) use subject::{BASELINE, Subject};
 
 use crate::prose::block::Block;
 
 /// The sections on published figures and of answers.
-#[must_use]
 pub(crate) fn sections(subject: &Subject) -> Vec<Block> {
     let published = published::beside(subject);
     let mut blocks = published::blocks(&published);

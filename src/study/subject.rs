@@ -2,113 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::cell::{Payload, Side, USUAL_WORKLOAD, Wire};
-use crate::counters;
+use super::condition::Condition;
+use crate::cell::{Side, Workload};
+use crate::histogram::Delays;
+use crate::path;
 use crate::prose::words;
+use crate::record::histogram_log::StreamDelays;
 use crate::record::{Attribution, Trial};
 use crate::tables::{
-    CellRow, CrossoverRow, DerivedRow, Flag, Metric, Paired, RatioRow, Run, Sample, Setting, Tables, samples,
+    CellRow, CrossoverRow, DerivedRow, Flag, Metric, Paired, RatioRow, Run, Sample, Setting, THROUGHPUT,
+    Tables, samples,
 };
-use crate::{path, receive, units};
 
 /// The path that the others are compared with, where the run has it: what most programs do.
 pub(crate) const BASELINE: &str = path::BASELINE.name;
-
-/// What cells have in common but for send path, message size and threads: one set of figures shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Condition {
-    /// What joined the agents.
-    pub wire: Wire,
-    /// How bytes left the socket.
-    pub receive_path: String,
-    /// Whether the bytes changed between sends.
-    pub payload: Payload,
-    /// Bytes of distinct message buffers a stream cycles through; absent: hot.
-    pub working_set_bytes: Option<u64>,
-    /// What a stream does; absent in rows of older versions, whose streams all did the same.
-    pub workload: Option<String>,
-    /// Send paths, in the order of the grid.
-    pub paths: Vec<String>,
-    /// Message sizes, ascending.
-    pub sizes: Vec<u64>,
-    /// Numbers of threads, ascending.
-    pub threads: Vec<u32>,
-}
-
-impl Condition {
-    fn of(cell: &CellRow) -> Self {
-        Self {
-            wire: cell.wire,
-            receive_path: cell.receive_path.clone(),
-            payload: cell.payload,
-            working_set_bytes: cell.working_set_bytes,
-            workload: cell.workload.clone(),
-            paths: Vec::new(),
-            sizes: Vec::new(),
-            threads: Vec::new(),
-        }
-    }
-
-    /// Whether a cell is one of it.
-    #[must_use]
-    pub fn holds(&self, cell: &CellRow) -> bool {
-        self.wire == cell.wire
-            && self.receive_path == cell.receive_path
-            && self.payload == cell.payload
-            && self.working_set_bytes == cell.working_set_bytes
-            && self.workload == cell.workload
-    }
-
-    /// The condition with a number of threads.
-    #[must_use]
-    pub fn setting(&self, threads: u32) -> Setting {
-        Setting {
-            wire: self.wire,
-            receive_path: self.receive_path.clone(),
-            payload: self.payload,
-            working_set_bytes: self.working_set_bytes,
-            workload: self.workload.clone(),
-            threads,
-        }
-    }
-
-    /// The condition for a reader: `veth`, `veth, trunc, fresh`. What nearly every grid has goes unsaid.
-    #[must_use]
-    pub fn words(&self) -> String {
-        let mut words = vec![self.wire.to_string()];
-        if self.receive_path != receive::DEFAULT {
-            words.push(format!("received by {}", self.receive_path));
-        }
-        if self.payload == Payload::Fresh {
-            words.push("fresh payload".to_owned());
-        }
-        if let Some(bytes) = self.working_set_bytes {
-            words.push(format!("working set {}", units::size(bytes)));
-        }
-        words.extend(self.unusual_workload().map(str::to_owned));
-        words.join(", ")
-    }
-
-    /// The workload, where it is not what nearly every grid has.
-    fn unusual_workload(&self) -> Option<&str> {
-        self.workload.as_deref().filter(|&name| name != USUAL_WORKLOAD)
-    }
-
-    /// The condition as a part of a file's name.
-    #[must_use]
-    pub fn slug(&self) -> String {
-        let working_set = self.working_set_bytes.map(|bytes| format!("-ws{bytes}")).unwrap_or_default();
-        let workload = self.unusual_workload().map(|name| format!("-{name}")).unwrap_or_default();
-        let text = format!("{}-{}-{}{working_set}{workload}", self.wire, self.receive_path, self.payload);
-        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
-    }
-
-    /// The largest message size.
-    #[must_use]
-    pub fn largest(&self) -> u64 {
-        self.sizes.last().copied().unwrap_or_default()
-    }
-}
 
 /// A run and its tables, indexed.
 pub struct Subject<'a> {
@@ -120,14 +27,14 @@ pub struct Subject<'a> {
     pub conditions: Vec<Condition>,
     rows: HashMap<(usize, &'a str, u64, u32), &'a DerivedRow>,
     samples: HashMap<String, Sample<'a>>,
+    delays: HashMap<(&'a str, u32), Vec<&'a StreamDelays>>,
     costs: HashMap<(&'a str, Side), Vec<&'a Attribution>>,
-    ratios: HashMap<(&'a Setting, u64, &'a str, &'a str), &'a RatioRow>,
+    ratios: HashMap<(&'a Setting, u64, &'a str, &'a str), Vec<&'a RatioRow>>,
     crossovers: HashMap<(&'a Setting, &'a str, &'a str), &'a CrossoverRow>,
 }
 
 impl<'a> Subject<'a> {
     /// Indexes a run and its tables.
-    #[must_use]
     pub fn new(run: &'a Run, tables: &'a Tables) -> Self {
         let mut conditions: Vec<Condition> = Vec::new();
         let mut sets: Vec<(BTreeSet<u64>, BTreeSet<u32>)> = Vec::new();
@@ -156,30 +63,88 @@ impl<'a> Subject<'a> {
         for row in &run.xray.costs {
             costs.entry((row.cell.as_str(), row.side)).or_default().push(row);
         }
-        let ratio = |row: &'a RatioRow| {
-            ((&row.setting, row.message_bytes, row.path.as_str(), row.over.as_str()), row)
-        };
+        let mut delays: HashMap<_, Vec<_>> = HashMap::new();
+        for one in &run.delays {
+            delays.entry((one.cell.as_str(), one.rep)).or_default().push(one);
+        }
+        let mut ratios: HashMap<_, Vec<_>> = HashMap::new();
+        for row in &tables.ratios {
+            let key = (&row.setting, row.message_bytes, row.path.as_str(), row.over.as_str());
+            ratios.entry(key).or_default().push(row);
+        }
         let crossover = |row: &'a CrossoverRow| ((&row.setting, row.path.as_str(), row.over.as_str()), row);
+        let crossovers = tables.crossovers.iter().filter(|row| row.metric == THROUGHPUT.name);
         Self {
             run,
             tables,
             conditions,
             rows,
             samples,
+            delays,
             costs,
-            ratios: tables.ratios.iter().map(ratio).collect(),
-            crossovers: tables.crossovers.iter().map(crossover).collect(),
+            ratios,
+            crossovers: crossovers.map(crossover).collect(),
         }
     }
 
+    /// The conditions whose streams send as fast as they can, with their places: those that throughput says something of.
+    pub fn streams(&self) -> impl Iterator<Item = (usize, &Condition)> {
+        self.conditions.iter().enumerate().filter(|(_, condition)| condition.workload().is_stream())
+    }
+
+    /// The conditions whose delays were measured, one of those that differ in the rate alone: that with the highest rate
+    /// that every path holds, else the lowest.
+    pub fn paced(&self) -> Vec<usize> {
+        let mut found: Vec<usize> = Vec::new();
+        for (place, condition) in self.conditions.iter().enumerate() {
+            let rates = self.rates(place);
+            if condition.workload().is_stream() || rates[0] != place {
+                continue;
+            }
+            let held = rates.iter().take_while(|&&rate| !self.is_beyond(rate));
+            found.push(held.last().copied().unwrap_or(place));
+        }
+        found
+    }
+
+    /// The conditions that differ from one in the rate alone, itself among them, from the lowest rate.
+    pub fn rates(&self, place: usize) -> Vec<usize> {
+        let without_rate = |condition: &Condition| {
+            let workload = Some(Workload { rate: None, ..condition.workload() }.to_string());
+            Setting { workload, ..condition.setting(0) }
+        };
+        let own = without_rate(&self.conditions[place]);
+        let alike = |&other: &usize| without_rate(&self.conditions[other]) == own;
+        let mut rates: Vec<usize> = (0..self.conditions.len()).filter(alike).collect();
+        rates.sort_by_key(|&other| self.conditions[other].workload().rate);
+        rates
+    }
+
+    /// Whether a path does not hold the rate of a condition in one of its cells.
+    fn is_beyond(&self, place: usize) -> bool {
+        let condition = &self.conditions[place];
+        self.tables.cells.iter().any(|cell| condition.holds(cell) && cell.flags.has(Flag::Beyond))
+    }
+
+    /// The response times of a cell, one distribution a trial that went well, all streams together.
+    pub fn distributions(&self, cell: &CellRow) -> Vec<Delays> {
+        let of_trial = |trial: &Trial| {
+            let streams = self.delays.get(&(cell.cell.as_str(), trial.rep))?;
+            let all = streams.iter().filter_map(|one| Delays::decode(&one.histogram).ok());
+            all.reduce(|mut sum, one| {
+                sum.add(&one);
+                sum
+            })
+        };
+        self.trials(cell).filter_map(of_trial).collect()
+    }
+
     /// A cell's figures.
-    #[must_use]
     pub fn row(&self, condition: usize, path: &str, size: u64, threads: u32) -> Option<&'a DerivedRow> {
         self.rows.get(&(condition, path, size, threads)).copied()
     }
 
     /// A cell's figures, where at least one trial went well.
-    #[must_use]
     pub fn measured(&self, condition: usize, path: &str, size: u64, threads: u32) -> Option<&'a DerivedRow> {
         self.row(condition, path, size, threads).filter(|row| row.cell.trials > 0)
     }
@@ -195,20 +160,29 @@ impl<'a> Subject<'a> {
     }
 
     /// One path's throughput over another's.
-    #[must_use]
     pub fn ratio(&self, setting: &Setting, size: u64, path: &str, over: &str) -> Option<&'a RatioRow> {
-        self.ratios.get(&(setting, size, path, over)).copied()
+        self.ratio_of(&THROUGHPUT, setting, size, path, over)
     }
 
-    /// Where one path starts to beat another.
-    #[must_use]
+    /// A figure of one path over another's.
+    pub fn ratio_of(
+        &self,
+        metric: &Metric,
+        setting: &Setting,
+        size: u64,
+        path: &str,
+        over: &str,
+    ) -> Option<&'a RatioRow> {
+        self.ratios.get(&(setting, size, path, over))?.iter().find(|row| row.is_of(metric)).copied()
+    }
+
+    /// From which size one path has the higher throughput.
     pub fn crossover(&self, setting: &Setting, path: &str, over: &str) -> Option<&'a CrossoverRow> {
         self.crossovers.get(&(setting, path, over)).copied()
     }
 
     /// The path that the others of a condition are compared with: [`path::BASELINE`], else
     /// [`path::PLAIN`], else the first.
-    #[must_use]
     pub fn baseline(&self, condition: usize) -> Option<&str> {
         let paths = &self.conditions[condition].paths;
         let wanted = [path::BASELINE.name, path::PLAIN.name];
@@ -217,7 +191,6 @@ impl<'a> Subject<'a> {
     }
 
     /// The paths of a condition that are compared with its baseline.
-    #[must_use]
     pub fn rivals(&self, condition: usize) -> Vec<&str> {
         let baseline = self.baseline(condition);
         let paths = self.conditions[condition].paths.iter().map(String::as_str);
@@ -226,7 +199,6 @@ impl<'a> Subject<'a> {
 
     /// A path's name in a result. Where the kernel copied every completed call after all, the label does not
     /// hold, and the name says so.
-    #[must_use]
     pub fn name(&self, condition: usize, path: &str) -> String {
         let Condition { sizes, threads, .. } = &self.conditions[condition];
         let cells = sizes.iter().flat_map(|&size| threads.iter().map(move |&count| (size, count)));
@@ -242,7 +214,6 @@ impl<'a> Subject<'a> {
     }
 
     /// A path's name in the result of one cell.
-    #[must_use]
     pub fn name_of(cell: &CellRow) -> String {
         if cell.flags.has(Flag::DeferredCopy) {
             format!("{} (deferred copy)", cell.send_path)
@@ -254,7 +225,6 @@ impl<'a> Subject<'a> {
     }
 
     /// A figure of two cells in each block that holds both.
-    #[must_use]
     pub fn pairs(
         &self,
         above: &CellRow,
@@ -273,7 +243,6 @@ impl<'a> Subject<'a> {
     }
 
     /// A figure of one cell over that of another, within the blocks that hold both.
-    #[must_use]
     pub fn paired(
         &self,
         above: &CellRow,
@@ -285,7 +254,6 @@ impl<'a> Subject<'a> {
     }
 
     /// The same of a column of `derived.csv`; absent where its clock cannot tell it.
-    #[must_use]
     pub fn paired_metric(&self, above: &CellRow, below: &CellRow, metric: &Metric) -> Paired {
         let samples = self.samples.get(&above.cell).zip(self.samples.get(&below.cell));
         samples.map(|(above, below)| Paired::of_metric(above, below, metric)).unwrap_or_default()
@@ -293,16 +261,13 @@ impl<'a> Subject<'a> {
 
     /// Why no cell has some counters, as a clause: what the manifest says of them at the sender's end, those with
     /// the same reason together. The names are those of the columns.
-    #[must_use]
     pub fn why_no_counter(&self, counters: &[&str]) -> String {
         let mut by_reason: Vec<(String, Vec<&str>)> = Vec::new();
         for &counter in counters {
             let named = |name: &str| name.replace('-', "_") == counter;
             let said = self.run.manifest.sender.counters.iter().find(|(name, _)| named(name));
-            let reason = match said.map(|(_, state)| state.as_str()) {
-                Some(state) if counters::is_there(state) => {
-                    "available, but in no trial that went well".to_owned()
-                }
+            let reason = match said.map(|(_, source)| source) {
+                Some(source) if source.is_there() => "available, but in no trial that went well".to_owned(),
                 Some(reason) => format!("not available ({reason})"),
                 None => "in no trial, and the manifest does not say why".to_owned(),
             };

@@ -23,7 +23,6 @@ pub(super) struct UserTime {
 
 impl UserTime {
     /// Of two cells.
-    #[must_use]
     pub(super) fn of(subject: &Subject, own: &DerivedRow, other: &DerivedRow) -> Self {
         let sampled = |row: &DerivedRow| subject.run.xray.user_time(&row.cell.cell, Side::Sender);
         if let (Some(own), Some(other)) = (sampled(own), sampled(other)) {

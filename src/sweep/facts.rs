@@ -10,7 +10,6 @@ use crate::record::SCHEMA_VERSION;
 use crate::record::manifest::{Agent, Manifest, Tool, Vm};
 
 /// The manifest of a sweep that begins now.
-#[must_use]
 pub(crate) fn manifest(grid: &Grid, options: &TrialOptions, seed: u64, lab: &Lab) -> Manifest {
     let now = jiff::Timestamp::now();
     let (sender_cpus, receiver_cpus) = lab.pinning(options);
@@ -53,6 +52,7 @@ pub(crate) fn manifest(grid: &Grid, options: &TrialOptions, seed: u64, lab: &Lab
         lab: lab.kind().to_owned(),
         vm: Vm::of_this_process(),
         wires: lab.links().clone(),
+        clocks_within_us: options.clocks_within.map(|within| within.as_secs_f64() * 1e6),
         together: None,
         sender: agent(Side::Sender, sender_cpus),
         receiver: agent(Side::Receiver, receiver_cpus),

@@ -9,14 +9,17 @@ pub(crate) mod progress;
 pub(crate) mod run_dir;
 pub(crate) mod samples;
 pub(crate) mod table;
+mod way;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Rate};
 use crate::failure::Failure;
 use crate::lab::{Lab, Measured, Trouble};
 use crate::options::TrialOptions;
-use crate::record::{Status, Trial};
+use crate::record::{Status, Trial, TrialRows};
+use crate::stats;
 pub(crate) use facts::manifest;
 use plan::Plan;
 use progress::Progress;
@@ -25,9 +28,6 @@ use run_dir::RunDir;
 /// What runs one trial: a lab, or a test's stand-in.
 pub(crate) trait Executor {
     /// Runs one trial of a cell.
-    ///
-    /// # Errors
-    /// Why there are no figures.
     fn run(&mut self, cell: &Cell, options: &TrialOptions) -> Result<Measured, Trouble>;
 
     /// What is to be done after each block of these cells.
@@ -63,7 +63,6 @@ pub(crate) enum Ended {
 
 impl Ended {
     /// The word for the manifest.
-    #[must_use]
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Complete => "complete",
@@ -90,8 +89,11 @@ pub(crate) fn run(
     loop {
         let next = plan.next();
         let is_over = block.is_some_and(|block| next.as_ref().is_none_or(|next| next.block != block));
-        if is_over && let Err(Trouble::Lost(why)) = executor.after_block(plan.cells(), options, stop) {
-            return Ok(Ended::Broken(why));
+        if is_over {
+            let options = TrialOptions { capacities: capacities(plan.cells(), rows), ..options.clone() };
+            if let Err(Trouble::Lost(why)) = executor.after_block(plan.cells(), &options, stop) {
+                return Ok(Ended::Broken(why));
+            }
         }
         let Some(next) = next else { return Ok(Ended::Complete) };
         if stop.load(Ordering::Relaxed) {
@@ -104,10 +106,11 @@ pub(crate) fn run(
         let run_id = &run.manifest.run_id;
         let mut row = Trial::new(run_id, &cell, next.rep, next.order, next.block, started_at);
         row.bound = Some(options.bound.kind());
-        let mut streams = Vec::new();
+        let mut beside = TrialRows::default();
         let mut lost = None;
-        match executor.run(&cell, options) {
-            Ok(measured) => streams = measured.fill(&mut row),
+        let capacities = capacities(std::slice::from_ref(&cell), rows);
+        match executor.run(&cell, &TrialOptions { capacities, ..options.clone() }) {
+            Ok(measured) => beside = measured.fill(&mut row),
             Err(Trouble::Trial(Failure::Unsupported(why))) => {
                 (row.status, row.reason) = (Status::Unsupported, why);
             }
@@ -117,7 +120,7 @@ pub(crate) fn run(
                 lost = Some(why);
             }
         }
-        run.append(&row, &streams)?;
+        run.append(&row, &beside)?;
         plan.note(&row);
         progress.end(&row, plan.remaining());
         rows.push(row);
@@ -125,6 +128,20 @@ pub(crate) fn run(
             return Ok(Ended::Broken(why));
         }
     }
+}
+
+/// Messages a second that each stream of these cells moves as fast as it can, in the median of the trials so far, for
+/// the cells whose rate is a share of it.
+pub(crate) fn capacities(cells: &[Cell], rows: &[Trial]) -> BTreeMap<String, f64> {
+    let shares = cells.iter().filter(|cell| matches!(cell.workload.rate, Some(Rate::Percent(_))));
+    let capacity = |stream: Cell| {
+        let key = stream.key();
+        let of_cell = rows.iter().filter(|row| row.cell == key && row.status == Status::Ok);
+        let rates: Vec<f64> = of_cell.filter_map(|row| row.throughput_gbps).collect();
+        let bytes = f64::from(stream.threads) * stream.message_bytes as f64;
+        stats::median(&rates).map(|gbps| (key, gbps * 1e9 / 8.0 / bytes))
+    };
+    shares.map(Cell::as_stream).filter_map(capacity).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::cell::Cell;
 use crate::failure::Failure;
 use crate::lab::{Lab, Trouble, XrayedTrial};
 use crate::options::{Bound, TrialOptions};
+use crate::record::ReceiveUsage;
 use crate::record::stream::ZeroCopy;
 use crate::stats;
 use crate::xray::watch::{Pass, Seen};
@@ -19,6 +20,7 @@ pub(super) struct Passed {
     /// Payload bytes of the windows, each end's own.
     pub(super) bytes: [Option<u64>; 2],
     pub(super) zero_copy: ZeroCopy,
+    pub(super) receive_usage: ReceiveUsage,
     pub(super) seen: [Seen; 2],
 }
 
@@ -30,6 +32,7 @@ impl Passed {
             throughputs_gbps: vec![measured.figures().throughput_gbps],
             bytes: measured.ends().each_ref().map(|end| end.bytes),
             zero_copy: measured.usage(),
+            receive_usage: measured.receive_usage(),
             seen: [xrayed.sender, xrayed.receiver].map(|seen| seen.unwrap_or_else(nothing)),
         }
     }
@@ -49,6 +52,8 @@ impl Passed {
         for (sum, bytes) in self.bytes.iter_mut().zip(more.bytes) {
             *sum = sum.zip(bytes).map(|(one, other)| one + other);
         }
+        self.receive_usage =
+            ReceiveUsage::sum(&[std::mem::take(&mut self.receive_usage), more.receive_usage]);
         self.zero_copy = ZeroCopy::sum(&[std::mem::take(&mut self.zero_copy), more.zero_copy]);
     }
 }

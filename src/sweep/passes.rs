@@ -3,8 +3,8 @@
 //! Each cell has two: one that samples the CPUs (in a sweep between its blocks: `samples.rs`), and a short one that records every call and copy; and a third
 //! where the card can be asked what it read. Before them, once: how fast the sender's host copies, and the floor that no copying path can reach.
 
-use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -13,13 +13,14 @@ use anyhow::Context;
 use super::card::Card;
 use super::pass::{Passed, pass, reason, windowed};
 use super::samples::{SAMPLED, Samples};
+use super::way;
 use crate::cell::{Cell, Payload, Side};
 use crate::lab::{Lab, Measured, Trouble};
 use crate::options::TrialOptions;
 use crate::output::say;
 use crate::record::csv_file::{self, Appender};
 use crate::record::roofline::Level;
-use crate::record::{Attribution, Copies, End, Recorded, Roofline, copies_below_tcp};
+use crate::record::{Attribution, Copies, End, Recorded, Roofline, Way, copies_below_tcp};
 use crate::xray::costs::attributions;
 use crate::xray::findings::{self, Observations};
 use crate::xray::verdict;
@@ -39,6 +40,9 @@ pub(crate) struct Passes {
     attributions: Appender<Attribution>,
     copies: Appender<Copies>,
     roofline: Appender<Roofline>,
+    /// Made when the first cell whose messages are answered has its row.
+    way: Option<Appender<Way>>,
+    dir: PathBuf,
     card: Card,
     /// Every row of `copies.csv`; a cell that has one is done.
     pub rows: Vec<Copies>,
@@ -46,6 +50,8 @@ pub(crate) struct Passes {
     pub costs: Vec<Attribution>,
     /// Every row of `roofline.csv`.
     pub bounds: Vec<Roofline>,
+    /// Every row of `way.csv`.
+    pub ways: Vec<Way>,
 }
 
 impl Passes {
@@ -60,7 +66,15 @@ impl Passes {
         let keep = |row: &Attribution| done.contains(&row.cell);
         let (attributions, costs) = table(directory, keep)?;
         let (roofline, bounds) = table(directory, |_| true)?;
-        Ok(Self { attributions, copies, roofline, card: Card::of_this_machine(), rows, costs, bounds })
+        let (way, ways) = match directory.join(Way::FILE).exists() {
+            true => {
+                let (way, ways) = table(directory, |row: &Way| done.contains(&row.cell))?;
+                (Some(way), ways)
+            }
+            false => (None, Vec::new()),
+        };
+        let (card, dir) = (Card::of_this_machine(), directory.to_owned());
+        Ok(Self { attributions, copies, roofline, way, dir, card, rows, costs, bounds, ways })
     }
 
     /// X-rays every cell that has not been, and says of each what was found. Returns whether it came to
@@ -99,12 +113,27 @@ impl Passes {
             let (costs, rows) = self.xray(lab, cell, options, samples.of(cell))?;
             let (verdict, sentence) = verdict::headline(&rows);
             tell(&format!("x-ray [{number}/{}] {cell}: {verdict}: {sentence}", cells.len()));
+            self.split(lab, cell, options)?;
             self.attributions.append(&costs).context("appending to xray.csv")?;
             self.copies.append(&rows).context("appending to copies.csv")?;
             self.costs.extend(costs);
             self.rows.extend(rows);
         }
         Ok(true)
+    }
+
+    /// Splits the way of a cell's messages, where they are answered.
+    fn split(&mut self, lab: &mut Lab, cell: &Cell, options: &TrialOptions) -> anyhow::Result<()> {
+        let ways = way::split(lab, cell, options)?;
+        if !ways.is_empty() {
+            let file = match &mut self.way {
+                Some(file) => file,
+                none => none.insert(Appender::create(&self.dir).context("making way.csv")?),
+            };
+            file.append(&ways).context("appending to way.csv")?;
+            self.ways.extend(ways);
+        }
+        Ok(())
     }
 
     /// Measures what no path can beat.
@@ -120,11 +149,8 @@ impl Passes {
                 ..Roofline::default()
             })
             .collect();
-        let floors: BTreeMap<_, _> = cells
-            .iter()
-            .map(|cell| ((cell.wire, cell.message_bytes, cell.threads), floor_of(cell)))
-            .collect();
-        for cell in floors.values() {
+        let floors: BTreeSet<Cell> = cells.iter().map(floor_of).collect();
+        for cell in &floors {
             match lab.run(cell, &windowed(options, FLOOR)) {
                 Ok(measured) => bounds.push(floor(cell, &measured)),
                 // A host without splice has no floor to show, and its other figures stand.
@@ -153,16 +179,7 @@ impl Passes {
             Ok(sampled) => sampled,
             Err(failure) => return Ok((Vec::new(), findings::not_xrayed(cell, &reason(&failure)))),
         };
-        let mut recorded = Err(String::new());
-        // Where calls are slow the window may have held no whole one.
-        for times in [1, 8] {
-            let again = pass(lab, cell, options, Pass::Records, RECORDED * times)?;
-            recorded = again.map(|passed| passed.seen).map_err(|failure| reason(&failure));
-            if !recorded.as_ref().is_ok_and(|seen| seen.iter().any(Seen::is_without_calls)) {
-                break;
-            }
-        }
-        let recorded = recorded.unwrap_or_else(|why| [Seen::Nothing(why.clone()), Seen::Nothing(why)]);
+        let recorded = recorded(lab, cell, options)?;
         let (copy_ns_per_kib, expected) = (self.fastest_copy(), copies_that_the_wire_makes(lab, cell));
         let found = |sampled: &Passed, card| {
             let found = Observations {
@@ -170,6 +187,7 @@ impl Passes {
                 samples: [&sampled.seen[0], &sampled.seen[1]],
                 records: [&recorded[0], &recorded[1]],
                 zero_copy: sampled.zero_copy.clone(),
+                receive_usage: sampled.receive_usage.clone(),
                 bytes: sampled.bytes,
                 copy_ns_per_kib,
                 expected: &expected,
@@ -186,28 +204,40 @@ impl Passes {
                 Err(_) => break,
             }
         }
-        let mut costs = Vec::new();
-        for (side, end) in [(Side::Sender, 0), (Side::Receiver, 1)] {
-            if let Seen::Samples(seen) = &sampled.seen[end] {
-                costs.extend(attributions(
-                    cell,
-                    1,
-                    side,
-                    seen,
-                    sampled.bytes[end],
-                    sampled.throughput_gbps(),
-                ));
-            }
-        }
+        let costs = costs(cell, &sampled);
         let card = self.card.ask(lab, cell, options)?;
         Ok((costs, found(&sampled, card).1))
     }
 
-    /// What a copy of a KiB takes at the very least.
+    /// The least time in which this host copies one KiB, nanoseconds.
     fn fastest_copy(&self) -> Option<f64> {
         let copies = self.bounds.iter().filter(|bound| bound.level != Level::Floor);
         copies.filter_map(|bound| bound.ns_per_kib).reduce(f64::min)
     }
+}
+
+/// What the two ends saw of every call in a short window; where calls are slow, in a longer one.
+fn recorded(lab: &mut Lab, cell: &Cell, options: &TrialOptions) -> Result<[Seen; 2], Trouble> {
+    let mut seen = Err(String::new());
+    for times in [1, 8] {
+        let passed = pass(lab, cell, options, Pass::Records, RECORDED * times)?;
+        seen = passed.map(|passed| passed.seen).map_err(|failure| reason(&failure));
+        if !seen.as_ref().is_ok_and(|seen| seen.iter().any(Seen::is_without_calls)) {
+            break;
+        }
+    }
+    Ok(seen.unwrap_or_else(|why| [Seen::Nothing(why.clone()), Seen::Nothing(why)]))
+}
+
+/// Where each end's CPU time went.
+fn costs(cell: &Cell, sampled: &Passed) -> Vec<Attribution> {
+    let of_end = |(side, end): (Side, usize)| match &sampled.seen[end] {
+        Seen::Samples(seen) => {
+            attributions(cell, 1, side, seen, sampled.bytes[end], sampled.throughput_gbps())
+        }
+        _ => Vec::new(),
+    };
+    [(Side::Sender, 0), (Side::Receiver, 1)].into_iter().flat_map(of_end).collect()
 }
 
 /// Why the cell's wire must copy below TCP, a sentence each, by what its interfaces said when the lab was made.
@@ -224,11 +254,11 @@ fn copies_that_the_wire_makes(lab: &Lab, cell: &Cell) -> Vec<String> {
 /// The cell that moves as many bytes and copies none of them.
 fn floor_of(cell: &Cell) -> Cell {
     Cell {
-        send_path: path::FLOOR.name.to_owned(),
-        receive_path: receive::FLOOR.name.to_owned(),
+        send_path: path::LEAST_WORK.name.to_owned(),
+        receive_path: receive::LEAST_WORK.name.to_owned(),
         payload: Payload::Static,
         working_set: None,
-        ..cell.clone()
+        ..cell.as_stream()
     }
 }
 

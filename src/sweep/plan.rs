@@ -10,7 +10,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Rate};
 use crate::grid::Repetitions;
 use crate::record::{Status, Trial};
 use crate::stats;
@@ -22,8 +22,10 @@ struct History {
     blocks: HashMap<u32, u32>,
     /// Trials so far.
     trials: u32,
-    /// Throughput of the trials that ended well, with their blocks.
-    throughput: Vec<(u32, f64)>,
+    /// Throughput of the trials that ended well.
+    throughput: Vec<f64>,
+    /// Response time, else throughput, of the trials that ended well, with their blocks.
+    figures: Vec<(u32, f64)>,
     /// The first block in which the cell was found to be unsupported.
     unsupported: Option<u32>,
 }
@@ -55,7 +57,6 @@ pub(crate) struct Next {
 
 impl Plan {
     /// A plan with nothing run yet. `times` says how often each cell runs in a block.
-    #[must_use]
     pub(crate) fn new(cells: Vec<Cell>, times: Vec<u32>, repetitions: Repetitions, seed: u64) -> Self {
         let places = cells.iter().enumerate().map(|(place, cell)| (cell.key(), place)).collect();
         let history = vec![History::default(); cells.len()];
@@ -63,7 +64,6 @@ impl Plan {
     }
 
     /// The cells in the order of the grid; [`Next::place`] is an index into them.
-    #[must_use]
     pub(crate) fn cells(&self) -> &[Cell] {
         &self.cells
     }
@@ -74,8 +74,10 @@ impl Plan {
         let history = &mut self.history[place];
         *history.blocks.entry(row.block).or_default() += 1;
         history.trials += 1;
-        match (row.status, row.throughput_gbps) {
-            (Status::Ok, Some(throughput)) => history.throughput.push((row.block, throughput)),
+        history.throughput.extend(row.throughput_gbps.filter(|_| row.status == Status::Ok));
+        // Where a rate is given, the throughput says nothing of how steady the cell is.
+        match (row.status, row.delays.response.p50_us.or(row.throughput_gbps)) {
+            (Status::Ok, Some(figure)) => history.figures.push((row.block, figure)),
             (Status::Unsupported, _) => history.unsupported = history.unsupported.or(Some(row.block)),
             _ => {}
         }
@@ -92,13 +94,12 @@ impl Plan {
         if block <= self.repetitions.min {
             return true;
         }
-        let earlier = history.throughput.iter().filter(|(in_block, _)| *in_block < block);
+        let earlier = history.figures.iter().filter(|(in_block, _)| *in_block < block);
         let values: Vec<f64> = earlier.map(|&(_, value)| value).collect();
         !is_precise(&values, until)
     }
 
     /// The next trial; none when the sweep is complete.
-    #[must_use]
     pub(crate) fn next(&self) -> Option<Next> {
         for block in 1..=self.repetitions.max {
             let mut order: Vec<usize> = (0..self.cells.len())
@@ -107,6 +108,8 @@ impl Plan {
             let mut random = ChaCha8Rng::seed_from_u64(self.seed);
             random.set_stream(u64::from(block));
             order.shuffle(&mut random);
+            // A share of a cell's throughput takes its trial as a stream before.
+            order.sort_by_key(|&place| matches!(self.cells[place].workload.rate, Some(Rate::Percent(_))));
             let mut seen: HashMap<usize, u32> = HashMap::new();
             for place in order {
                 let history = &self.history[place];
@@ -122,7 +125,6 @@ impl Plan {
     }
 
     /// Trials still to be run, at most.
-    #[must_use]
     pub(crate) fn remaining(&self) -> u64 {
         let mut remaining = 0;
         for (place, history) in self.history.iter().enumerate() {
@@ -140,10 +142,9 @@ impl Plan {
     }
 
     /// Median throughput of a cell so far, Gb/s.
-    #[must_use]
     pub(crate) fn so_far(&self, place: usize) -> Option<f64> {
-        let values: Vec<f64> = self.history[place].throughput.iter().map(|&(_, value)| value).collect();
-        stats::median(&values)
+        let values = &self.history[place].throughput;
+        stats::median(values)
     }
 }
 

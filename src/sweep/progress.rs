@@ -1,4 +1,4 @@
-//! Progress on standard error: a bar on a terminal, a line a trial elsewhere.
+//! Progress on standard error: a bar on a terminal, a line per trial elsewhere.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -20,7 +20,6 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Progress of a sweep with this many trials left.
-    #[must_use]
     pub(crate) fn new(remaining: u64, quiet: bool) -> Self {
         let plain = !std::io::stderr().is_terminal();
         let target =

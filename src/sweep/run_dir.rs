@@ -7,7 +7,7 @@ use anyhow::{Context, bail, ensure};
 
 use crate::file;
 use crate::record::csv_file::{self, Appender};
-use crate::record::{Manifest, Recorded, Stream, Trial};
+use crate::record::{Manifest, Recorded, Trial, TrialFiles, TrialRows};
 
 /// Roughly what a trial's row and one stream's row take, bytes.
 const ROW_BYTES: u64 = 1 << 10;
@@ -18,7 +18,7 @@ pub(crate) struct RunDir {
     /// What is known of the run.
     pub manifest: Manifest,
     trials: Appender<Trial>,
-    streams: Appender<Stream>,
+    files: TrialFiles,
 }
 
 impl RunDir {
@@ -68,7 +68,7 @@ impl RunDir {
         manifest.write(&path.join("manifest.json"))?;
         Ok(Self {
             trials: Appender::create(path)?,
-            streams: Appender::create(path)?,
+            files: TrialFiles::create(path)?,
             path: path.to_owned(),
             manifest,
         })
@@ -89,33 +89,20 @@ impl RunDir {
         manifest.resumed += 1;
         let place = |file: &str| path.join(file).display().to_string();
         let trials = Appender::resume(path).with_context(|| place(Trial::FILE))?;
-        let streams = Appender::resume(path).with_context(|| place(Stream::FILE))?;
         let rows = csv_file::read::<Trial>(path)?.rows;
         let known: HashSet<(&str, u32)> = rows.iter().map(|row| (row.cell.as_str(), row.rep)).collect();
-        let mut kept = csv_file::read::<Stream>(path)?.rows;
-        let all = kept.len();
-        kept.retain(|row| known.contains(&(row.cell.as_str(), row.rep)));
-        let mut run = Self { path: path.to_owned(), manifest, trials, streams };
-        if kept.len() < all {
-            run.rewrite_streams(&kept).with_context(|| place(Stream::FILE))?;
-        }
-        Ok((run, rows))
+        let files = TrialFiles::resume(path, &known)?;
+        Ok((Self { path: path.to_owned(), manifest, trials, files }, rows))
     }
 
-    fn rewrite_streams(&mut self, kept: &[Stream]) -> std::io::Result<()> {
-        csv_file::replace(&self.path, kept)?;
-        self.streams = Appender::resume(&self.path)?;
-        Ok(())
-    }
-
-    /// Appends a trial and its streams; both files hold whole rows only, whatever happens.
+    /// Appends a trial and what it left beside its row; all files hold whole rows only, whatever happens.
     ///
     /// # Errors
     /// When the disk does not take them.
-    pub(crate) fn append(&mut self, trial: &Trial, streams: &[Stream]) -> anyhow::Result<()> {
+    pub(crate) fn append(&mut self, trial: &Trial, beside: &TrialRows) -> anyhow::Result<()> {
         // The trial's row last: it is the one that says that all is there.
-        self.streams
-            .append(streams)
+        self.files
+            .append(&self.path, beside)
             .and_then(|()| self.trials.append(std::slice::from_ref(trial)))
             .with_context(|| {
                 format!(
@@ -166,6 +153,7 @@ fn point_latest(results: &Path, run_id: &str) {
 mod tests {
     use super::*;
     use crate::cell::Cell;
+    use crate::record::Stream;
 
     fn manifest() -> Manifest {
         Manifest {
@@ -175,11 +163,11 @@ mod tests {
         }
     }
 
-    fn rows(rep: u32) -> (Trial, Vec<Stream>) {
+    fn rows(rep: u32) -> (Trial, TrialRows) {
         let cell = Cell { threads: 2, ..Cell::example("two-copy", 64) };
         let trial = Trial::new("x", &cell, rep, u64::from(rep), rep, "2026-01-01T00:00:00Z".into());
         let stream = |number| Stream { cell: cell.key(), rep, stream: number, ..Stream::default() };
-        (trial, vec![stream(0), stream(1)])
+        (trial, TrialRows { streams: vec![stream(0), stream(1)], ..TrialRows::default() })
     }
 
     #[test]

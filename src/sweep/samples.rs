@@ -33,7 +33,6 @@ pub(crate) struct Samples {
 
 impl Samples {
     /// None yet, for trials in at least so many blocks.
-    #[must_use]
     pub(crate) fn new(blocks: u32, options: &TrialOptions) -> Self {
         let blocks = blocks.max(1);
         // As long as a trial, within bounds.

@@ -5,21 +5,34 @@ use std::collections::BTreeMap;
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::cell::Cell;
+use crate::record::latency::TrialDelays;
 use crate::record::{Status, Trial};
-use crate::tables::{Hosts, Instructions, Sample};
+use crate::tables::{Hosts, Instructions, Sample, is_beyond};
 use crate::{stats, units};
 
 /// One dimension of a cell as text.
 type Dimension = fn(&Cell) -> String;
 
 /// The table of these cells' rates, in their order.
-#[must_use]
 pub(crate) fn of(cells: &[Cell], rows: &[Trial]) -> String {
-    lines(cells, rows, &["Gb/s", "95 % interval", "trials", ""], |_, trials| figures(trials).into())
+    if rows.iter().all(|row| row.delays.response.p50_us.is_none()) {
+        return lines(cells, rows, &["Gb/s", "95 % interval", "trials", ""], |_, trials| {
+            figures(trials).into()
+        });
+    }
+    let names = ["Gb/s", "95 % interval", "p50, us", "p99, us", "trials", ""];
+    lines(cells, rows, &names, |_, trials| {
+        let [throughput, interval, count, remark] = figures(trials);
+        let delay = |of: fn(&TrialDelays) -> Option<f64>| {
+            let values: Vec<f64> = trials.iter().filter_map(|trial| of(&trial.delays)).collect();
+            stats::median(&values).map_or_else(|| "–".to_owned(), |us| format!("{us:.1}"))
+        };
+        let (p50, p99) = (delay(|all| all.response.p50_us), delay(|all| all.response.p99_us));
+        vec![throughput, interval, p50, p99, count, remark]
+    })
 }
 
 /// The table of these cells' instructions, in their order.
-#[must_use]
 pub(crate) fn instructions(cells: &[Cell], rows: &[Trial]) -> String {
     let header = ["instructions per message", "per KiB", "sender's worker", "receiver's worker"];
     lines(cells, rows, &header, |cell, trials| {
@@ -47,7 +60,8 @@ fn lines(
     }
     let varied = |of: Dimension| cells.iter().any(|cell| of(cell) != of(&cells[0]));
     let dimensions: Vec<(&str, Dimension)> = [
-        ("wire", (|cell: &Cell| cell.wire.to_string()) as Dimension),
+        ("workload", (|cell: &Cell| cell.workload.to_string()) as Dimension),
+        ("wire", |cell: &Cell| cell.wire.to_string()),
         ("receive path", |cell: &Cell| cell.receive_path.clone()),
         ("payload", |cell: &Cell| cell.payload.to_string()),
         ("working set", |cell: &Cell| cell.working_set.map_or("hot".to_owned(), units::size)),
@@ -99,6 +113,9 @@ fn remark(trials: &[&Trial], ok: &[&&Trial]) -> String {
     } else if completions > 0 {
         remarks
             .push(format!("{:.1} % of completions say COPIED", copied as f64 * 100.0 / completions as f64));
+    }
+    if is_beyond(ok.iter().map(|trial| **trial)) {
+        remarks.push("beyond: the path does not hold this rate".to_owned());
     }
     let disturbed = ok.iter().filter(|trial| !trial.disturbed.is_empty()).count();
     if disturbed > 0 {

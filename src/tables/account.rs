@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::estimate::Estimate;
+use super::metric::THROUGHPUT;
 use super::ratio_row::RatioRow;
 use super::sample::Sample;
 use super::setting::Setting;
@@ -23,7 +24,7 @@ use crate::stats;
 row! {
     /// The account of one path over another in one setting, at one message size. What is saved is positive.
     #[derive(Clone, Debug, Default, PartialEq)]
-    pub struct AccountRow in "account.csv" moves "workload" {
+    pub struct AccountRow in "account.csv" {
         /// What the two cells have in common.
         setting: Setting as "",
         /// Size of one message.
@@ -36,7 +37,7 @@ row! {
         blocks: u64,
         /// Time per KiB of the other path, of all streams together: mean over its blocks.
         over_ns_per_kib: f64 in "ns/KiB",
-        /// How many times as long a KiB of both took in the x-ray's passes; all that the x-ray finds is divided by it.
+        /// How many times as long both took per KiB in the x-ray's passes; all that the x-ray finds is divided by it.
         pass_over_trials: f64,
         /// Time per KiB that is saved in the timed trials.
         saved_ns_per_kib: Estimate in "ns/KiB",
@@ -50,8 +51,8 @@ row! {
         waiting_ns_per_kib: f64 in "ns/KiB",
         /// Of the time saved: what the x-ray does not show.
         unexplained_ns_per_kib: f64 in "ns/KiB",
-        /// How far a cell differs from itself: the noise floor of the comparison times the longer of the two times of a
-        /// KiB. Empty without a control.
+        /// How far a cell differs from itself: the noise floor of the comparison times the longer of the two times
+        /// per KiB. Empty without a control.
         floor_ns_per_kib: Option<f64> in "ns/KiB",
         /// Whether the rest lies within the floor; empty without a control.
         closes: Option<bool>,
@@ -115,11 +116,11 @@ pub(super) fn accounts(samples: &[Sample], ratios: &[RatioRow], xray: &XrayRows)
         let sampled = parts.get(&path.cell.key()).zip(parts.get(&over.cell.key()))?;
         AccountRow::of(row, path, over, sampled)
     };
-    ratios.iter().filter_map(account).collect()
+    ratios.iter().filter(|row| row.is_of(&THROUGHPUT)).filter_map(account).collect()
 }
 
 /// Time per KiB of all streams together, ns.
-fn time_of_a_kib(gbps: f64) -> f64 {
+fn time_per_kib(gbps: f64) -> f64 {
     1024.0 * 8.0 / gbps
 }
 
@@ -141,7 +142,7 @@ impl Parts {
             xray.costs.iter().filter(|row| row.cell == cell && row.side == Side::Sender).collect();
         let first = rows.first().filter(|row| row.scope == Scope::Cpus)?;
         let all: f64 = rows.iter().filter_map(|row| row.ns_per_kib).sum();
-        let time = time_of_a_kib(first.throughput_gbps.filter(|&gbps| gbps > 0.0 && all > 0.0)?);
+        let time = time_per_kib(first.throughput_gbps.filter(|&gbps| gbps > 0.0 && all > 0.0)?);
         let (cpus, time) = match first.clock {
             // A clock that goes on while a CPU is idle: as many times the time per KiB as there are CPUs. Its own time is
             // the mean of all windows, as the parts are.
@@ -179,7 +180,7 @@ impl Parts {
 
 impl AccountRow {
     fn of(row: &RatioRow, path: &Sample, over: &Sample, (own, other): (&Parts, &Parts)) -> Option<Self> {
-        let time = |trial: &Trial| trial.throughput_gbps.filter(|&gbps| gbps > 0.0).map(time_of_a_kib);
+        let time = |trial: &Trial| trial.throughput_gbps.filter(|&gbps| gbps > 0.0).map(time_per_kib);
         let (path_times, over_times) = (path.by_block(time), over.by_block(time));
         let pairs: Vec<(f64, f64)> =
             over_times.iter().filter_map(|(block, &over)| Some((over, *path_times.get(block)?))).collect();

@@ -1,11 +1,12 @@
 //! A cell's row: one line of `cells.csv`, and the first columns of `derived.csv`.
 
 use super::estimate::Estimate;
-use super::figures::THROUGHPUT;
+use super::figures::DelayFigures;
 use super::flag::Flags;
 use super::limit::Limit;
+use super::metric::THROUGHPUT;
 use super::sample::Sample;
-use crate::cell::{Cell, Payload, USUAL_WORKLOAD, Wire};
+use crate::cell::{Cell, Payload, Wire, Workload};
 use crate::record::Status;
 use crate::record::row::row;
 use crate::stats;
@@ -56,12 +57,13 @@ row! {
         limit: Option<Limit> since "1.2.0",
         /// What a stream does between connection and end.
         workload: Option<String> since "1.3.0",
+        /// How long messages took.
+        delays: DelayFigures as "",
     }
 }
 
 impl CellRow {
     /// The row of a cell of which nothing is known yet.
-    #[must_use]
     pub fn new(cell: &Cell) -> Self {
         Self {
             cell: cell.key(),
@@ -72,13 +74,12 @@ impl CellRow {
             message_bytes: cell.message_bytes,
             threads: cell.threads,
             working_set_bytes: cell.working_set,
-            workload: Some(cell.workload.clone()),
+            workload: Some(cell.workload.to_string()),
             ..Self::default()
         }
     }
 
     /// The row of a cell's trials.
-    #[must_use]
     pub fn of(sample: &Sample) -> Self {
         let ended = |status| sample.trials.iter().filter(|trial| trial.status == status).count() as u64;
         let throughput = THROUGHPUT.values(sample);
@@ -96,22 +97,22 @@ impl CellRow {
             reason: broken.map(|trial| trial.reason.clone()).unwrap_or_default(),
             throughput_min: throughput.iter().copied().reduce(f64::min),
             throughput_max: throughput.iter().copied().reduce(f64::max),
-            limit: Limit::of(sample),
+            // Where answers or a rate set the pace, both ends wait for those.
+            limit: Limit::of(sample).filter(|_| sample.cell.workload.is_stream()),
+            delays: DelayFigures::of(sample),
             ..Self::new(&sample.cell)
         }
     }
 
     /// Its throughput: median and interval over the trials that went well.
-    #[must_use]
     pub fn throughput(&self) -> Estimate {
         Estimate { value: self.throughput_gbps, low: self.throughput_low, high: self.throughput_high }
     }
 
     /// The cell that the row is of.
-    #[must_use]
     pub fn to_cell(&self) -> Cell {
         Cell {
-            workload: self.workload.clone().unwrap_or_else(|| USUAL_WORKLOAD.to_owned()),
+            workload: Workload::of_row(self.workload.as_deref()),
             wire: self.wire,
             send_path: self.send_path.clone(),
             receive_path: self.receive_path.clone(),

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::estimate::Estimate;
-use super::sample::PathSeries;
+use super::sample::{PathSeries, SettingGroup};
 use crate::stats::{self, DataPoint, Interval, Line, theil_sen};
 
 /// A path's cost model in one setting.
@@ -18,15 +18,21 @@ pub(super) struct CostModel {
     pub(super) sizes: Vec<(u64, f64)>,
     /// The interval of each of these medians; absent with one block.
     intervals: Vec<Option<Interval>>,
-    /// The line through them: ns, and ns a byte.
+    /// The line through them: ns, and ns per byte.
     pub(super) line: Line,
     /// The line of each block that holds every size.
     pub(super) blocks: BTreeMap<u32, Line>,
 }
 
 impl CostModel {
+    /// The model of each path of a setting: none where answers or a rate set the pace, whose times are no costs.
+    pub(super) fn of_group(group: &SettingGroup) -> Vec<Option<Self>> {
+        let is_stream = group.setting.workload().is_stream();
+        group.series.iter().map(|series| Self::of(series).filter(|_| is_stream)).collect()
+    }
+
     /// The model of a path; absent with fewer than two sizes.
-    pub(super) fn of(series: &PathSeries) -> Option<Self> {
+    fn of(series: &PathSeries) -> Option<Self> {
         let by_size: Vec<(u64, BTreeMap<u32, f64>)> = series
             .sizes
             .iter()
@@ -121,7 +127,7 @@ const SMALLEST: f64 = 1.0;
 const LARGEST: f64 = (1_u64 << 30) as f64;
 
 /// The size from which `path` is the faster by its model; absent where the lines do not cross between one byte
-/// and a GiB, where it is `over` that wins beyond it, where the blocks cannot tell the two apart at any size, or where a
+/// and one GiB, where it is `over` that wins beyond it, where the blocks cannot tell the two apart at any size, or where a
 /// line misses its own points by more than their noise: where such lines cross says nothing of where the costs do.
 pub(super) fn crossing(path: &CostModel, over: &CostModel) -> Option<Crossing> {
     let bytes = (path.line.intercept - over.line.intercept) / (over.line.slope - path.line.slope);

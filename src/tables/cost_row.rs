@@ -9,7 +9,7 @@ use crate::record::row::row;
 row! {
     /// Time of a message in one stream as a linear function of its size: fixed + per KiB × size.
     #[derive(Clone, Debug, Default, PartialEq)]
-    pub struct CostRow in "cost_model.csv" moves "workload" {
+    pub struct CostRow in "cost_model.csv" {
         /// What the path ran in.
         setting: Setting as "",
         /// The send path.

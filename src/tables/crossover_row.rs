@@ -1,6 +1,7 @@
 //! Where one path starts to beat another: one line of `crossovers.csv`.
 
 use super::cost_model::{CostModel, crossing};
+use super::metric::Metric;
 use super::ratio_row::{Difference, RatioRow};
 use super::sample::{PathSeries, SettingGroup};
 use super::setting::Setting;
@@ -34,16 +35,16 @@ words!(CrossoverVerdict:
 word_field!(CrossoverVerdict);
 
 row! {
-    /// One path against another in the same setting, over all message sizes that both were tested at.
+    /// One path against another by one figure in the same setting, over all message sizes that both were tested at.
     #[derive(Clone, Debug, Default, PartialEq)]
-    pub struct CrossoverRow in "crossovers.csv" moves "working_set_bytes" moves "workload" {
+    pub struct CrossoverRow in "crossovers.csv" moves "working_set_bytes" after "largest_bytes" {
         /// What the cells have in common.
         setting: Setting as "",
         /// The path that may win.
         path: String,
         /// The path that it is compared with.
         over: String,
-        /// The naive reading: the smallest tested size at which the median throughput is the higher one.
+        /// The naive reading: the smallest tested size at which the median is the better one.
         first_win_bytes: Option<u64> in "B",
         /// The supported reading: the smallest tested size from which, at this and all larger ones, the path is
         /// faster, as `ratios.csv` has it.
@@ -71,11 +72,13 @@ row! {
         smallest_bytes: Option<u64> in "B",
         /// The largest of them.
         largest_bytes: Option<u64> in "B",
+        /// The figure that is compared, a column of `cells.csv`; empty in older tables, which have throughput alone.
+        metric: String since "1.4.0",
     }
 }
 
-/// Every ordered pair of paths in every setting. `models` are those of the groups' series, `ratios` those of the
-/// same groups.
+/// Every ordered pair of paths in every setting, by each figure that its cells are compared by. `models` are those of the
+/// groups' series, `ratios` those of the same groups.
 pub(super) fn crossovers(
     groups: &[SettingGroup],
     models: &[Vec<Option<CostModel>>],
@@ -83,15 +86,17 @@ pub(super) fn crossovers(
 ) -> Vec<CrossoverRow> {
     let mut rows = Vec::new();
     for (group, models) in groups.iter().zip(models) {
-        let of_group: Vec<&RatioRow> = ratios.iter().filter(|row| row.setting == group.setting).collect();
-        for (path, model) in group.series.iter().zip(models) {
-            for (over, over_model) in
-                group.series.iter().zip(models).filter(|(over, _)| over.path != path.path)
-            {
-                let mut row = tested(path, over, &of_group);
-                row.setting = group.setting.clone();
-                row.predict(model.as_ref(), over_model.as_ref());
-                rows.push(row);
+        for metric in Metric::compared(&group.setting.workload()) {
+            let here = |row: &&RatioRow| row.setting == group.setting && row.is_of(metric);
+            let judged: Vec<&RatioRow> = ratios.iter().filter(here).collect();
+            for (path, model) in group.series.iter().zip(models) {
+                let others = group.series.iter().zip(models).filter(|(over, _)| over.path != path.path);
+                for (over, over_model) in others {
+                    let mut row = tested(metric, path, over, &judged);
+                    row.setting = group.setting.clone();
+                    row.predict(model.as_ref(), over_model.as_ref());
+                    rows.push(row);
+                }
             }
         }
     }
@@ -99,33 +104,33 @@ pub(super) fn crossovers(
 }
 
 /// What the tested sizes say of one path over another.
-fn tested(path: &PathSeries, over: &PathSeries, ratios: &[&RatioRow]) -> CrossoverRow {
+fn tested(metric: &Metric, path: &PathSeries, over: &PathSeries, ratios: &[&RatioRow]) -> CrossoverRow {
     let of_pair: Vec<&RatioRow> =
         ratios.iter().copied().filter(|row| row.path == path.path && row.over == over.path).collect();
     let median = |series: &PathSeries, bytes: u64| {
-        series
-            .sizes
-            .get(&bytes)
-            .and_then(|sample| stats::median(&sample.values(|trial| trial.throughput_gbps)))
+        series.sizes.get(&bytes).and_then(|sample| stats::median(&metric.values(sample)))
     };
-    let higher = |row: &&&RatioRow| median(path, row.message_bytes) > median(over, row.message_bytes);
+    let is_better = |row: &&&RatioRow| {
+        let medians = median(path, row.message_bytes).zip(median(over, row.message_bytes));
+        medians.is_some_and(|(one, other)| metric.is_better(one, other))
+    };
     let suffix = of_pair.iter().rev().take_while(|row| row.difference == Difference::Faster);
     CrossoverRow {
         path: path.path.to_owned(),
         over: over.path.to_owned(),
-        first_win_bytes: of_pair.iter().find(higher).map(|row| row.message_bytes),
+        first_win_bytes: of_pair.iter().find(is_better).map(|row| row.message_bytes),
         supported_win_bytes: suffix.last().map(|row| row.message_bytes),
         verdict: CrossoverVerdict::of(&of_pair.iter().map(|row| row.difference).collect::<Vec<_>>()),
         sizes: of_pair.len() as u64,
         smallest_bytes: of_pair.first().map(|row| row.message_bytes),
         largest_bytes: of_pair.last().map(|row| row.message_bytes),
+        metric: metric.name.to_owned(),
         ..CrossoverRow::default()
     }
 }
 
 impl CrossoverVerdict {
     /// What the differences say, from the smallest size to the largest.
-    #[must_use]
     pub fn of(differences: &[Difference]) -> Self {
         let any = |kind| differences.contains(&kind);
         match differences.last() {

@@ -9,7 +9,7 @@ row! {
     /// One cell's figures per byte, per message and per second: the median over its trials, and the 95 % interval of
     /// that median.
     #[derive(Clone, Debug, Default, PartialEq)]
-    pub struct DerivedRow in "derived.csv" moves "limit" moves "workload" {
+    pub struct DerivedRow in "derived.csv" {
         /// The cell, as in `cells.csv`.
         cell: CellRow as "",
         /// Its figures.
@@ -19,7 +19,6 @@ row! {
 
 impl DerivedRow {
     /// The row of a cell's trials.
-    #[must_use]
     pub fn of(sample: &Sample) -> Self {
         Self { cell: CellRow::of(sample), figures: Figures::of(sample) }
     }

@@ -1,6 +1,7 @@
 //! Whether the trials of a run follow one another, and by how much intervals that take them for independent are too
 //! narrow.
 
+use super::metric::{Better, Metric};
 use super::sample::Sample;
 use crate::record::Trial;
 use crate::stats;
@@ -18,13 +19,12 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// What the order of these trials says, by their throughput.
-    #[must_use]
+    /// What the order of these trials says, by how fast they were.
     pub fn of(samples: &[Sample]) -> Self {
-        let figure = |trial: &Trial| trial.throughput_gbps;
         let mut residuals: Vec<(u64, f64)> = Vec::new();
         for sample in samples {
-            let Some(middle) = stats::median(&sample.values(figure)).filter(|&middle| middle > 0.0) else {
+            let figure = speed(sample);
+            let Some(middle) = stats::median(&sample.values(&figure)).filter(|&middle| middle > 0.0) else {
                 continue;
             };
             residuals.extend(sample.ok().filter_map(|trial| Some((trial.order, figure(trial)? / middle))));
@@ -32,24 +32,21 @@ impl Drift {
         residuals.sort_unstable_by_key(|(order, _)| *order);
         let residuals: Vec<f64> = residuals.into_iter().map(|(_, residual)| residual).collect();
         let rows: Vec<Vec<f64>> =
-            samples.iter().map(|sample| sample.by_block(figure).into_values().collect()).collect();
+            samples.iter().map(|sample| sample.by_block(speed(sample)).into_values().collect()).collect();
         Self { trials: stats::drift(&residuals), blocks: stats::common_correlation(&rows) }
     }
 
     /// By how much intervals of a cell's figures reach further than those of independent trials.
-    #[must_use]
     pub fn widening(&self) -> f64 {
         self.blocks.map_or(1.0, stats::widening)
     }
 
     /// Whether the order of trials matters more than chance explains.
-    #[must_use]
     pub fn is_called(&self) -> bool {
         self.trials.is_some_and(|found| found.correlation > 0.0 && found.p < CALLED)
     }
 
     /// What a reader must know of it; absent where the order says nothing.
-    #[must_use]
     pub fn sentence(&self) -> Option<String> {
         let found = self.trials.filter(|_| self.is_called())?;
         let chance = if found.p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {:.3}", found.p) };
@@ -63,6 +60,15 @@ impl Drift {
              `sweep --against` for that.{widened}",
             found.correlation
         ))
+    }
+}
+
+/// How fast the trials of a cell were: by what such cells are compared by, the inverse of a delay.
+fn speed(sample: &Sample) -> impl Fn(&Trial) -> Option<f64> {
+    let metric = Metric::main(&sample.cell.workload);
+    move |trial| match metric.better {
+        Better::Lower => (metric.of)(trial).filter(|&delay| delay > 0.0).map(f64::recip),
+        Better::Higher | Better::Neither => (metric.of)(trial),
     }
 }
 

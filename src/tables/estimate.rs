@@ -21,8 +21,7 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// The estimate from one figure a trial.
-    #[must_use]
+    /// The estimate from one figure per trial.
     pub fn of(values: &[f64]) -> Self {
         let (median, interval) = median_and_interval(values);
         Self::new(median, interval)
@@ -49,13 +48,11 @@ impl Estimate {
     }
 
     /// Whether the interval of a ratio is so wide that it says nothing: its ends differ by more than a factor of ten.
-    #[must_use]
     pub fn is_wide(&self) -> bool {
         self.interval().is_some_and(|ends| ends.high > WIDE * ends.low)
     }
 
     /// The interval, where there is one.
-    #[must_use]
     pub fn interval(&self) -> Option<Interval> {
         Some(Interval { low: self.low?, high: self.high? })
     }

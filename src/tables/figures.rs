@@ -4,91 +4,13 @@
 //! A median of ratios is not the ratio of medians, and it is the trial that is the sample. A sender's counts
 //! are divided by the sender's own bytes and window, a receiver's by the receiver's.
 
-use std::collections::BTreeMap;
-
-use super::derived_row::DerivedRow;
 use super::estimate::Estimate;
+use super::metric::{Better, Metric, THROUGHPUT};
 use super::sample::Sample;
 use super::ticks::{TickClock, Ticked};
 use crate::cell::Side;
+use crate::record::End;
 use crate::record::row::row;
-use crate::record::{End, Trial};
-
-/// Which way a figure improves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Better {
-    /// More is better.
-    Higher,
-    /// Less is better.
-    Lower,
-    /// Neither: it explains.
-    Neither,
-}
-
-/// One figure: its column, and where its value comes from and goes to.
-#[derive(Clone, Copy, Debug)]
-pub struct Metric {
-    /// The column of `derived.csv`.
-    pub name: &'static str,
-    /// Its unit, `1` where it has none.
-    pub unit: &'static str,
-    /// Which way it improves.
-    pub better: Better,
-    /// The figure of one trial; absent where the trial lacks what it is made of.
-    pub of: fn(&Trial) -> Option<f64>,
-    /// The cell's figure.
-    pub at: fn(&DerivedRow) -> Estimate,
-    /// What it rests on where it is sampled by ticks; absent where its source is exact.
-    pub ticked: Option<Ticked>,
-}
-
-/// Throughput, which also stands in `cells.csv` and has all trials and flags beside it.
-pub const THROUGHPUT: Metric = Metric {
-    name: "throughput_gbps",
-    unit: "Gb/s",
-    better: Better::Higher,
-    of: |trial| trial.throughput_gbps,
-    at: |row| row.cell.throughput(),
-    ticked: None,
-};
-
-impl Metric {
-    /// The figures of the trials of a cell that went well and have it; none where its clock cannot tell them.
-    #[must_use]
-    pub fn values(&self, sample: &Sample) -> Vec<f64> {
-        if self.is_told(sample) { sample.values(self.of) } else { Vec::new() }
-    }
-
-    /// The same by block.
-    #[must_use]
-    pub fn by_block(&self, sample: &Sample) -> BTreeMap<u32, f64> {
-        if self.is_told(sample) { sample.by_block(self.of) } else { BTreeMap::new() }
-    }
-
-    /// The cell's figure: the median over its trials, with an interval that allows for trials that follow one another.
-    #[must_use]
-    pub fn estimate(&self, sample: &Sample) -> Estimate {
-        Estimate::of(&self.values(sample)).widened(sample.widening)
-    }
-
-    /// Whether the clock that the figure comes from is fine enough for the cell's windows.
-    #[must_use]
-    pub fn is_told(&self, sample: &Sample) -> bool {
-        self.ticked.is_none_or(|ticked| ticked.is_told(sample))
-    }
-
-    /// The metric of a column that has a better side.
-    ///
-    /// # Errors
-    /// One sentence with the columns that there are.
-    pub fn judged(name: &str) -> Result<&'static Self, String> {
-        let judged = || METRICS.iter().filter(|metric| metric.better != Better::Neither);
-        judged().find(|metric| metric.name == name).ok_or_else(|| {
-            let names: Vec<&str> = judged().map(|metric| metric.name).collect();
-            format!("`{name}` is not one of {}", names.join(", "))
-        })
-    }
-}
 
 const KIB: f64 = 1024.0;
 const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
@@ -103,19 +25,19 @@ fn number(count: Option<u64>) -> Option<f64> {
     count.map(|count| count as f64)
 }
 
-fn a_byte(count: Option<u64>, end: &End) -> Option<f64> {
+fn per_byte(count: Option<u64>, end: &End) -> Option<f64> {
     over(number(count), number(end.bytes))
 }
 
-fn a_gib(count: Option<u64>, end: &End) -> Option<f64> {
-    a_byte(count, end).map(|each| each * GIB)
+fn per_gib(count: Option<u64>, end: &End) -> Option<f64> {
+    per_byte(count, end).map(|each| each * GIB)
 }
 
-fn a_million_messages(count: Option<u64>, end: &End) -> Option<f64> {
+fn per_million_messages(count: Option<u64>, end: &End) -> Option<f64> {
     over(number(count), number(end.messages)).map(|each| each * MILLION)
 }
 
-fn ns_a_kib(seconds: Option<f64>, bytes: Option<u64>) -> Option<f64> {
+fn ns_per_kib(seconds: Option<f64>, bytes: Option<u64>) -> Option<f64> {
     over(seconds, number(bytes)).map(|each| each * KIB * 1e9)
 }
 
@@ -152,6 +74,23 @@ macro_rules! ticked {
     };
 }
 
+row! {
+    /// A kind of delay of one cell.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct PercentileFigures {
+        /// The delay that half of a trial's messages had at most.
+        p50_us: Estimate in "us" since "1.4.0",
+        /// The delay that 90 % of a trial's messages had at most.
+        p90_us: Estimate in "us" since "1.4.0",
+        /// The delay that 99 % of a trial's messages had at most.
+        p99_us: Estimate in "us" since "1.4.0",
+        /// The delay that 99.9 % of a trial's messages had at most.
+        p999_us: Estimate in "us" since "1.4.0",
+        /// The delay that 99.99 % of a trial's messages had at most.
+        p9999_us: Estimate in "us" since "1.4.0",
+    }
+}
+
 /// Rows of estimates, and the table of metrics. A figure that is sampled names the time in ticks that it rests on after
 /// its formula.
 macro_rules! figures {
@@ -164,6 +103,10 @@ macro_rules! figures {
             $(#[doc = $end_about:literal])+
             $end_name:ident in $end_unit:literal $end_better:ident, $end_of:expr $(, ticked $end_ticked:expr)?;
         )+}
+        delays {$(
+            $(#[doc = $delay_about:literal])+
+            $delay:ident as $prefix:literal [$($share:ident)+];
+        )+}
     ) => {
         row! {
             /// The figures of one cell.
@@ -174,6 +117,14 @@ macro_rules! figures {
                 sender: EndFigures as "",
                 /// The receiver's end.
                 receiver: EndFigures as "receiver_",
+            }
+        }
+
+        row! {
+            /// How long messages took: of each percentile the median over the trials; empty where one of them lacks it.
+            #[derive(Clone, Debug, Default, PartialEq)]
+            pub struct DelayFigures {
+                $($(#[doc = $delay_about])+ $delay: PercentileFigures as $prefix,)+
             }
         }
 
@@ -191,25 +142,33 @@ macro_rules! figures {
             $(Metric {
                 name: stringify!($name), unit: $unit, better: Better::$better,
                 of: $of, at: |row| row.figures.$name,
-                ticked: ticked!(trial $(, $ticked)?),
+                ticked: ticked!(trial $(, $ticked)?), in_all: None,
             },)+
             $(Metric {
                 name: stringify!($end_name), unit: $end_unit, better: Better::$end_better,
                 of: |trial| { let of: fn(&End) -> Option<f64> = $end_of; of(&trial.sender) },
                 at: |row| row.figures.sender.$end_name,
-                ticked: ticked!(sender $(, $end_ticked)?),
+                ticked: ticked!(sender $(, $end_ticked)?), in_all: None,
             },)+
             $(Metric {
                 name: concat!("receiver_", stringify!($end_name)), unit: $end_unit, better: Better::$end_better,
                 of: |trial| { let of: fn(&End) -> Option<f64> = $end_of; of(&trial.receiver) },
                 at: |row| row.figures.receiver.$end_name,
-                ticked: ticked!(receiver $(, $end_ticked)?),
+                ticked: ticked!(receiver $(, $end_ticked)?), in_all: None,
             },)+
+        ];
+
+        /// Every delay, by its percentiles.
+        pub const DELAYS: &[Metric] = &[
+            $($(Metric {
+                name: concat!($prefix, stringify!($share)), unit: "us", better: Better::Lower,
+                of: |trial| trial.delays.$delay.$share, at: |row| row.cell.delays.$delay.$share,
+                ticked: None, in_all: Some(|trial| trial.delays.$delay.p50_us),
+            },)+)+
         ];
 
         impl Figures {
             /// The figures of a cell from its trials that went well.
-            #[must_use]
             pub fn of(sample: &Sample) -> Self {
                 let mut estimates = METRICS[1..].iter().map(|metric| metric.estimate(sample));
                 let mut next = || estimates.next().expect("a metric for each field, in their order");
@@ -218,6 +177,16 @@ macro_rules! figures {
                     sender: EndFigures { $($end_name: next(),)+ },
                     receiver: EndFigures { $($end_name: next(),)+ },
                 }
+            }
+        }
+
+        impl DelayFigures {
+            /// The delays of a cell from its trials that went well.
+            #[must_use]
+            pub fn of(sample: &Sample) -> Self {
+                let mut estimates = DELAYS.iter().map(|metric| metric.estimate(sample));
+                let mut next = || estimates.next().expect("a metric for each field, in their order");
+                Self { $($delay: PercentileFigures { $($share: next(),)+ },)+ }
             }
         }
     };
@@ -229,19 +198,19 @@ figures! {
         messages_per_s in "1/s" Higher, |trial| over(number(trial.messages), trial.window_s);
         /// Window over messages of a stream: the mean time per message. It is not a delay.
         mean_recv_us in "us" Lower, |trial| trial.mean_recv_us;
-        /// Share of the completed MSG_ZEROCOPY calls that the kernel copied after all.
+        /// Share of the completed zero-copy calls that the kernel copied after all.
         zc_copied_share in "1" Lower, |trial| trial.zc.copied_share();
         /// Sends per GiB that were refused with ENOBUFS and made again.
-        zc_enobufs_per_gib in "1/GiB" Lower, |trial| a_gib(trial.zc.enobufs, &trial.sender);
+        zc_enobufs_per_gib in "1/GiB" Lower, |trial| per_gib(trial.zc.enobufs, &trial.sender);
         /// TCP segments sent again per GiB, warm-up and drain included.
         retransmits_per_gib in "1/GiB" Lower,
             |trial| over(number(trial.retransmits), number(trial.total_bytes)).map(|each| each * GIB);
         /// Busy time of all CPUs of the sender's host per KiB, whoever caused it.
         host_busy_ns_per_kib in "ns/KiB" Lower,
-            |trial| ns_a_kib(trial.host_busy_s, trial.bytes), ticked |trial| trial.host_busy_s;
+            |trial| ns_per_kib(trial.host_busy_s, trial.bytes), ticked |trial| trial.host_busy_s;
         /// Softirq time of all CPUs of the sender's host per KiB, whoever caused it; no thread is charged with it.
         host_softirq_ns_per_kib in "ns/KiB" Lower,
-            |trial| ns_a_kib(trial.host_softirq_s, trial.bytes), ticked |trial| trial.host_softirq_s;
+            |trial| ns_per_kib(trial.host_softirq_s, trial.bytes), ticked |trial| trial.host_softirq_s;
         /// CPUs' worth of time that the hypervisor took away.
         host_steal_cpus in "CPUs" Lower, |trial| over(trial.host_steal_s, trial.window_s);
     }
@@ -251,59 +220,54 @@ figures! {
         /// CPU time of the worker threads over the window: how many CPUs they kept busy.
         cpus in "CPUs" Neither, |end| over(cpu_s(end), end.window_s);
         /// CPU time of the worker threads per KiB, user and system.
-        cpu_ns_per_kib in "ns/KiB" Lower, |end| ns_a_kib(cpu_s(end), end.bytes);
+        cpu_ns_per_kib in "ns/KiB" Lower, |end| ns_per_kib(cpu_s(end), end.bytes);
         /// CPU time in user space per KiB, sampled by ticks; empty where they are too few.
-        user_ns_per_kib in "ns/KiB" Lower, |end| ns_a_kib(end.user_s, end.bytes), ticked |end| end.user_s;
+        user_ns_per_kib in "ns/KiB" Lower, |end| ns_per_kib(end.user_s, end.bytes), ticked |end| end.user_s;
         /// CPU time in the kernel per KiB, sampled by ticks; empty where they are too few.
-        system_ns_per_kib in "ns/KiB" Lower, |end| ns_a_kib(end.system_s, end.bytes), ticked |end| end.system_s;
+        system_ns_per_kib in "ns/KiB" Lower, |end| ns_per_kib(end.system_s, end.bytes), ticked |end| end.system_s;
         /// CPU cycles per byte, user and kernel.
-        cycles_per_byte in "1/B" Lower, |end| a_byte(end.cycles, end);
+        cycles_per_byte in "1/B" Lower, |end| per_byte(end.cycles, end);
         /// Instructions per byte, user and kernel.
-        instructions_per_byte in "1/B" Lower, |end| a_byte(end.instructions, end);
+        instructions_per_byte in "1/B" Lower, |end| per_byte(end.instructions, end);
         /// Instructions per cycle.
         instructions_per_cycle in "1" Neither, |end| over(number(end.instructions), number(end.cycles));
         /// Cache misses per GiB, as the CPU's architecture defines them.
-        cache_misses_per_gib in "1/GiB" Lower, |end| a_gib(end.cache_misses, end);
+        cache_misses_per_gib in "1/GiB" Lower, |end| per_gib(end.cache_misses, end);
         /// Loads per GiB that missed the first-level data cache.
-        l1d_misses_per_gib in "1/GiB" Lower, |end| a_gib(end.l1d_load_misses, end);
+        l1d_misses_per_gib in "1/GiB" Lower, |end| per_gib(end.l1d_load_misses, end);
         /// Loads per GiB that missed the last-level cache.
-        llc_misses_per_gib in "1/GiB" Lower, |end| a_gib(end.llc_load_misses, end);
+        llc_misses_per_gib in "1/GiB" Lower, |end| per_gib(end.llc_load_misses, end);
         /// Cache misses per million messages.
-        cache_misses_per_million_messages in "1/10^6" Lower, |end| a_million_messages(end.cache_misses, end);
+        cache_misses_per_million_messages in "1/10^6" Lower, |end| per_million_messages(end.cache_misses, end);
         /// Loads per million messages that missed the first-level data cache.
-        l1d_misses_per_million_messages in "1/10^6" Lower, |end| a_million_messages(end.l1d_load_misses, end);
+        l1d_misses_per_million_messages in "1/10^6" Lower, |end| per_million_messages(end.l1d_load_misses, end);
         /// Loads per million messages that missed the last-level cache.
-        llc_misses_per_million_messages in "1/10^6" Lower, |end| a_million_messages(end.llc_load_misses, end);
+        llc_misses_per_million_messages in "1/10^6" Lower, |end| per_million_messages(end.llc_load_misses, end);
         /// Mispredicted branches per GiB; a proxy where no cache counter exists, not a measure of caches.
-        branch_misses_per_gib in "1/GiB" Lower, |end| a_gib(end.branch_misses, end);
+        branch_misses_per_gib in "1/GiB" Lower, |end| per_gib(end.branch_misses, end);
         /// Page faults per GiB; a proxy where no cache counter exists, not a measure of caches.
-        page_faults_per_gib in "1/GiB" Lower, |end| a_gib(end.page_faults, end);
+        page_faults_per_gib in "1/GiB" Lower, |end| per_gib(end.page_faults, end);
         /// Context switches of the worker threads per second.
         context_switches_per_s in "1/s" Lower, |end| over(number(end.context_switches), end.window_s);
         /// Context switches of the worker threads per GiB.
-        context_switches_per_gib in "1/GiB" Lower, |end| a_gib(end.context_switches, end);
+        context_switches_per_gib in "1/GiB" Lower, |end| per_gib(end.context_switches, end);
         /// Context switches per second in which a worker thread waited.
         voluntary_switches_per_s in "1/s" Lower, |end| over(number(end.voluntary_switches), end.window_s);
         /// Payload bytes that a system call moved.
         bytes_per_call in "B" Neither, |end| over(number(end.bytes), number(end.calls));
     }
-}
-
-/// The metric of a column of `derived.csv`.
-#[must_use]
-pub fn metric(name: &str) -> Option<&'static Metric> {
-    METRICS.iter().find(|metric| metric.name == name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_columns_with_a_better_side_judge() {
-        assert_eq!(Metric::judged("throughput_gbps").unwrap().better, Better::Higher);
-        assert_eq!(Metric::judged("receiver_cpu_ns_per_kib").unwrap().better, Better::Lower);
-        assert!(Metric::judged("cpus").is_err(), "busy CPUs are neither good nor bad");
-        assert!(Metric::judged("speed").unwrap_err().contains("not one of throughput_gbps, messages_per_s"));
+    delays {
+        /// From when a message was to be sent until its answer is read.
+        response as "response_" [p50_us p90_us p99_us p999_us p9999_us];
+        /// From when a message was to be sent until the receiver has its last byte.
+        one_way as "one_way_" [p50_us p90_us p99_us p999_us p9999_us];
+        /// From when the receiver has the last byte until its answer is read.
+        way_back as "way_back_" [p50_us p90_us p99_us p999_us p9999_us];
+        /// The send call.
+        call as "call_" [p50_us p90_us p99_us p999_us p9999_us];
+        /// How long the kernel had the buffer.
+        lent as "lent_" [p50_us p90_us p99_us p999_us p9999_us];
+        /// From when a message was due until its send call begins.
+        lateness as "lateness_" [p50_us p90_us p99_us p999_us p9999_us];
     }
 }

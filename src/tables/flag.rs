@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::figures;
+use super::metric::{self, Metric};
 use super::sample::Sample;
 use crate::cell::words;
 use crate::record::column::{Field, list, word_field};
@@ -27,15 +27,15 @@ pub enum Flag {
     Unsteady,
     /// A trial lies further than [`OUTLIER_DISTANCE`] of the median from it. It is counted all the same.
     Outliers,
-    /// MSG_ZEROCOPY, and the kernel copied every completed call after all: the label does not hold here.
+    /// Zero-copy, and the kernel copied every completed call after all: the label does not hold here.
     DeferredCopy,
-    /// MSG_ZEROCOPY, and the kernel copied some of the completed calls.
+    /// Zero-copy, and the kernel copied some of the completed calls.
     PartlyCopied,
-    /// MSG_ZEROCOPY, and no completion was reaped: nothing proves what happened to the bytes.
+    /// Zero-copy, and no completion was reaped: nothing proves what happened to the bytes.
     NoCompletions,
     /// Sends were refused with ENOBUFS and made again: the limit on pinned pages took part in the figure.
     Enobufs,
-    /// More than one TCP segment a GiB was sent again.
+    /// More than one TCP segment per GiB was sent again.
     Retransmits,
     /// The hypervisor took more than [`STEAL_CPUS`] of a CPU during the window.
     Steal,
@@ -47,6 +47,9 @@ pub enum Flag {
     Multiplexed,
     /// The cell ran more than once in a block: it is its own control.
     Control,
+    /// The path does not hold the rate: in most trials fewer than [`HELD`] of the messages were sent that were to be, or most
+    /// were late.
+    Beyond,
 }
 
 words!(Flag:
@@ -55,6 +58,7 @@ words!(Flag:
     DeferredCopy = "deferred-copy", PartlyCopied = "partly-copied", NoCompletions = "no-completions",
     Enobufs = "enobufs", Retransmits = "retransmits", Steal = "steal", Disturbed = "disturbed", Bbr = "bbr",
     Multiplexed = "multiplexed", Control = "control",
+    Beyond = "beyond",
 );
 word_field!(Flag);
 
@@ -67,13 +71,30 @@ pub const OUTLIER_DISTANCE: f64 = 0.25;
 /// Share of the window that a counter must have run to count as not multiplexed.
 pub const WHOLE_RUNNING: f64 = 0.99;
 
+/// Share of the messages that were to be sent below which the path does not hold the rate.
+pub const HELD: f64 = 0.95;
+/// Share of the messages that were sent late above which it does not either.
+const MOST_LATE: f64 = 0.5;
+
+/// Whether most trials of a cell show that its path does not hold the rate: of the messages that were to be sent in the
+/// window fewer than [`HELD`] were, or more than [`MOST_LATE`] were late. Their delays are then those of a queue that
+/// grows for as long as one looks.
+pub fn is_beyond<'a>(trials: impl Iterator<Item = &'a Trial>) -> bool {
+    let fails = |trial: &Trial| {
+        let intended = trial.intended.filter(|&intended| intended > 0)? as f64;
+        let (sent, late) = (trial.sender.messages? as f64, trial.late.unwrap_or_default() as f64);
+        Some(sent < HELD * intended || late > MOST_LATE * intended)
+    };
+    let told: Vec<bool> = trials.filter_map(fails).collect();
+    2 * told.iter().filter(|&&failed| failed).count() > told.len()
+}
+
 /// The remarks on one cell, in the order of [`Flag`]; a space lies between them in the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flags(pub Vec<Flag>);
 
 impl Flags {
     /// The remarks on a cell.
-    #[must_use]
     pub fn of(sample: &Sample) -> Self {
         let mut flags = Vec::new();
         let mut remark = |flag, holds| {
@@ -92,10 +113,10 @@ impl Flags {
         remark(Flag::OneTrial, ended(Status::Ok) == 1);
         remark(Flag::FewTrials, (2..ENOUGH_TRIALS).contains(&ended(Status::Ok)));
 
-        let throughput = sample.values(|trial| trial.throughput_gbps);
-        remark(Flag::Unsteady, stats::spread(&throughput).is_some_and(|spread| spread > UNSTEADY_SPREAD));
-        let far = |middle: f64| throughput.iter().any(|one| (one / middle - 1.0).abs() > OUTLIER_DISTANCE);
-        remark(Flag::Outliers, stats::median(&throughput).is_some_and(far));
+        let figures = Metric::main(&sample.cell.workload).values(sample);
+        remark(Flag::Unsteady, stats::spread(&figures).is_some_and(|spread| spread > UNSTEADY_SPREAD));
+        let far = |middle: f64| figures.iter().any(|one| (one / middle - 1.0).abs() > OUTLIER_DISTANCE);
+        remark(Flag::Outliers, stats::median(&figures).is_some_and(far));
 
         let (sends, completions) = (count(|trial| trial.zc.sends), count(|trial| trial.zc.completions));
         let copied = count(|trial| trial.zc.copied);
@@ -104,9 +125,9 @@ impl Flags {
         remark(Flag::NoCompletions, sends > 0 && completions == 0);
         remark(Flag::Enobufs, any(|trial| trial.zc.enobufs.is_some_and(|times| times > 0)));
 
-        let retransmits = figures::metric("retransmits_per_gib").and_then(|metric| median(metric.of));
+        let retransmits = metric::metric("retransmits_per_gib").and_then(|metric| median(metric.of));
         remark(Flag::Retransmits, retransmits.is_some_and(|each| each > 1.0));
-        let steal = figures::metric("host_steal_cpus").and_then(|metric| median(metric.of));
+        let steal = metric::metric("host_steal_cpus").and_then(|metric| median(metric.of));
         remark(Flag::Steal, steal.is_some_and(|cpus| cpus > STEAL_CPUS));
         remark(Flag::Disturbed, any(|trial| !trial.disturbed.is_empty()));
         remark(
@@ -120,11 +141,11 @@ impl Flags {
         remark(Flag::Multiplexed, any(shared));
         let twice = |pair: &[&Trial]| pair[0].block == pair[1].block;
         remark(Flag::Control, sample.ok().collect::<Vec<_>>().windows(2).any(twice));
+        remark(Flag::Beyond, is_beyond(sample.ok()));
         Self(flags)
     }
 
     /// Whether a remark was made.
-    #[must_use]
     pub fn has(&self, flag: Flag) -> bool {
         self.0.contains(&flag)
     }
@@ -161,6 +182,21 @@ impl Field for Flags {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_is_beyond_a_path_that_sends_too_few_or_most_of_them_late() {
+        let trial = |sent: u64, late: u64| {
+            let mut trial = Trial { intended: Some(1000), late: Some(late), ..Trial::default() };
+            trial.sender.messages = Some(sent);
+            trial
+        };
+        let is_beyond = |trials: &[Trial]| super::is_beyond(trials.iter());
+        assert!(!is_beyond(&[trial(996, 30)]) && !is_beyond(&[Trial::default()]) && !is_beyond(&[]));
+        assert!(is_beyond(&[trial(940, 60)]) && is_beyond(&[trial(990, 600)]));
+        let [well, ill] = [trial(1000, 0), trial(500, 600)];
+        assert!(!is_beyond(&[ill.clone(), well.clone()]), "half of the trials are not most");
+        assert!(is_beyond(&[ill.clone(), well, ill]));
+    }
 
     #[test]
     fn flags_survive_the_file() {

@@ -47,13 +47,11 @@ pub struct Hosts {
 
 impl Hosts {
     /// What a run's manifest says of them.
-    #[must_use]
     pub fn of(manifest: &Manifest) -> Self {
         Self { sender: HostOfEnd::of(&manifest.sender), receiver: HostOfEnd::of(&manifest.receiver) }
     }
 
     /// The host of this side.
-    #[must_use]
     pub fn end(&self, side: Side) -> &HostOfEnd {
         match side {
             Side::Sender => &self.sender,

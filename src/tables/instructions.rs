@@ -22,7 +22,6 @@ pub struct Instructions {
 
 impl Instructions {
     /// The instructions of a cell.
-    #[must_use]
     pub fn of(sample: &Sample<'_>) -> Self {
         let median = |of: &dyn Fn(&Trial) -> Option<f64>| stats::median(&sample.values(of));
         let worker = |end: &End| each(end.task_clock_s, end.messages);

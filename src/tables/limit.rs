@@ -76,7 +76,6 @@ impl Effort {
 
 impl Limit {
     /// What holds a cell back; absent where the rows do not tell.
-    #[must_use]
     pub fn of(sample: &Sample) -> Option<Self> {
         let (sender, receiver) = (Effort::of(sample, Side::Sender)?, Effort::of(sample, Side::Receiver)?);
         Some(match (sender.works_all_the_time(), receiver.works_all_the_time()) {

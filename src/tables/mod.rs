@@ -17,6 +17,7 @@ mod flag;
 mod hosts;
 mod instructions;
 mod limit;
+mod metric;
 mod noise_row;
 mod paired;
 mod ratio_row;
@@ -36,11 +37,14 @@ pub use crossover_row::{CrossoverRow, CrossoverVerdict};
 pub use derived_row::DerivedRow;
 pub use drift::Drift;
 pub use estimate::{Estimate, TOO_FEW_TRIALS};
-pub use figures::{Better, EndFigures, Figures, METRICS, Metric, THROUGHPUT, metric};
-pub use flag::{ENOUGH_TRIALS, Flag, Flags, OUTLIER_DISTANCE, STEAL_CPUS, UNSTEADY_SPREAD, WHOLE_RUNNING};
+pub use figures::{DELAYS, DelayFigures, EndFigures, Figures, METRICS};
+pub use flag::{
+    ENOUGH_TRIALS, Flag, Flags, HELD, OUTLIER_DISTANCE, STEAL_CPUS, UNSTEADY_SPREAD, WHOLE_RUNNING, is_beyond,
+};
 pub use hosts::{Hosts, USUAL_TICK_HZ};
 pub use instructions::Instructions;
 pub use limit::{APART, FEW_SLEEPS, Limit, WORKING};
+pub use metric::{Better, Metric, THROUGHPUT, metric};
 pub use noise_row::NoiseRow;
 pub use paired::{MOST_ZEROS, Paired};
 pub use ratio_row::{Difference, RatioRow, SIGNIFICANCE};
@@ -74,17 +78,15 @@ pub struct Tables {
 
 impl Tables {
     /// Makes the tables of a run.
-    #[must_use]
     pub fn of(run: &Run) -> Self {
         let samples = samples(run);
         let groups = sample::groups(&samples);
-        let noise: Vec<NoiseRow> = samples.iter().filter_map(NoiseRow::of).collect();
+        let noise: Vec<NoiseRow> = samples.iter().flat_map(NoiseRow::all).collect();
         // What looks at each cell and what looks at pairs of paths take about as long; each takes a core.
         let (derived, (ratios, cost_model, crossovers)) = std::thread::scope(|scope| {
             let derived = scope.spawn(|| samples.iter().map(DerivedRow::of).collect::<Vec<_>>());
             let ratios = ratio_row::ratios(&groups, &noise);
-            let models: Vec<Vec<_>> =
-                groups.iter().map(|group| group.series.iter().map(CostModel::of).collect()).collect();
+            let models: Vec<Vec<_>> = groups.iter().map(CostModel::of_group).collect();
             let cost_model = cost_row::cost_rows(&groups, &models);
             let crossovers = crossover_row::crossovers(&groups, &models, &ratios);
             (derived.join().expect("medians do not panic"), (ratios, cost_model, crossovers))
@@ -95,9 +97,6 @@ impl Tables {
     }
 
     /// Puts each table in the place of its old file, so that a reader sees one or the other, and gives the files.
-    ///
-    /// # Errors
-    /// When the directory cannot be written.
     pub fn write(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
         Ok(vec![
             csv_file::replace(dir, &self.cells)?,

@@ -1,6 +1,7 @@
 //! The noise floor: one line of `noise.csv`, one cell that ran against itself.
 
 use super::estimate::Estimate;
+use super::metric::Metric;
 use super::sample::Sample;
 use crate::cell::Cell;
 use crate::record::row::row;
@@ -15,18 +16,24 @@ row! {
         cell: String,
         /// Blocks in which it ran twice and went well both times.
         blocks: u64,
-        /// Its second trial's throughput over its first's within the blocks (Hodges and Lehmann).
+        /// Its second trial's figure over its first's within the blocks (Hodges and Lehmann).
         ratio: Estimate,
         /// The larger distance from 1 that the interval reaches: the smallest difference that a pair of paths, tested
         /// in as many blocks, must exceed. Empty with one block.
         floor: Option<f64>,
+        /// The figure that is compared, a column of `cells.csv`; empty in older tables, which have throughput alone.
+        metric: String since "1.4.0",
     }
 }
 
 impl NoiseRow {
-    /// The noise floor from a cell; absent where the cell is not a control.
-    #[must_use]
-    pub fn of(sample: &Sample) -> Option<Self> {
+    /// The noise floors from a cell, by each figure that it is compared by; none where the cell is not a control.
+    pub(super) fn all(sample: &Sample) -> Vec<Self> {
+        let metrics = Metric::compared(&sample.cell.workload);
+        metrics.into_iter().filter_map(|metric| Self::of(sample, metric)).collect()
+    }
+
+    fn of(sample: &Sample, metric: &Metric) -> Option<Self> {
         let trials: Vec<_> = sample.ok().collect();
         let mut pairs = Vec::new();
         let mut last_block = None;
@@ -34,7 +41,7 @@ impl NoiseRow {
             // Of three trials in a block the first two count.
             if pair[0].block == pair[1].block && last_block != Some(pair[0].block) {
                 last_block = Some(pair[0].block);
-                pairs.extend(pair[1].throughput_gbps.zip(pair[0].throughput_gbps));
+                pairs.extend((metric.of)(pair[1]).zip((metric.of)(pair[0])));
             }
         }
         let found = stats::paired_ratio(&pairs)?;
@@ -43,14 +50,16 @@ impl NoiseRow {
             blocks: pairs.len() as u64,
             ratio: Estimate::new(Some(found.ratio), found.interval),
             floor: found.interval.map(|ends| ends.relative_half_width(1.0)),
+            metric: metric.name.to_owned(),
         })
     }
 
     /// The noise floor that a comparison of two cells is judged against: that of one of them where it ran twice (the
-    /// wider where both did), else that of the nearest cell that did, by wire, size and number of streams. Absent
-    /// without a control that has a floor.
-    pub(super) fn nearest<'a>(rows: &'a [Self], cells: [&Cell; 2]) -> Option<&'a Self> {
-        let floors = rows.iter().filter_map(|row| Some((row, row.floor?, row.cell.parse().ok()?)));
+    /// wider where both did), else that of the nearest cell that did, by wire, workload, size and number of streams.
+    /// Absent without a control that has a floor by this figure.
+    pub(super) fn nearest<'a>(rows: &'a [Self], metric: &Metric, cells: [&Cell; 2]) -> Option<&'a Self> {
+        let of_metric = rows.iter().filter(|row| row.metric == metric.name);
+        let floors = of_metric.filter_map(|row| Some((row, row.floor?, row.cell.parse().ok()?)));
         let distance =
             |cell: &Cell| cells.map(|own| distance(own, cell)).into_iter().fold(f64::INFINITY, f64::min);
         let ranked = floors.map(|(row, floor, cell)| (row, (distance(&cell), -floor)));
@@ -70,6 +79,7 @@ fn distance(one: &Cell, other: &Cell) -> f64 {
         + apart(one.receive_path != other.receive_path, 1e4)
         + apart(one.payload != other.payload, 1e4)
         + apart(one.working_set != other.working_set, 1e4)
+        + apart(one.workload != other.workload, 1e4)
         + factor(one.message_bytes as f64, other.message_bytes as f64)
         + factor(f64::from(one.threads), f64::from(other.threads))
         + apart(one.send_path != other.send_path, 1e-3)
@@ -78,9 +88,11 @@ fn distance(one: &Cell, other: &Cell) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::THROUGHPUT;
 
     fn row(cell: &str, floor: f64) -> NoiseRow {
-        NoiseRow { cell: cell.to_owned(), floor: Some(floor), ..NoiseRow::default() }
+        let metric = THROUGHPUT.name.to_owned();
+        NoiseRow { cell: cell.to_owned(), floor: Some(floor), metric, ..NoiseRow::default() }
     }
 
     #[test]
@@ -92,7 +104,7 @@ mod tests {
         ];
         let nearest = |one: &str, other: &str| {
             let (one, other) = (one.parse().unwrap(), other.parse().unwrap());
-            NoiseRow::nearest(&rows, [&one, &other]).unwrap().floor
+            NoiseRow::nearest(&rows, &THROUGHPUT, [&one, &other]).unwrap().floor
         };
         let own = nearest("veth/one-copy/recv/static/65536B/t1", "veth/two-copy/recv/static/65536B/t1");
         assert_eq!(own, Some(0.10), "not the worst of all");
@@ -101,6 +113,12 @@ mod tests {
         let threads = nearest("veth/one-copy/recv/static/65536B/t8", "veth/splice/recv/static/65536B/t8");
         assert_eq!(threads, Some(0.20));
         let cell = "veth/one-copy/recv/static/64B/t1".parse().unwrap();
-        assert_eq!(NoiseRow::nearest(&[], [&cell, &cell]), None);
+        let delay = Metric::main(&"request".parse().unwrap());
+        assert_eq!(
+            NoiseRow::nearest(&rows, delay, [&cell, &cell]),
+            None,
+            "a delay has no floor of throughput"
+        );
+        assert_eq!(NoiseRow::nearest(&[], &THROUGHPUT, [&cell, &cell]), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::estimate::Estimate;
-use super::figures::Metric;
+use super::metric::Metric;
 use super::sample::Sample;
 use crate::record::Trial;
 use crate::stats;
@@ -29,7 +29,6 @@ pub struct Paired {
 
 impl Paired {
     /// The ratio of `above` over `below`.
-    #[must_use]
     pub fn of(above: &Sample, below: &Sample, of: impl Fn(&Trial) -> Option<f64> + Copy) -> Self {
         let ran = above.trials.iter().chain(&below.trials).map(|trial| trial.block);
         let of_blocks = ran.collect::<BTreeSet<_>>().len() as u64;
@@ -51,8 +50,7 @@ impl Paired {
         }
     }
 
-    /// The ratio of a figure of `derived.csv`; absent where the figure's clock cannot tell it in one of the cells.
-    #[must_use]
+    /// The ratio of a figure of `derived.csv`; absent where one of the cells does not tell it.
     pub fn of_metric(above: &Sample, below: &Sample, metric: &Metric) -> Self {
         if metric.is_told(above) && metric.is_told(below) {
             Self::of(above, below, metric.of)
@@ -62,7 +60,6 @@ impl Paired {
     }
 
     /// Whether some blocks are not in the ratio.
-    #[must_use]
     pub fn is_partial(&self) -> bool {
         self.blocks < self.of_blocks
     }

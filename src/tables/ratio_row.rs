@@ -1,12 +1,12 @@
-//! Two paths at one message size: one line of `ratios.csv`.
+//! Two paths at one message size by one figure: one line of `ratios.csv`.
 
 use super::estimate::Estimate;
+use super::metric::Metric;
 use super::noise_row::NoiseRow;
 use super::paired::Paired;
 use super::sample::{Sample, SettingGroup};
 use super::setting::Setting;
 use crate::cell::words;
-use crate::record::Trial;
 use crate::record::column::word_field;
 use crate::record::row::row;
 use crate::stats::{self, Interval};
@@ -14,9 +14,10 @@ use crate::stats::{self, Interval};
 /// What can be said of one path against another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Difference {
-    /// The interval of the ratio lies above 1, and stays there when all comparisons of the run are corrected for.
+    /// The interval of the ratio lies on the better side of 1, above it for throughput and below it for delays, and stays
+    /// there when all comparisons of the run by the same figure are corrected for.
     Faster,
-    /// It lies below 1 in the same way.
+    /// It lies on the worse side in the same way.
     Slower,
     /// Neither: no difference was detected, which does not say that there is none.
     Indistinct,
@@ -36,9 +37,9 @@ words!(Difference:
 word_field!(Difference);
 
 row! {
-    /// The throughput of one path over another's in the same setting, at one message size.
+    /// A figure of one path over another's in the same setting, at one message size: throughput, or a delay.
     #[derive(Clone, Debug, Default, PartialEq)]
-    pub struct RatioRow in "ratios.csv" moves "workload" {
+    pub struct RatioRow in "ratios.csv" {
         /// What the two cells have in common.
         setting: Setting as "",
         /// Size of one message.
@@ -49,63 +50,72 @@ row! {
         over: String,
         /// Blocks in which both cells went well.
         blocks: u64,
-        /// Ratio of throughputs within the blocks (Hodges and Lehmann). Without a common block the ratio of the cells'
+        /// Ratio of the figures within the blocks (Hodges and Lehmann). Without a common block the ratio of the cells'
         /// medians.
         ratio: Estimate,
         /// Probability of ratios at least this far from 1 if the paths were alike (signed ranks; t where there are too
         /// few).
         p: Option<f64>,
-        /// The same, corrected for the number of comparisons in the run (Benjamini and Hochberg).
+        /// The same, corrected for the number of comparisons in the run by this figure (Benjamini and Hochberg).
         p_adjusted: Option<f64>,
         /// What can be said.
         difference: Difference,
         /// Blocks in which one of the cells ran: what `blocks` is a part of.
         of_blocks: u64 since "1.2.0",
-        /// Comparisons of the run that were corrected for; empty where this one is not among them.
+        /// Comparisons of the run by this figure that were corrected for; empty where this one is not among them.
         comparisons: Option<u64> since "1.2.0",
         /// How far the ratio of a cell to itself reaches from 1: a smaller difference is not called one. Empty without
         /// a control.
         floor: Option<f64> since "1.2.0",
         /// The cell that it was found in: one of the two where that ran twice in each block, else the nearest that did.
         floor_cell: String since "1.2.0",
+        /// The figure that is compared, a column of `cells.csv`; empty in older tables, which have throughput alone.
+        metric: String since "1.4.0",
     }
 }
 
 /// Corrected probability up to which a difference is called one.
 pub const SIGNIFICANCE: f64 = 0.05;
 
-/// The ratios of every pair of paths at every size that both ran at, each pair in both directions.
+/// The ratios of every pair of paths at every size that both ran at, by each figure that such cells are compared by, each
+/// pair in both directions.
 pub(super) fn ratios(groups: &[SettingGroup], noise: &[NoiseRow]) -> Vec<RatioRow> {
+    let of_metric = |metric: &Metric| {
+        let those = groups.iter().filter(|group| metric.compares(&group.setting.workload()));
+        let mut rows: Vec<RatioRow> = those.flat_map(|group| of_group(group, metric, noise)).collect();
+        judge(&mut rows, metric);
+        rows
+    };
+    let rows = Metric::comparing().flat_map(of_metric);
+    rows.flat_map(|row| [row.clone(), row.turned()]).collect()
+}
+
+/// The ratios of one figure in one setting, not judged yet.
+fn of_group(group: &SettingGroup, metric: &Metric, noise: &[NoiseRow]) -> Vec<RatioRow> {
     let mut rows = Vec::new();
-    for group in groups {
-        for (place, one) in group.series.iter().enumerate() {
-            for other in &group.series[place + 1..] {
-                for (&message_bytes, sample) in &one.sizes {
-                    let row = other.sizes.get(&message_bytes).and_then(|below| compare(sample, below, noise));
-                    rows.extend(row.map(|row| RatioRow {
-                        setting: group.setting.clone(),
-                        message_bytes,
-                        path: one.path.to_owned(),
-                        over: other.path.to_owned(),
-                        ..row
-                    }));
-                }
+    for (place, one) in group.series.iter().enumerate() {
+        for other in &group.series[place + 1..] {
+            for (&message_bytes, sample) in &one.sizes {
+                let below = other.sizes.get(&message_bytes);
+                let Some(row) = below.and_then(|below| compare(metric, sample, below, noise)) else {
+                    continue;
+                };
+                let (path, over) = (one.path.to_owned(), other.path.to_owned());
+                rows.push(RatioRow { setting: group.setting.clone(), message_bytes, path, over, ..row });
             }
         }
     }
-    judge(&mut rows);
-    rows.into_iter().flat_map(|row| [row.clone(), row.turned()]).collect()
+    rows
 }
 
 /// The ratio of two cells; absent where one has no trial that went well.
-fn compare(above: &Sample, below: &Sample, noise: &[NoiseRow]) -> Option<RatioRow> {
-    let throughput = |trial: &Trial| trial.throughput_gbps;
-    let found = Paired::of(above, below, throughput);
-    let nearest = NoiseRow::nearest(noise, [&above.cell, &below.cell]);
+fn compare(metric: &Metric, above: &Sample, below: &Sample, noise: &[NoiseRow]) -> Option<RatioRow> {
+    let found = Paired::of_metric(above, below, metric);
+    let nearest = NoiseRow::nearest(noise, metric, [&above.cell, &below.cell]);
     let ratio = match found.ratio.value {
         Some(_) => found.ratio,
         None => {
-            let medians = [above, below].map(|sample| stats::median(&sample.values(throughput)));
+            let medians = [above, below].map(|sample| stats::median(&metric.values(sample)));
             Estimate::new(Some(medians[0]? / medians[1]?), None)
         }
     };
@@ -116,12 +126,14 @@ fn compare(above: &Sample, below: &Sample, noise: &[NoiseRow]) -> Option<RatioRo
         p: found.p,
         floor: nearest.and_then(|row| row.floor),
         floor_cell: nearest.map(|row| row.cell.clone()).unwrap_or_default(),
+        metric: metric.name.to_owned(),
         ..RatioRow::default()
     })
 }
 
-/// Corrects all probabilities of the run together and says what can be said.
-fn judge(rows: &mut [RatioRow]) {
+/// Corrects all probabilities of the run by one figure together and says what can be said. What is said of throughput
+/// does not depend on whether delays were measured too.
+fn judge(rows: &mut [RatioRow], metric: &Metric) {
     let probabilities: Vec<f64> = rows.iter().filter_map(|row| row.p).collect();
     let mut corrected = stats::benjamini_hochberg(&probabilities).into_iter();
     for row in rows.iter_mut().filter(|row| row.p.is_some()) {
@@ -133,13 +145,18 @@ fn judge(rows: &mut [RatioRow]) {
             Some(ends) if ends.contains(1.0) => Difference::Indistinct,
             Some(_) if !certain => Difference::Uncorrected,
             Some(_) if row.is_within_floor() => Difference::WithinFloor,
-            Some(ends) if ends.low > 1.0 => Difference::Faster,
+            Some(ends) if metric.is_better(ends.low, 1.0) => Difference::Faster,
             Some(_) => Difference::Slower,
         };
     }
 }
 
 impl RatioRow {
+    /// Whether it compares this figure.
+    pub fn is_of(&self, metric: &Metric) -> bool {
+        self.metric == metric.name
+    }
+
     /// Whether a cell against itself goes as far: up by the floor, or down by as many times.
     fn is_within_floor(&self) -> bool {
         self.floor.zip(self.ratio.value).is_some_and(|(floor, ratio)| ratio.max(1.0 / ratio) <= 1.0 + floor)

@@ -1,9 +1,12 @@
 //! A run's directory, read.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
+use thiserror::Error;
+
 use super::xray::XrayRows;
+use crate::record::histogram_log::{HistogramLog, StreamDelays};
+use crate::record::latency::DelayKind;
 use crate::record::row::row;
 use crate::record::{Manifest, Recorded, Trial, csv_file};
 
@@ -18,6 +21,8 @@ pub struct Run {
     pub trials: Vec<Trial>,
     /// The throughput of each stream, from `streams.csv`; empty when that file is absent or broken.
     pub streams: Vec<StreamRate>,
+    /// The response times of each stream, from `latency.hlog`; empty where none were measured, or that file is broken.
+    pub delays: Vec<StreamDelays>,
     /// What its x-ray found.
     pub xray: XrayRows,
     /// What was left out of the files, a sentence each, for people.
@@ -39,16 +44,9 @@ row! {
 }
 
 /// Why a run could not be read: one sentence that names the file and, where one is to blame, line and column.
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[error("{0}")]
 pub struct RunError(String);
-
-impl fmt::Display for RunError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for RunError {}
 
 impl Run {
     /// Reads a run's directory. A last row that was cut off is left out and said so; so is a broken
@@ -58,15 +56,14 @@ impl Run {
     /// A directory that is not a run, a manifest of a newer major version, a trials file that lacks a column,
     /// holds a field that is not what its column holds, or has no whole row while there is no x-ray either.
     pub fn load(dir: &Path) -> Result<Self, RunError> {
-        let refuse = |what: String| RunError(what);
         let manifest_file = dir.join("manifest.json");
         if !manifest_file.is_file() {
-            return Err(refuse(format!(
+            return Err(RunError(format!(
                 "{} is not a run: it has no manifest.json; give the directory that `copycost sweep` printed",
                 dir.display()
             )));
         }
-        let manifest = Manifest::read(&manifest_file).map_err(refuse)?;
+        let manifest = Manifest::read(&manifest_file).map_err(RunError)?;
         let mut left_out = Vec::new();
 
         // The two files of a long sweep are hundreds of megabytes; each takes a core.
@@ -75,11 +72,11 @@ impl Run {
             let trials = csv_file::read::<Trial>(dir);
             (trials, streams.join().expect("the reader does not panic"))
         });
-        let trials = trials.map_err(|error| refuse(error.to_string()))?;
+        let trials = trials.map_err(|error| RunError(error.to_string()))?;
         left_out.extend(trials.cut_off(dir));
         let xray = XrayRows::load(dir, &mut left_out);
         if trials.rows.is_empty() && xray.is_empty() {
-            return Err(refuse(format!(
+            return Err(RunError(format!(
                 "{}: no whole row; the sweep recorded no trial, so there is nothing to report",
                 dir.join(Trial::FILE).display()
             )));
@@ -95,6 +92,11 @@ impl Run {
                 Vec::new()
             }
         };
-        Ok(Self { dir: dir.to_owned(), manifest, trials: trials.rows, streams, xray, left_out })
+        let mut delays = HistogramLog::read(dir).unwrap_or_else(|error| {
+            left_out.push(format!("{error}; distributions of delays are left out"));
+            Vec::new()
+        });
+        delays.retain(|one| one.kind == DelayKind::Response);
+        Ok(Self { dir: dir.to_owned(), manifest, trials: trials.rows, streams, delays, xray, left_out })
     }
 }

@@ -30,7 +30,6 @@ impl<'run> Sample<'run> {
     }
 
     /// The same cell without the trials that something disturbed.
-    #[must_use]
     pub fn undisturbed(&self) -> Self {
         let trials = self.trials.iter().copied().filter(|trial| trial.disturbed.is_empty()).collect();
         Self { trials, ..self.clone() }
@@ -54,7 +53,6 @@ impl<'run> Sample<'run> {
 }
 
 /// The trials of each cell: first the cells of the manifest in the order of the grid, then any others.
-#[must_use]
 pub fn samples(run: &Run) -> Vec<Sample<'_>> {
     let hosts = Hosts::of(&run.manifest);
     let mut samples: Vec<Sample> = run

@@ -1,6 +1,6 @@
 //! What two cells must have in common for their paths to be compared.
 
-use crate::cell::{Cell, Payload, Wire};
+use crate::cell::{Cell, Payload, Wire, Workload};
 use crate::record::row::row;
 
 row! {
@@ -24,7 +24,6 @@ row! {
 
 impl Setting {
     /// The setting of a cell.
-    #[must_use]
     pub fn of(cell: &Cell) -> Self {
         Self {
             wire: cell.wire,
@@ -32,7 +31,12 @@ impl Setting {
             payload: cell.payload,
             threads: cell.threads,
             working_set_bytes: cell.working_set,
-            workload: Some(cell.workload.clone()),
+            workload: Some(cell.workload.to_string()),
         }
+    }
+
+    /// What its streams do.
+    pub fn workload(&self) -> Workload {
+        Workload::of_row(self.workload.as_deref())
     }
 }

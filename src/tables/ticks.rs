@@ -35,7 +35,6 @@ pub struct Ticked {
 impl Ticked {
     /// Whether the cell's windows are long enough. The cell as a whole is asked: to leave out single trials with
     /// few ticks would leave those in which chance was high.
-    #[must_use]
     pub fn is_told(&self, sample: &Sample) -> bool {
         let hz = match self.clock {
             TickClock::Kernel(side) => sample.hosts.end(side).tick_hz,

@@ -24,7 +24,6 @@ impl XrayRows {
     }
 
     /// Whether the run had no x-ray, or none that came to a result.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.costs.is_empty() && self.copies.is_empty()
     }
@@ -36,7 +35,6 @@ impl XrayRows {
 
     /// CPU time of the workers of one end of a cell in user space for each KiB, ns, and the samples that it rests on;
     /// absent where the cell was not sampled.
-    #[must_use]
     pub fn user_time(&self, cell: &str, side: Side) -> Option<(f64, f64)> {
         let rows = self.costs.iter().filter(|row| row.cell == cell && row.side == side);
         let parts = rows.filter_map(|row| {
@@ -48,7 +46,6 @@ impl XrayRows {
     }
 
     /// The smallest share of an end's samples that fell into a named category; absent without samples.
-    #[must_use]
     pub fn least_attributed(&self) -> Option<f64> {
         let unnamed = self.costs.iter().filter(|row| row.category == Category::Unattributed);
         unnamed.map(|row| 1.0 - row.share).reduce(f64::min)

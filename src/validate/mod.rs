@@ -5,6 +5,7 @@
 
 mod derived;
 mod findings;
+mod latency;
 mod manifest;
 mod streams;
 mod table;
@@ -60,6 +61,7 @@ pub fn validate(dir: &Path) -> anyhow::Result<Validation> {
         }
         Err(error) => findings.file(error.to_string()),
     }
+    checked.extend(latency::check(dir, schema, &trials, &mut found));
     checked.extend(derived::check(dir, &trials, &mut found));
     let xrayed = xray::check(dir, &manifest, &mut found);
     // An x-ray alone has no trials.

@@ -31,10 +31,13 @@ pub(super) fn check(rows: &[Numbered<Stream>], trials: &[Numbered<Trial>], findi
     }
     for Numbered { line, row } in trials.iter().filter(|trial| trial.row.status == Status::Ok) {
         let streams = of_trial.get(&row.order).map(Vec::as_slice).unwrap_or_default();
-        if streams.len() == row.threads as usize {
-            sums(*line, row, streams, findings);
+        let (found, expected) = (streams.len(), all_streams(row) as usize);
+        if found == expected {
+            let measured: Vec<&Stream> =
+                streams.iter().copied().filter(|stream| stream.stream < row.threads).collect();
+            let all: Option<u64> = streams.iter().map(|stream| stream.bytes).sum();
+            sums(*line, row, &measured, all, findings);
         } else {
-            let (found, expected) = (streams.len(), row.threads);
             findings.file(format!(
                 "{found} rows for the trial in line {line} of trials.csv, which has {expected} streams"
             ));
@@ -51,9 +54,15 @@ fn belongs(line: u64, row: &Stream, trial: &Trial, findings: &mut Findings) {
     findings.must(row.run_id == trial.run_id, line, "run_id", || {
         format!("`{}` where the trial has `{}`", row.run_id, trial.run_id)
     });
-    findings.must(row.stream < trial.threads, line, "stream", || {
-        format!("{} where the trial has {} streams, from 0", row.stream, trial.threads)
+    let streams = all_streams(trial);
+    findings.must(row.stream < streams, line, "stream", || {
+        format!("{} where the trial has {streams} streams, from 0", row.stream)
     });
+}
+
+/// How many streams a trial has, with those in the background.
+fn all_streams(trial: &Trial) -> u32 {
+    trial.threads.saturating_add(trial.to_cell().workload.background)
 }
 
 /// Throughput is bytes over window: those that all streams have in common, or the receiver's own in files that do not
@@ -72,12 +81,12 @@ fn throughput(line: u64, row: &Stream, findings: &mut Findings) {
 }
 
 /// A trial's figures are those of its streams together.
-fn sums(line: u64, trial: &Trial, streams: &[&Stream], findings: &mut Findings) {
+fn sums(line: u64, trial: &Trial, streams: &[&Stream], all: Option<u64>, findings: &mut Findings) {
     let count = |of: fn(&Stream) -> Option<u64>| -> Option<f64> {
         streams.iter().map(|stream| of(stream)).sum::<Option<u64>>().map(|sum| sum as f64)
     };
     let number = |value: Option<u64>| value.map(|value| value as f64);
-    let rate = rate(trial, streams);
+    let rate = rate(trial, streams, all.or(trial.bytes));
     let sums = [
         ("throughput_gbps", trial.throughput_gbps, rate),
         ("bytes", number(trial.bytes), count(|stream| stream.bytes.or(stream.receiver.bytes))),
@@ -86,6 +95,16 @@ fn sums(line: u64, trial: &Trial, streams: &[&Stream], findings: &mut Findings) 
         ("zc_sends", number(trial.zc.sends), count(|stream| stream.zc.sends)),
         ("zc_completions", number(trial.zc.completions), count(|stream| stream.zc.completions)),
         ("zc_copied", number(trial.zc.copied), count(|stream| stream.zc.copied)),
+        (
+            "receiver_mapped_bytes",
+            number(trial.receive_usage.mapped_bytes),
+            count(|stream| stream.receive_usage.mapped_bytes),
+        ),
+        (
+            "receiver_copied_bytes",
+            number(trial.receive_usage.copied_bytes),
+            count(|stream| stream.receive_usage.copied_bytes),
+        ),
         ("retransmits", number(trial.retransmits), count(|stream| stream.retransmits)),
     ];
     for (column, whole, sum) in sums {
@@ -101,12 +120,12 @@ fn sums(line: u64, trial: &Trial, streams: &[&Stream], findings: &mut Findings) 
 }
 
 /// What a trial's throughput should be.
-fn rate(trial: &Trial, streams: &[&Stream]) -> Option<f64> {
+fn rate(trial: &Trial, streams: &[&Stream], all: Option<u64>) -> Option<f64> {
     let summed: Option<f64> = streams.iter().map(|stream| stream.throughput_gbps).sum();
     let of_all = trial.bytes.zip(trial.window_s).map(|(bytes, window)| units::gbps(bytes, window));
     let came = trial.wire_bytes.zip(trial.wire_packets).map(|(bytes, packets)| Received { bytes, packets });
-    let bounded = came.zip(trial.bytes.zip(trial.window_s));
-    let bounded = bounded.map(|(came, (bytes, window))| units::gbps(came.bound(bytes), window));
+    let bounded = came.zip(trial.bytes.zip(all)).map(|(came, (bytes, all))| came.bound_part(bytes, all));
+    let bounded = bounded.zip(trial.window_s).map(|(bytes, window)| units::gbps(bytes, window));
     let one_of = |rates: &[Option<f64>]| {
         let told = rates.iter().copied().find(|&rate| agree(trial.throughput_gbps, rate));
         told.unwrap_or(rates[0])

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::findings::Findings;
 use crate::record::Recorded;
+use crate::record::column::version;
 use crate::record::csv_file::{self, Numbered};
 
 /// Reads a run's file and notes what its columns do not allow. The rows are those that are whole and of which every
@@ -18,9 +19,7 @@ pub(super) fn rows<R: Recorded>(
     findings: &mut Findings,
 ) -> std::io::Result<Vec<Numbered<R>>> {
     let bytes = std::fs::read(dir.join(R::FILE))?;
-    let scan = csv_file::scan::<R>(R::FILE, &bytes, |column| {
-        column.since.is_none_or(|since| version(since) <= version(schema))
-    });
+    let scan = csv_file::scan::<R>(R::FILE, &bytes, |column| column.version() <= version(schema));
     if let Some(line) = scan.truncated {
         findings.at(line, None, "the row is cut off in the middle");
     }
@@ -31,9 +30,4 @@ pub(super) fn rows<R: Recorded>(
     }
     findings.found.extend(scan.faults);
     Ok(scan.rows)
-}
-
-/// The numbers of a version, so that 1.10 comes after 1.9.
-fn version(text: &str) -> Vec<u32> {
-    text.split('.').map(|part| part.parse().unwrap_or_default()).collect()
 }

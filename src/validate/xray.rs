@@ -8,7 +8,7 @@ use super::findings::Findings;
 use crate::record::category::Category;
 use crate::record::copies::{Evidence, Place, Verdict};
 use crate::record::csv_file::Numbered;
-use crate::record::{Attribution, Copies, Fault, Manifest, Roofline};
+use crate::record::{Attribution, Copies, Fault, Manifest, Recorded, Roofline, Way};
 
 /// How far sums of rounded figures may lie apart, as a share.
 const ROUNDING: f64 = 1e-6;
@@ -31,6 +31,16 @@ pub(super) fn check(dir: &Path, manifest: &Manifest, found: &mut Vec<Fault>) -> 
                 .must(row.throughput_gbps > 0.0, *line, "throughput_gbps", || "not above zero".to_owned());
         }
         checked.push(("roofline.csv", rows.len()));
+    }
+    if let Some(rows) = rows::<Way>(dir, found) {
+        let mut findings = Findings { file: Way::FILE, found };
+        for Numbered { line, row } in &rows {
+            known(&row.cell, manifest, *line, &mut findings);
+            findings.must(row.reason.is_empty() == (row.count > 0), *line, "reason", || {
+                "a stage has either messages or a reason".to_owned()
+            });
+        }
+        checked.push((Way::FILE, rows.len()));
     }
     checked
 }

@@ -29,9 +29,6 @@ pub(crate) struct Contents<'a> {
 }
 
 /// Standard input, where a command with these words reads it.
-///
-/// # Errors
-/// When it cannot be read.
 pub(crate) fn input(task: &Task) -> Result<Option<Vec<u8>>> {
     if task.command.iter().all(|word| word != "-") {
         return Ok(None);

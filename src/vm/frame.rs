@@ -1,12 +1,12 @@
 //! What goes over the port between host and guest: news one way, orders the other. A frame of the control
-//! protocol ([`crate::agent::frame`]), and behind it the bytes that it announces.
+//! protocol ([`crate::frame`]), and behind it the bytes that it announces.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::agent::frame::{self, CAP, FrameError};
+use crate::frame::{self, CAP, FrameError};
 
 /// Name of the port, by which the guest finds it.
 pub const PORT: &str = "copycost";
@@ -86,9 +86,6 @@ pub enum GuestRequest {
 }
 
 /// Sends news and the bytes that they announce.
-///
-/// # Errors
-/// When the port does not take them.
 pub fn tell(port: &mut impl Write, news: &News, bytes: &[u8]) -> io::Result<()> {
     frame::write(port, news)?;
     port.write_all(bytes)?;

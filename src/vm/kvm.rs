@@ -61,9 +61,6 @@ const CODE: [u8; 171] = [
 ];
 
 /// Whether KVM runs a kernel's kind of instructions here; why not, where it does not.
-///
-/// # Errors
-/// When QEMU cannot be started at all.
 pub(crate) fn works(qemu: &Qemu) -> Result<Result<(), String>> {
     ended(qemu, ["kvm", "host"], PATIENCE)
 }

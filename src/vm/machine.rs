@@ -17,8 +17,8 @@ use super::home::Home;
 use super::qemu::{Accel, Machine, Nic, Qemu, Running};
 use super::watchdog::{Action, Watchdog, usual_patience};
 use super::witness::Onlooker;
-use crate::agent::frame as control;
 use crate::exit::Interrupted;
+use crate::frame as control;
 use crate::output::{Out, harmless};
 
 /// How long a machine may take until its first program runs. KVM needs a second or two where it works; a translator

@@ -166,9 +166,6 @@ impl Qemu {
     }
 
     /// Starts the machine with this kernel image and this initramfs.
-    ///
-    /// # Errors
-    /// When the process cannot be started.
     pub(crate) fn start(&self, machine: &Machine<'_>, image: &File, initramfs: &File) -> Result<Running> {
         let (port, port_there) = UnixStream::pair()?;
         let (console, console_there) = UnixStream::pair()?;
@@ -209,9 +206,6 @@ impl Qemu {
     }
 
     /// Starts QEMU with these words and these descriptors; what it says goes to the log.
-    ///
-    /// # Errors
-    /// When the process cannot be started.
     pub(crate) fn launch(&self, words: &[String], inherited: &[RawFd], log: &Log) -> Result<Process> {
         let mut command = Command::new(&self.path);
         command

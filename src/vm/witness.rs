@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::log::Log;
 use super::qemu::Nic;
 use super::qmp::Qmp;
-use crate::agent::frame::{self, CAP};
+use crate::frame::{self, CAP};
 use crate::witness::descriptor::{EVENT, Read};
 use crate::witness::question::{Answer, Question};
 use crate::witness::{Frames, Testimony};

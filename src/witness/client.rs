@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 
 use super::question::{Answer, Question};
 use super::{Frames, Testimony};
-use crate::agent::frame::{self, CAP};
+use crate::frame::{self, CAP};
 
 /// The variable that names the port's device.
 pub(crate) const DEVICE: &str = "COPYCOST_WITNESS";
@@ -16,7 +16,6 @@ pub(crate) struct Witness<P = File>(P);
 
 impl Witness {
     /// That of this machine; none where its cards are not emulated by `copycost vm`.
-    #[must_use]
     pub(crate) fn of_this_machine() -> Option<Result<Self, String>> {
         let device = std::env::var_os(DEVICE)?;
         let file = File::options().read(true).write(true).open(&device);
@@ -26,9 +25,6 @@ impl Witness {
 
 impl<P: Read + Write> Witness<P> {
     /// What the cards read from now on is noted.
-    ///
-    /// # Errors
-    /// Why it cannot be.
     pub(crate) fn begin(&mut self) -> Result<(), String> {
         match self.ask(&Question::Begin)? {
             Answer::Begun => Ok(()),
@@ -37,9 +33,6 @@ impl<P: Read + Write> Witness<P> {
     }
 
     /// What they have read since, and how much of it in these frames.
-    ///
-    /// # Errors
-    /// Why that is not known.
     pub(crate) fn end(&mut self, frames: Frames) -> Result<Testimony, String> {
         match self.ask(&Question::End(frames))? {
             Answer::Told(testimony) => Ok(testimony),

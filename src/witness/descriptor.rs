@@ -19,7 +19,6 @@ pub(crate) struct Read {
 /// `None` for any other line.
 ///
 /// A line is `e1000e_tx_descr 0xADDRESS : LOWER UPPER`, all hexadecimal, with or without the time before it.
-#[must_use]
 pub(crate) fn parse(line: &str) -> Option<Option<Read>> {
     let (_, words) = line.split_once(EVENT)?;
     let mut words = words.split_whitespace();

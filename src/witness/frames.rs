@@ -35,13 +35,11 @@ impl From<Frames> for Vec<(u64, u64)> {
 
 impl Frames {
     /// How many frames.
-    #[must_use]
     pub fn count(&self) -> u64 {
         self.0.iter().map(|(_, count)| count).sum()
     }
 
     /// How many bytes of those at a physical address lie in these frames.
-    #[must_use]
     pub fn bytes_within(&self, address: u64, bytes: u64) -> u64 {
         let end = address.saturating_add(bytes);
         let place = |frame: u64| frame.saturating_mul(FRAME);

@@ -44,7 +44,7 @@ pub struct Testimony {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::frame::{self, CAP};
+    use crate::frame::{self, CAP};
 
     #[test]
     fn questions_and_answers_arrive_as_they_were_sent() {

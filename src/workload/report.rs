@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::histogram::Encoded;
 use crate::host::Load;
+use crate::record::latency::DelayKind;
 use crate::record::stream::ZeroCopy;
-use crate::record::{End, Received};
+use crate::record::way::Stage;
+use crate::record::{End, ReceiveUsage, Received};
 use crate::socket::ReadBack;
 
 /// What one end's streams did.
@@ -18,10 +21,12 @@ pub struct EndReport {
 }
 
 impl EndReport {
-    /// Figures of the windows of all streams together.
+    /// Figures of the windows of so many streams together: of the first.
     #[must_use]
-    pub fn total(&self) -> End {
-        End::sum(&self.streams.iter().map(|stream| stream.end.clone()).collect::<Vec<_>>())
+    pub fn total(&self, streams: u32) -> End {
+        End::sum(
+            &self.streams.iter().take(streams as usize).map(|stream| stream.end.clone()).collect::<Vec<_>>(),
+        )
     }
 }
 
@@ -33,8 +38,10 @@ pub struct StreamReport {
     pub end: End,
     /// When the window began, seconds on a clock that all streams of this end share.
     pub began_s: f64,
-    /// What the kernel said of copying.
+    /// What the kernel said of copying what was sent.
     pub usage: ZeroCopy,
+    /// What it did with what was received.
+    pub receive_usage: ReceiveUsage,
     /// TCP segments sent again.
     pub retransmits: Option<u64>,
     /// Bytes from connection to EOF.
@@ -43,6 +50,59 @@ pub struct StreamReport {
     pub cpu: Option<usize>,
     /// Socket options as the kernel has them.
     pub read_back: ReadBack,
+    /// How long its messages took.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delays: Vec<KindDelays>,
+    /// Whether a given rate was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<Pace>,
+    /// How long they took from one of the kernel's time stamps to the next.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageDelays>,
+}
+
+/// The times of one stage of the way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageDelays {
+    /// The stage.
+    pub stage: Stage,
+    /// The histogram.
+    pub delays: Encoded,
+}
+
+/// The delays of one kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KindDelays {
+    /// From what to what.
+    pub kind: DelayKind,
+    /// The histogram.
+    pub delays: Encoded,
+}
+
+/// How a given rate was kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pace {
+    /// Messages that were to be sent in the window.
+    pub intended: u64,
+    /// Messages that were sent in it.
+    pub sent: u64,
+    /// Messages that were sent more than a mean interval after they were to be, or not at all.
+    pub late: u64,
+}
+
+impl std::ops::Add for Pace {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            intended: self.intended + other.intended,
+            sent: self.sent + other.sent,
+            late: self.late + other.late,
+        }
+    }
 }
 
 /// What all streams of one end did in the time in which each of them was inside its own window.

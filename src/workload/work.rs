@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
+use crate::clock::Clocks;
+use crate::histogram::Delays;
 use crate::message::{LARGEST, SMALLEST};
 use crate::pattern::Pattern;
 use crate::setup::Setup;
@@ -30,8 +32,12 @@ pub struct Work {
     pub read_size: u64,
     /// Compare every received byte.
     pub verify: bool,
-    /// Seconds to wait for completions after the last send.
+    /// Seconds to wait for completions and answers after the last send.
     pub drain_s: f64,
+    /// Messages a second that each stream is to send; absent: the workload sets none.
+    pub rate: Option<f64>,
+    /// What the two ends' clocks have in common.
+    pub clocks: Clocks,
 }
 
 impl Work {
@@ -41,7 +47,7 @@ impl Work {
     /// One sentence that names the figure and its range.
     pub fn check(&self) -> Result<(), String> {
         let Cell { message_bytes, threads, working_set, .. } = &self.cell;
-        workload::find(&self.cell.workload)?;
+        let workload = workload::check(&self.cell.workload)?;
         path::find(&self.cell.send_path)?;
         receive::find(&self.cell.receive_path)?;
         if !(SMALLEST..=LARGEST).contains(message_bytes) {
@@ -53,14 +59,49 @@ impl Work {
         if !(1..=LARGEST).contains(&self.read_size) {
             return Err(format!("a read must ask for 1 to {LARGEST} bytes, not {}", self.read_size));
         }
-        let stream = message_bytes.max(&self.read_size).max(&working_set.unwrap_or(0)).saturating_mul(2);
-        if stream.saturating_mul(u64::from(*threads)) > MOST_MEMORY {
-            return Err(format!("{threads} streams of {stream} bytes of buffers each are more than 8 GiB"));
+        let streams = self.streams();
+        if streams > MOST_STREAMS {
+            return Err(format!(
+                "{threads} streams and those in the background are more than {MOST_STREAMS}"
+            ));
+        }
+        let unanswered = (workload.unanswered)(self);
+        if let Some(asked) = unanswered {
+            let most = path::most_lent(*message_bytes as usize, *threads);
+            if asked as usize > most {
+                return Err(format!(
+                    "{threads} streams of {message_bytes} B messages can have {most} in flight each, not {asked}; \
+                     lower the depth"
+                ));
+            }
+        }
+        if streams > *threads && self.messages.is_some() {
+            return Err("streams in the background need a window that is bounded by a duration".to_owned());
+        }
+        if self.rate.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
+            return Err("a rate must be above 0 messages a second".to_owned());
+        }
+        let buffers = message_bytes.max(&self.read_size).max(&working_set.unwrap_or(0)).saturating_mul(2);
+        let stream = buffers + unanswered.map_or(0, |_| Delays::bytes(*threads));
+        if stream.saturating_mul(u64::from(streams)) > MOST_MEMORY {
+            return Err(format!("{streams} streams of {stream} bytes of buffers each are more than 8 GiB"));
         }
         if self.messages == Some(0) {
             return Err("a window must have at least one message".to_owned());
         }
         check_wait(self.drain_s)
+    }
+
+    /// How many streams there are, with those in the background.
+    #[must_use]
+    pub fn streams(&self) -> u32 {
+        self.cell.threads.saturating_add(self.cell.workload.background)
+    }
+
+    /// Most messages of a measured stream that may be unanswered; absent where nobody answers.
+    #[must_use]
+    pub fn most_unanswered(&self) -> Option<u32> {
+        workload::find(&self.cell.workload.name).ok().and_then(|entry| (entry.unanswered)(self))
     }
 
     /// What a stream's paths are opened with.
@@ -69,7 +110,8 @@ impl Work {
         Setup {
             message_bytes: self.cell.message_bytes as usize,
             working_set: self.cell.working_set,
-            streams: self.cell.threads,
+            streams: self.streams(),
+            unanswered: self.most_unanswered(),
             payload: self.cell.payload,
             pattern,
             read_size: self.read_size as usize,

@@ -23,7 +23,6 @@ pub struct Frame {
 
 impl Frame {
     /// What a kernel function's name says; nothing without a name.
-    #[must_use]
     pub fn kernel(name: Option<&str>) -> Self {
         let Some(name) = name else { return Self::default() };
         let known = |rule: &&Rule| rule.knows(name);
@@ -40,7 +39,6 @@ impl Frame {
     }
 
     /// What a user function's name says.
-    #[must_use]
     pub fn user(name: Option<&str>) -> Self {
         let category = name.map(|name| {
             USER.iter().find(|rule| rule.knows(name)).map_or(Category::Other, |rule| rule.category)
@@ -63,7 +61,6 @@ pub struct Chain<'a> {
 impl Chain<'_> {
     /// What the CPU was doing: which copy, when the leaf copies; else what the first frame from the leaf
     /// outward says that a rule knows.
-    #[must_use]
     pub fn category(&self) -> Category {
         let found = match self.kernel {
             [] => self.user.first().and_then(|leaf| leaf.as_leaf),
@@ -110,7 +107,6 @@ impl Chain<'_> {
     }
 
     /// Whether the kernel worked on packets for nobody in particular: in a softirq, or in a thread of its own.
-    #[must_use]
     pub fn is_networks(&self) -> bool {
         self.has(Mark::Network) || self.has(Mark::Daemon) || self.has(Mark::Tunnel)
     }
@@ -122,7 +118,6 @@ impl Chain<'_> {
     /// On whose account it worked: none for a stranger's work. What no worker did counts only on a CPU
     /// that is the workers' own, and only in the softirq threads or over the idle task: a softirq in the
     /// middle of a stranger's system call is most likely the stranger's.
-    #[must_use]
     pub fn owner(&self, worker: bool, own_cpu: bool) -> Option<Owner> {
         let interrupted = self.has(Mark::Network) || self.has(Mark::Interrupt);
         match (worker, own_cpu) {

@@ -6,7 +6,6 @@ use crate::record::Attribution;
 use crate::record::category::{Category, Owner};
 
 /// The rows of `xray.csv` of one end.
-#[must_use]
 pub fn attributions(
     cell: &Cell,
     rep: u32,

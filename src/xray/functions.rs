@@ -44,9 +44,6 @@ fn routes(place: Place) -> Option<(&'static [Names], Option<Argument>)> {
 }
 
 /// The probes that record the copies of a place.
-///
-/// # Errors
-/// Why they cannot be made here.
 pub(super) fn probes(place: Place) -> Result<Vec<Probe>, Obstacle> {
     let (routes, length) = routes(place)
         .ok_or_else(|| Obstacle::NotInKernel("its copies pass no function of the kernel".to_owned()))?;

@@ -39,7 +39,6 @@ pub struct Ledger<'a> {
 
 impl<'a> Ledger<'a> {
     /// A ledger of the workers with these thread ids, and of what happens on their CPUs.
-    #[must_use]
     pub fn new(symbols: &'a mut Symbols, workers: &[u32], own_cpus: &[usize], small_packets: bool) -> Self {
         Self {
             symbols,
@@ -128,7 +127,6 @@ fn callers(symbols: &mut Symbols, sample: &StackSample<'_>) -> String {
 }
 
 /// A sample as one line of folded stacks, the form that flame graphs are made from.
-#[must_use]
 pub fn folded(symbols: &mut Symbols, sample: &StackSample<'_>) -> String {
     let mut frames = Vec::new();
     for &at in sample.user.iter().rev() {

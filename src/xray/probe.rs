@@ -28,7 +28,9 @@ use super::obstacle::Obstacle;
 use super::sampler::build;
 use super::tracefs::{RecordField, Tracefs, Tracepoint};
 use crate::counters::events::reason;
+use crate::interface::KernelInterface;
 use crate::record::copies::Place;
+use crate::{path, receive};
 
 /// A function that is compiled with its copy length in this argument register.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +56,7 @@ pub(super) enum Length {
     /// The result of a system call that is one of these; other calls have none.
     Result {
         number: RecordField,
-        of: &'static [i64],
+        of: Vec<i64>,
         result: RecordField,
     },
     /// It has none: that it was made is all there is to know.
@@ -75,16 +77,13 @@ impl Length {
     }
 }
 
-/// System calls that hand bytes to a socket, and that take them; `splice` moves them on, `vmsplice` does not.
-const SENDING: &[i64] = &[
-    libc::SYS_sendto,
-    libc::SYS_sendmsg,
-    libc::SYS_write,
-    libc::SYS_writev,
-    libc::SYS_splice,
-    libc::SYS_sendfile,
-];
-const RECEIVING: &[i64] = &[libc::SYS_recvfrom, libc::SYS_recvmsg, libc::SYS_read, libc::SYS_readv];
+/// The system calls whose results are the bytes that they handed to a socket, or took from one, on any path.
+fn moving_calls(sending: bool) -> Vec<i64> {
+    let sends = path::REGISTRY.iter().map(|entry| entry.interface);
+    let receives = receive::REGISTRY.iter().map(|entry| entry.interface);
+    let interfaces: Vec<KernelInterface> = if sending { sends.collect() } else { receives.collect() };
+    interfaces.iter().flat_map(|interface| interface.system_calls).copied().collect()
+}
 
 /// An event that records every pass with its length.
 pub(super) struct Probe {
@@ -169,8 +168,11 @@ impl Probe {
 
     fn system_calls(sending: bool, tracefs: &Tracefs) -> Result<Self, Obstacle> {
         let tracepoint = tracefs.tracepoint("raw_syscalls", "sys_exit")?;
-        let of = if sending { SENDING } else { RECEIVING };
-        let length = Length::Result { number: tracepoint.field("id")?, of, result: tracepoint.field("ret")? };
+        let length = Length::Result {
+            number: tracepoint.field("id")?,
+            of: moving_calls(sending),
+            result: tracepoint.field("ret")?,
+        };
         Ok(Self::new(
             "sys_exit",
             Builder::new(perf_event::events::Tracepoint::with_id(tracepoint.id)),
@@ -286,10 +288,10 @@ mod tests {
                 return;
             }
         };
-        let (reader, writer) = std::io::pipe().unwrap();
+        let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
         ring.as_counter_mut().enable().unwrap();
-        nix::unistd::write(&writer, &[0; 77]).unwrap();
-        nix::unistd::read(&reader, &mut [0; 77]).unwrap();
+        rustix::net::send(&one, &[0; 77], rustix::net::SendFlags::empty()).unwrap();
+        rustix::net::recv(&other, &mut [0; 77], rustix::net::RecvFlags::empty()).unwrap();
         ring.as_counter_mut().disable().unwrap();
         let mut results = Vec::new();
         while let Some(record) = ring.next_record() {
@@ -297,7 +299,7 @@ mod tests {
                 results.extend(probe.length.of(&sample));
             }
         }
-        assert_eq!(results, [77], "the write alone");
+        assert_eq!(results, [77], "the send alone");
     }
 
     #[test]

@@ -89,9 +89,6 @@ impl Recorder {
     }
 
     /// Begins the window: the copies first, so that no call is recorded without its copies.
-    ///
-    /// # Errors
-    /// When an event cannot be switched on.
     pub fn enable(&mut self) -> io::Result<()> {
         for ring in &mut self.rings {
             ring.copies.iter_mut().try_for_each(|copy| copy.counter.enable())?;
@@ -112,7 +109,6 @@ impl Recorder {
     }
 
     /// Adds the records up.
-    #[must_use]
     pub fn collect(mut self) -> Counted {
         // Where copies have lengths, none of them is no byte.
         let empty = self.places.iter().map(|(place, _)| (*place != Place::Deferred).then_some(0));

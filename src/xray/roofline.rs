@@ -36,7 +36,6 @@ pub struct Bandwidth {
 
 /// Measures a CPU, or whichever the scheduler chooses, in less than a second. `caches` are the sizes that
 /// sysfs reports it (`L2` → `1024K`); a level of unknown size is left out.
-#[must_use]
 pub fn measure(cpu: Option<usize>, caches: &BTreeMap<String, String>) -> Vec<Bandwidth> {
     let sets = working_sets(&Caches::read(caches));
     let work = move || {
@@ -135,6 +134,6 @@ mod tests {
     #[test]
     fn a_small_copy_has_a_rate_of_the_right_order() {
         let rate = copy_rate(512 << 10);
-        assert!((1e8..1e12).contains(&rate), "{rate} bytes a second");
+        assert!((1e8..1e12).contains(&rate), "{rate} bytes per second");
     }
 }

@@ -36,19 +36,16 @@ pub struct Sampled {
 
 impl Sampled {
     /// Samples of a category.
-    #[must_use]
     pub fn samples_in(&self, category: Category) -> u64 {
         self.costs.iter().filter(|cost| cost.category == category).map(|cost| cost.samples).sum()
     }
 
     /// Samples of a copy that the network made on nobody's account.
-    #[must_use]
     pub fn samples_outside(&self, category: Category) -> u64 {
         self.outside.iter().filter(|(of, _)| *of == category).map(|(_, samples)| samples).sum()
     }
 
     /// Samples of this end's work, without those of idle CPUs.
-    #[must_use]
     pub fn busy(&self) -> u64 {
         self.costs.iter().filter(|cost| cost.owner != Owner::Idle).map(|cost| cost.samples).sum()
     }

@@ -110,27 +110,21 @@ impl Sampler {
     }
 
     /// What the weights count.
-    #[must_use]
     pub fn clock(&self) -> SamplingClock {
         self.clock
     }
 
     /// What is sampled.
-    #[must_use]
     pub fn scope(&self) -> Scope {
         self.scope
     }
 
     /// What was asked for and refused, and why.
-    #[must_use]
     pub fn limits(&self) -> &[String] {
         &self.limits
     }
 
     /// Begins the window.
-    ///
-    /// # Errors
-    /// When an event cannot be switched on.
     pub fn enable(&mut self) -> io::Result<()> {
         self.rings.iter_mut().try_for_each(|ring| ring.as_counter_mut().enable())
     }

@@ -31,7 +31,6 @@ impl fmt::Debug for Symbols {
 
 impl Symbols {
     /// Resolvers that read their tables when the first address is asked for.
-    #[must_use]
     pub fn new() -> Self {
         // kallsyms alone: an uncompressed vmlinux says nothing more that is needed here, and may be stale.
         let kernel = Kernel { vmlinux: MaybeDefault::None, ..Kernel::default() };

@@ -116,7 +116,6 @@ impl RecordField {
     }
 
     /// The field's value in a raw record; none when the record is too short or the field no integer.
-    #[must_use]
     pub fn read(&self, raw: &[u8]) -> Option<i64> {
         let bytes = raw.get(self.offset..self.offset + self.size)?;
         Some(match (bytes.len(), self.signed) {

@@ -12,7 +12,6 @@ const NONE: f64 = 0.05;
 const WITNESSED: &str = ", witnessed by the card";
 
 /// What all rows of one cell say of its send path together, as a verdict and a sentence.
-#[must_use]
 pub fn headline(rows: &[Copies]) -> (Verdict, String) {
     let key = rows.first().map(|row| row.cell.as_str()).unwrap_or_default();
     let subject = match key.parse::<Cell>() {
@@ -98,7 +97,6 @@ fn found(rows: &[&Copies]) -> String {
 }
 
 /// Whether a row's figure counts from below: there may be more copies than it says.
-#[must_use]
 pub fn is_lower_bound(row: &Copies) -> bool {
     let count = row.copied_per_byte.unwrap_or_default();
     match row.evidence {
@@ -109,7 +107,6 @@ pub fn is_lower_bound(row: &Copies) -> bool {
 }
 
 /// A row's figure with its evidence, as strong as it is; `joint` stands between them.
-#[must_use]
 pub fn figure(row: &Copies, joint: &str) -> String {
     match (row.copied_per_byte, row.evidence) {
         (Some(count), evidence) => {
@@ -127,7 +124,6 @@ fn amount(count: f64) -> String {
 }
 
 /// Copies of a place, one or many, for a reader.
-#[must_use]
 pub fn noun(place: Place, many: bool) -> &'static str {
     match (place, many) {
         (Place::User, false) => "copy in user space",
@@ -148,7 +144,6 @@ pub fn noun(place: Place, many: bool) -> &'static str {
 }
 
 /// A place as the head of a column.
-#[must_use]
 pub fn heading(place: Place) -> &'static str {
     match place {
         Place::User => "in user space",
@@ -162,7 +157,6 @@ pub fn heading(place: Place) -> &'static str {
 }
 
 /// What no verdict on this host can mean, where it is a virtual machine; `virtualisation` as the host reports it.
-#[must_use]
 pub fn out_of_sight(virtualisation: Option<&str>) -> Option<String> {
     virtualisation.filter(|name| *name != "none").map(|name| {
         format!("copies by this kernel: what a hypervisor ({name}) copies beyond it is out of sight")

@@ -73,7 +73,6 @@ pub enum Seen {
 
 impl Seen {
     /// Whether records were made, and no whole call is among them.
-    #[must_use]
     pub fn is_without_calls(&self) -> bool {
         matches!(self, Self::Records(counted) if counted.bytes == 0)
     }
@@ -97,7 +96,6 @@ enum Instrument {
 
 impl Watcher {
     /// Opens what the machine allows for these worker threads.
-    #[must_use]
     pub fn open(watch: &Watch, sending: bool, threads: &[u32]) -> Self {
         let instrument = match watch.pass {
             Pass::Samples => sampling(watch, threads, Pace::Dense),
@@ -143,7 +141,6 @@ impl Watcher {
     }
 
     /// What was seen. `end` has the workers' own counters of the window.
-    #[must_use]
     pub fn report(mut self, symbols: &mut Symbols, end: &End) -> Seen {
         self.end();
         match self.instrument {

@@ -3,9 +3,9 @@
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use copycost::agent::frame::{self, CAP};
 use copycost::agent::handshake::{self, PATIENCE, Token};
 use copycost::agent::protocol::{Reply, Request, Welcome};
+use copycost::frame::{self, CAP};
 use socket2::Socket;
 
 use super::copycost;

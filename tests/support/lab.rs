@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use copycost::record::{Manifest, Stream, Trial, csv_file};
+use copycost::cell::Payload;
+use copycost::receive;
+use copycost::record::{Manifest, Status, Stream, Trial, csv_file};
 use nix::sched::{CloneFlags, unshare};
 
 use super::process::{Ended, Running, run};
@@ -85,6 +87,20 @@ pub fn trials(run: &Path) -> (Vec<Trial>, bool) {
     (read.rows, read.truncated.is_some())
 }
 
+/// Whether this machine can send by a path; the test is skipped for it where each trial with static payload, which
+/// every path can send, was unsupported.
+pub fn runs_here(test: &str, path: &str, rows: &[Trial]) -> bool {
+    let is_plain = |row: &&Trial| {
+        row.send_path == path && row.payload == Payload::Static && row.receive_path == receive::DEFAULT
+    };
+    let is_refused = |row: &Trial| row.status == Status::Unsupported;
+    let refused = rows.iter().find(is_plain).filter(|_| rows.iter().filter(is_plain).all(is_refused));
+    if let Some(row) = refused {
+        skip(test, &format!("what {path} needs ({})", row.reason));
+    }
+    refused.is_none()
+}
+
 /// The whole rows of a run that is being written; none while its table has no header yet.
 pub fn rows_so_far(run: &Path) -> usize {
     let text = std::fs::read_to_string(run.join("trials.csv")).unwrap_or_default();
@@ -113,7 +129,7 @@ pub fn assert_whole(run: &Path) {
     let (rows, half) = trials(run);
     assert!(!half, "half a row");
     let of = |row: &Trial| streams(run).iter().filter(|one| one.order == row.order).count();
-    for row in rows.iter().filter(|row| row.status == copycost::record::Status::Ok) {
+    for row in rows.iter().filter(|row| row.status == Status::Ok) {
         assert_eq!(of(row), row.threads as usize, "streams of {} #{}", row.cell, row.rep);
     }
     let mut keys: Vec<_> = rows.iter().map(key).collect();

@@ -45,14 +45,14 @@ pub struct Entry {
     pub name: &'static str,
     /// One line: where the agents are and what joins them.
     pub about: &'static str,
-    /// The wires that it can have.
+    /// The wires that it has without anything being lent to it; the first is what cells get that name none.
     pub wires: &'static [Wire],
     /// What ends its agents and takes away what was made, however the coordinator ends.
     pub guard: &'static str,
-    /// Whether interfaces of this host can be lent to it.
+    /// Whether interfaces of this host can be lent to it, and its wire then is what they are.
     pub borrows: bool,
     /// The wire of cells that name none, before the lab is made.
-    pub first_wire: fn(&Site) -> anyhow::Result<Wire>,
+    pub first_wire: fn(&Site) -> Wire,
     /// Makes the lab. Nothing is left when that fails.
     pub make: fn(&Site) -> anyhow::Result<Lab>,
 }
@@ -66,16 +66,53 @@ pub const REMOTE: &Entry = &remote::ENTRY;
 /// Every lab: a new one is a new file and one line here.
 pub const REGISTRY: &[Entry] = &[netns::ENTRY, loopback::ENTRY, remote::ENTRY];
 
+/// The labs on this machine.
+pub fn here() -> impl Iterator<Item = &'static Entry> {
+    REGISTRY.iter().filter(|entry| entry.name != REMOTE.name)
+}
+
 /// The lab on this machine of this name.
 ///
 /// # Errors
 /// One sentence that lists the names there are.
 pub fn find(name: &str) -> Result<&'static Entry, String> {
-    let mut here = REGISTRY.iter().filter(|entry| entry.name != REMOTE.name);
-    here.clone().find(|entry| entry.name == name).ok_or_else(|| {
-        let names: Vec<_> = here.by_ref().map(|entry| entry.name).collect();
+    here().find(|entry| entry.name == name).ok_or_else(|| {
+        let names: Vec<_> = here().map(|entry| entry.name).collect();
         format!("`{name}` is not one of {}", names.join(", "))
     })
+}
+
+impl Entry {
+    /// Whether a wire can be had here, if need be over interfaces that are lent.
+    fn can_have(&self, wire: Wire) -> bool {
+        self.wires.contains(&wire) || self.borrows && wire == Wire::Nic
+    }
+
+    /// Whether the wires that it has will do for those that somebody named.
+    fn check(&self, wanted: &[Wire]) -> Result<(), String> {
+        let has = |wire: &Wire| self.wires.contains(wire);
+        match wanted {
+            [] => Ok(()),
+            _ if self.borrows && wanted.contains(&Wire::Nic) => Err(
+                "a lab on this machine has a nic wire only over two interfaces of yours that are joined: name them, as \
+                 --interfaces ens1f0,ens1f1 or link: {interfaces: [ens1f0, ens1f1]}"
+                    .to_owned(),
+            ),
+            _ if wanted.iter().any(has) => Ok(()),
+            [first, ..] => {
+                let wires: Vec<&str> = self.wires.iter().map(|wire| wire.word()).collect();
+                let remedy = match here().find(|other| other.can_have(*first)) {
+                    Some(other) => format!("use --lab {}", other.name),
+                    None => "reach agents at its ends with --sender and --receiver, or leave the word out".to_owned(),
+                };
+                Err(format!(
+                    "the wire is said to be {first}, but the {} lab has only {}; {remedy}",
+                    self.name,
+                    wires.join(" and ")
+                ))
+            }
+        }
+    }
 }
 
 impl Site {
@@ -88,5 +125,34 @@ impl Site {
             )),
         };
         self.wires.iter().map(here).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_every_lab_says_what_it_is() {
+        for (place, entry) in REGISTRY.iter().enumerate() {
+            assert!(REGISTRY[..place].iter().all(|other| other.name != entry.name), "{}", entry.name);
+            assert!(!entry.about.is_empty() && !entry.guard.is_empty() && !entry.wires.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_lab_does_for_its_own_wires_and_else_names_the_one_that_has_them() {
+        for entry in here() {
+            assert_eq!(entry.check(&[]), Ok(()));
+            assert_eq!(entry.check(&[Wire::Bridge, entry.wires[0]]), Ok(()));
+            assert!(entry.check(&[Wire::Overlay]).unwrap_err().contains("overlay"));
+        }
+        let netns = find("netns").unwrap();
+        assert!(netns.check(&[Wire::Veth, Wire::Nic]).unwrap_err().contains("--interfaces"));
+        assert!(netns.check(&[Wire::Loopback]).unwrap_err().ends_with("has only veth; use --lab loopback"));
+        for wire in [Wire::Veth, Wire::Nic] {
+            assert!(find("loopback").unwrap().check(&[wire]).unwrap_err().ends_with("use --lab netns"));
+        }
+        assert!(netns.check(&[Wire::Bridge]).unwrap_err().contains("--sender"));
     }
 }

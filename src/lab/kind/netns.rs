@@ -20,13 +20,13 @@ use crate::options::LinkOptions;
 pub(super) const ENTRY: Entry = Entry {
     name: "netns",
     about: "two network namespaces joined by a veth pair, or by interfaces of this host that are joined",
-    wires: &[Wire::Veth, Wire::Nic],
+    wires: &[Wire::Veth],
     guard: "namespaces and the veth pair live as long as the agents, and these as long as the coordinator's end of \
             their socket; a journal gives back borrowed interfaces",
     borrows: true,
     first_wire: |site| match &site.link.interfaces {
-        None => Ok(Wire::Veth),
-        Some(names) => Ok(interfaces::wire(names)),
+        None => Wire::Veth,
+        Some(names) => interfaces::wire(names),
     },
     make,
 };
@@ -36,28 +36,11 @@ fn make(site: &Site) -> anyhow::Result<Lab> {
     if let Some(names) = &site.link.interfaces {
         return interfaces::make(names, &site.link, &wanted);
     }
-    check(&wanted).map_err(UsageError)?;
+    ENTRY.check(&wanted).map_err(UsageError)?;
     let (agents, replies) = agents()?;
     join(pids(&agents), &site.link, None)?;
     let route = (Some(Wire::Veth), pair::DEFAULT_SENDER.addr());
     Lab::of(ENTRY.name, agents, replies, &[route], None)
-}
-
-/// Whether a veth pair will do for the wires that somebody named.
-fn check(wanted: &[Wire]) -> Result<(), String> {
-    match wanted {
-        [] => Ok(()),
-        _ if wanted.contains(&Wire::Nic) => Err(
-            "a lab on this machine has a nic wire only over two interfaces of yours that are joined: name them, as \
-             --interfaces ens1f0,ens1f1 or link: {interfaces: [ens1f0, ens1f1]}"
-                .to_owned(),
-        ),
-        _ if wanted.contains(&Wire::Veth) => Ok(()),
-        [first, ..] => Err(format!(
-            "the wire is said to be {first}, but the netns lab makes a veth pair; reach agents at its ends with \
-             --sender and --receiver, or leave the word out"
-        )),
-    }
 }
 
 /// The two agents, each in a namespace of its own that nothing joins yet.
@@ -99,18 +82,9 @@ pub(super) fn settings(link: &LinkOptions) -> Vec<String> {
     for (name, on) in &link.offloads {
         words.extend(["--offload".to_owned(), format!("{name}={}", if *on { "on" } else { "off" })]);
     }
-    words
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_veth_pair_does_for_its_own_name_alone() {
-        assert_eq!(check(&[]), Ok(()));
-        assert_eq!(check(&[Wire::Bridge, Wire::Veth]), Ok(()));
-        assert!(check(&[Wire::Veth, Wire::Nic]).unwrap_err().contains("--interfaces"));
-        assert!(check(&[Wire::Overlay]).unwrap_err().contains("overlay"));
+    if let Some(netem) = &link.netem {
+        let json = serde_json::to_string(netem).expect("numbers alone");
+        words.extend(["--netem".to_owned(), json]);
     }
+    words
 }

@@ -25,7 +25,7 @@ pub(super) const ENTRY: Entry = Entry {
     wires: &[Wire::Loopback, Wire::Veth, Wire::Bridge, Wire::Overlay, Wire::Nic],
     guard: "the agents are others' children; a session ends with its connection",
     borrows: false,
-    first_wire: |site| Ok(site.wires.first().map_or(Wire::Veth, |&(wire, _)| wire)),
+    first_wire: |site| site.wires.first().map_or(Wire::Veth, |&(wire, _)| wire),
     make,
 };
 

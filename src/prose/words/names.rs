@@ -5,7 +5,6 @@ use crate::record::roofline::Level;
 use crate::tables::Limit;
 
 /// What held a cell back: `held back by the receiver`; nothing where it is not known.
-#[must_use]
 pub(crate) fn held_back(limit: Option<Limit>) -> String {
     match limit {
         Some(Limit::Neither) => "held back by no one end".to_owned(),
@@ -15,7 +14,6 @@ pub(crate) fn held_back(limit: Option<Limit>) -> String {
 }
 
 /// A category for a reader.
-#[must_use]
 pub(crate) fn category(category: Category) -> &'static str {
     match category {
         Category::GatherCopy => "gather copy (user space)",
@@ -39,7 +37,6 @@ pub(crate) fn category(category: Category) -> &'static str {
 }
 
 /// What bounds a path, for a reader.
-#[must_use]
 pub(crate) fn bound(level: Level) -> &'static str {
     match level {
         Level::L2 => "one copy in L2",

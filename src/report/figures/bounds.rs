@@ -2,11 +2,12 @@
 //! that copies nothing.
 
 use super::measure::Measure;
-use crate::plot::{Colour, Curve, INK, Key};
+use crate::plot::{Curve, INK, Key};
 use crate::prose::words;
 use crate::record::Roofline;
 use crate::record::roofline::Level;
 use crate::study::Subject;
+use crate::style::Colour;
 
 /// A bound that lies further than this beyond all measured values would only flatten them.
 const FAR: f64 = 4.0;

@@ -12,8 +12,8 @@ pub(super) const KIND: Kind = Kind {
 
 fn draw(draft: &Draft) -> Outcome {
     let levels = [
-        ("l1d_misses_per_gib", "l1d_load_misses", "L1 data cache", "L1 misses a GiB"),
-        ("llc_misses_per_gib", "llc_load_misses", "last level", "LLC misses a GiB"),
+        ("l1d_misses_per_gib", "l1d_load_misses", "L1 data cache", "L1 misses per GiB"),
+        ("llc_misses_per_gib", "llc_load_misses", "last level", "LLC misses per GiB"),
     ];
     let mut panels = Panels::default();
     let mut absent = Vec::new();

@@ -32,6 +32,10 @@ pub(super) struct Panels {
     remarks: Vec<String>,
     /// Panels that stand side by side; 0: as it fits.
     pub(super) columns: usize,
+    /// What the marks are; of none, medians with the trials behind them.
+    marks: Option<&'static str>,
+    /// What the circle around a point means; of none, what held its cell back.
+    pub(super) circle: Option<String>,
     /// Whether a point is circled.
     circled: bool,
 }
@@ -40,6 +44,11 @@ impl Panels {
     /// None yet, of which so many are to stand side by side.
     pub(super) fn side_by_side(columns: usize) -> Self {
         Self { columns, ..Self::default() }
+    }
+
+    /// None yet, with marks that mean this.
+    pub(super) fn marked(marks: &'static str) -> Self {
+        Self { marks: Some(marks), ..Self::default() }
     }
 
     /// Draws a panel whose series are the condition's paths; one without data is left out.
@@ -80,6 +89,11 @@ impl Draft<'_, '_> {
         &self.subject.conditions[self.condition]
     }
 
+    /// The rate that the figure shows, as a sentence; empty where none is given.
+    pub(super) fn rate(&self) -> String {
+        self.shape().rate().map(|rate| format!("At {rate}. ")).unwrap_or_default()
+    }
+
     fn title(&self) -> String {
         format!("{} ({})", self.kind.title, self.shape().words())
     }
@@ -94,9 +108,11 @@ impl Draft<'_, '_> {
         let slug = several.then(|| format!("-{}", self.shape().slug()));
         let mut caption = vec![about.to_owned()];
         // What is drawn of no path's trials has no marks to explain.
-        caption.extend((!panels.used.is_empty()).then(|| self.marks().to_owned()));
+        let marks = panels.marks.unwrap_or_else(|| self.marks()).to_owned();
+        caption.extend((!panels.used.is_empty()).then_some(marks));
         let circled = "Circled: not the sender but the receiver, the wire or no one end held the cell back.";
-        caption.extend(panels.circled.then(|| circled.to_owned()));
+        let circle = panels.circle.unwrap_or_else(|| circled.to_owned());
+        caption.extend(panels.circled.then_some(circle));
         caption.extend(panels.remarks);
         caption.retain(|part| !part.is_empty());
         let columns = match (panels.columns, panels.drawn.len()) {
@@ -160,7 +176,7 @@ impl Draft<'_, '_> {
         self.finish(panels, about.trim_start())
     }
 
-    /// Adds a panel a number of threads, of one measure by message size, all with the same axes.
+    /// Adds a panel for each number of threads, of one measure by message size, all with the same axes.
     pub(super) fn by_size(&self, panels: &mut Panels, measure: &Measure, of: &str) {
         self.bounded_by_size(panels, measure, of, &Bounds::none());
     }
@@ -186,7 +202,7 @@ impl Draft<'_, '_> {
         panels.keys.extend(bounds.keys());
     }
 
-    /// Adds a panel a message size, of one measure by number of threads, all with the same axes.
+    /// Adds a panel for each message size, of one measure by number of threads, all with the same axes.
     pub(super) fn by_threads(&self, panels: &mut Panels, measure: &Measure) {
         let shape = self.shape();
         let (shown, remark) = some_of(&shape.sizes, |&size| words::bytes(size));

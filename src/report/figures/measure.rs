@@ -31,26 +31,22 @@ impl Measure {
     ///
     /// # Panics
     /// When there is no such column: the name is written in the code that calls this.
-    #[must_use]
     pub fn of(name: &str, title: &'static str, unit: &'static str, scale: f64) -> Self {
         let metric = metric(name).unwrap_or_else(|| panic!("derived.csv has no column {name}"));
         Self { title, unit, scale, metric }
     }
 
     /// The title of an axis.
-    #[must_use]
     pub fn axis(&self) -> String {
         format!("{} ({})", self.title, self.unit)
     }
 
     /// The figure of a trial.
-    #[must_use]
     pub fn of_trial(&self, trial: &Trial) -> Option<f64> {
         (self.metric.of)(trial).map(|value| value * self.scale)
     }
 
     /// The figure of a cell.
-    #[must_use]
     pub fn of_cell(&self, row: &DerivedRow) -> Estimate {
         let raw = (self.metric.at)(row);
         let scaled = |value: Option<f64>| value.map(|value| value * self.scale);
@@ -58,7 +54,6 @@ impl Measure {
     }
 
     /// Whether any cell of the run has it.
-    #[must_use]
     pub fn is_measured(&self, subject: &Subject, condition: usize) -> bool {
         let condition = &subject.conditions[condition];
         subject
@@ -69,7 +64,6 @@ impl Measure {
     }
 
     /// A cell's point.
-    #[must_use]
     pub fn point(&self, row: &DerivedRow, x: f64) -> Option<Point> {
         let estimate = self.of_cell(row);
         let cell = &row.cell;
@@ -89,7 +83,6 @@ impl Measure {
     }
 
     /// A series a path, by message size at one number of threads.
-    #[must_use]
     pub fn by_size(&self, subject: &Subject, condition: usize, threads: u32) -> Vec<Series> {
         let sizes = &subject.conditions[condition].sizes;
         self.series(subject, condition, |path| {
@@ -99,7 +92,6 @@ impl Measure {
     }
 
     /// A series a path, by number of threads at one message size.
-    #[must_use]
     pub fn by_threads(&self, subject: &Subject, condition: usize, size: u64) -> Vec<Series> {
         let threads = &subject.conditions[condition].threads;
         self.series(subject, condition, |path| {
@@ -156,7 +148,7 @@ pub fn thin(series: &mut [Series]) {
 }
 
 /// Every value of some series: medians, ends of intervals and trials, for an axis that holds them.
-pub fn extent<'a>(panels: impl IntoIterator<Item = &'a Vec<Series>>) -> Vec<f64> {
+pub fn extent<'a, S: IntoIterator<Item = &'a Series>>(panels: impl IntoIterator<Item = S>) -> Vec<f64> {
     let mut values = Vec::new();
     for series in panels.into_iter().flatten() {
         values.extend(series.trials.iter().map(|&(_, value)| value));

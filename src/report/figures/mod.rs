@@ -1,4 +1,4 @@
-//! Figures: what is drawn of a run, one file a figure.
+//! Figures: what is drawn of a run, one file per figure.
 //!
 //! A figure whose data the run does not have is not drawn, and says why.
 
@@ -10,8 +10,13 @@ mod copied_share;
 mod cost_model;
 mod cpu_time;
 mod cycles;
+mod delay_beside_receive_time;
+mod delay_by_rate;
+mod delay_by_size;
+mod distribution;
 mod draft;
 mod host_time;
+mod lent_by_size;
 pub mod measure;
 mod overall;
 mod ratio;
@@ -49,7 +54,7 @@ struct Kind {
     draw: fn(&Draft) -> Outcome,
 }
 
-/// Every figure, in the order of the report: a new one is a new file and one line here.
+/// Every figure of streams that send as fast as they can, in the order of the report: a new one is a new file and one line here.
 const KINDS: &[Kind] = &[
     throughput::KIND,
     ratio::KIND,
@@ -66,8 +71,21 @@ const KINDS: &[Kind] = &[
     xray::KIND,
 ];
 
+/// The same of conditions whose delays were measured.
+const DELAYS: &[Kind] = &[
+    delay_by_size::KIND,
+    distribution::KIND,
+    delay_by_rate::KIND,
+    delay_beside_receive_time::KIND,
+    lent_by_size::KIND,
+];
+
+/// Draws every figure of a condition whose delays were measured; where others differ from it in the rate alone, with those.
+pub fn draw_delays(subject: &Subject, condition: usize) -> Vec<Outcome> {
+    DELAYS.iter().map(|kind| (kind.draw)(&Draft { subject, condition, kind })).collect()
+}
+
 /// Draws every figure of one condition.
-#[must_use]
 pub fn draw(subject: &Subject, condition: usize) -> Vec<Outcome> {
     KINDS.iter().map(|kind| (kind.draw)(&Draft { subject, condition, kind })).collect()
 }

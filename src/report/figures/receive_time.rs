@@ -1,4 +1,4 @@
-//! Mean receive time by number of threads, a panel a message size.
+//! Mean receive time by number of threads, a panel per message size.
 
 use super::draft::{Draft, Panels};
 use super::measure::Measure;

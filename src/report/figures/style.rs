@@ -1,8 +1,7 @@
 //! How a send path looks: one colour and one marker each, the same in every figure.
 
 use crate::path;
-use crate::plot::palette::{BLUE, GREEN, GREY, OLIVE, ORANGE, PURPLE, SKY, VERMILLION};
-use crate::plot::{Colour, Marker, Style};
+use crate::style::{BLUE, Colour, GREEN, GREY, Marker, OLIVE, ORANGE, PURPLE, SKY, Style, VERMILLION};
 
 /// The style of a send path. One that this program does not know gets a style by its place among the run's paths.
 pub(super) fn of_path(path: &str, place: usize) -> Style {

@@ -1,14 +1,15 @@
-//! Where the CPU time went: a bar a path and end, stacked by what the CPUs were doing.
+//! Where the CPU time went: a bar per path and end, stacked by what the CPUs were doing.
 
 use std::collections::BTreeSet;
 
 use super::draft::{Draft, Panels, some_of};
 use super::{Kind, Outcome};
 use crate::cell::Side;
-use crate::plot::{Bar, BarChart, Colour, Key, Segment};
+use crate::plot::{Bar, BarChart, Key, Segment};
 use crate::prose::words;
 use crate::record::Attribution;
 use crate::record::category::Category;
+use crate::style::Colour;
 
 pub(super) const KIND: Kind =
     Kind { name: "xray-cpu-by-category", title: "Where the CPU time went: x-ray of both ends", draw };

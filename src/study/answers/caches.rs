@@ -18,14 +18,14 @@ struct Reduction<'a> {
     path: &'a str,
     size: u64,
     threads: u32,
-    /// Loads a GiB of the path and of the baseline.
+    /// Loads per GiB of the path and of the baseline.
     misses: (Estimate, Estimate),
     /// The path's over the baseline's, within blocks.
     ratio: Paired,
 }
 
 impl Reduction<'_> {
-    /// Loads a GiB that the path misses less, where that is more than chance.
+    /// Loads per GiB that the path misses less, where that is more than chance.
     fn saved(&self) -> Option<f64> {
         let certain = self.ratio.ratio.interval().is_some_and(|ends| ends.high < 1.0);
         certain.then(|| Some(self.misses.1.value? - self.misses.0.value?)).flatten()
@@ -35,7 +35,7 @@ impl Reduction<'_> {
 pub(super) fn answer(evidence: &AnswerInputs) -> Vec<Block> {
     let subject = evidence.subject;
     let mut blocks = Vec::new();
-    for place in 0..subject.conditions.len() {
+    for (place, _) in subject.streams() {
         blocks.extend(of_condition(subject, place));
     }
     if blocks.is_empty() {
@@ -63,7 +63,7 @@ fn of_condition(subject: &Subject, place: usize) -> Vec<Block> {
     let name = subject.name(place, baseline);
     let mut blocks = vec![Block::Paragraph(largest(subject, place, &all, &name))];
     let mut table = Table::new(
-        format!("Load misses a GiB at the sender against {name}'s."),
+        format!("Load misses per GiB at the sender against {name}'s."),
         &["level", "path", "#size", "#threads", "#its misses", "#baseline's", "#ratio within blocks"],
     );
     for one in &all {
@@ -129,7 +129,7 @@ fn largest(subject: &Subject, place: usize, all: &[Reduction], baseline: &str) -
     };
     text.and("Counted in loads, the largest reduction is at the ")
         .strong(at(most))
-        .and(format!(": {} fewer misses a GiB ({}). ", words::number(*saved), words::paired(&most.ratio)))
+        .and(format!(": {} fewer misses per GiB ({}). ", words::number(*saved), words::paired(&most.ratio)))
         .and("In proportion it is at the ")
         .strong(at(deepest))
         .and(format!(": {}.", words::paired(&deepest.ratio)))

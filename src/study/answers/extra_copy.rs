@@ -1,7 +1,8 @@
 //! From which message size is the two-copy path's extra copy visible?
 
 use super::{AnswerInputs, cannot_tell, over};
-use crate::path::{self, Entry, KernelInterface};
+use crate::interface::KernelInterface;
+use crate::path::{self, Entry};
 use crate::prose::block::{Block, Table, TableField, Text};
 use crate::prose::words;
 use crate::study::user_time::UserTime;
@@ -18,10 +19,10 @@ fn without_the_copy() -> impl Iterator<Item = &'static Entry> {
 /// What else sets a path apart from the baseline.
 fn differs(interface: KernelInterface) -> &'static str {
     match interface {
-        KernelInterface::Send => {
+        KernelInterface::SEND => {
             "one contiguous buffer and the same system call, so the gather into a buffer is all that differs"
         }
-        KernelInterface::Sendmsg => {
+        KernelInterface::SENDMSG => {
             "an iovec of eight entries in place of the gather, so the kernel's work for the iovec differs too"
         }
         _ => "another interface of the kernel, so its work differs too",
@@ -32,7 +33,7 @@ pub(super) fn answer(evidence: &AnswerInputs) -> Vec<Block> {
     let subject = evidence.subject;
     let mut blocks = Vec::new();
     let mut why = "it has no two-copy cells".to_owned();
-    for (place, condition) in subject.conditions.iter().enumerate() {
+    for (place, condition) in subject.streams() {
         if !condition.paths.iter().any(|path| path == BASELINE) {
             continue;
         }
@@ -86,14 +87,14 @@ fn against(subject: &Subject, place: usize, path: &str, differs: &str) -> Vec<Bl
     blocks
 }
 
-/// At one number of threads: the size from which two-copy is slower, and what the cost models say of a KiB.
+/// At one number of threads: the size from which two-copy is slower, and what the cost models say per KiB.
 fn visible(subject: &Subject, place: usize, path: &str, threads: u32) -> Option<Text> {
     let condition = &subject.conditions[place];
     let setting = condition.setting(threads);
     let judged: Vec<&RatioRow> =
         condition.sizes.iter().filter_map(|&size| subject.ratio(&setting, size, BASELINE, path)).collect();
     let mut words = from_which_size(&judged)?;
-    words += &a_kib(subject, &setting, path).unwrap_or_default();
+    words += &per_kib(subject, &setting, path).unwrap_or_default();
     Some(Text::from(format!("With {}, {words}.", words::threads(threads))))
 }
 
@@ -134,7 +135,7 @@ fn room(judged: &[&RatioRow]) -> String {
     }
 }
 
-fn a_kib(subject: &Subject, setting: &crate::tables::Setting, path: &str) -> Option<String> {
+fn per_kib(subject: &Subject, setting: &crate::tables::Setting, path: &str) -> Option<String> {
     let row = |path: &str| -> Option<&CostRow> {
         subject.tables.cost_model.iter().find(|row| row.setting == *setting && row.path == path)
     };
@@ -144,7 +145,7 @@ fn a_kib(subject: &Subject, setting: &crate::tables::Setting, path: &str) -> Opt
         return None;
     }
     Some(format!(
-        "; by the cost models a KiB takes two-copy {} ns and {path} {} ns, and a message of no size {} ns and {} ns",
+        "; by the cost models two-copy takes {} ns per KiB and {path} {} ns, and a message of no size {} ns and {} ns",
         words::estimate(&own.per_kib_ns),
         words::estimate(&other.per_kib_ns),
         words::estimate(&own.fixed_ns),

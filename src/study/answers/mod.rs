@@ -1,4 +1,4 @@
-//! The written answers to the questions that a study of copies is asked, one file a question. Each is made from
+//! The written answers to the questions that a study of copies is asked, one file per question. Each is made from
 //! this run's figures, or says why the run cannot tell. A cause is named only where the kernel's source shows it,
 //! and then as such.
 
@@ -24,8 +24,8 @@ type AnswerFn = fn(&AnswerInputs) -> Vec<Block>;
 
 /// The questions, in the order of the report.
 const QUESTIONS: [(&str, AnswerFn); 6] = [
-    ("1. When does one-copy, and when does zero-copy, beat two-copy?", when::answer),
-    ("2. Why does zero-copy not always give the best throughput?", why_not_zero_copy::answer),
+    ("1. When does one-copy, and when does sending without a copy, beat two-copy?", when::answer),
+    ("2. Why does sending without a copy not always give the best throughput?", why_not_zero_copy::answer),
     ("3. Which cache level shows the largest reduction in misses, and between which paths?", caches::answer),
     ("4. How does the number of threads act on cache misses, context switches and latency?", threads::answer),
     ("5. From which message size is the two-copy path's extra copy visible?", extra_copy::answer),
@@ -33,7 +33,6 @@ const QUESTIONS: [(&str, AnswerFn); 6] = [
 ];
 
 /// The section of answers.
-#[must_use]
 pub(super) fn blocks(evidence: &AnswerInputs) -> Vec<Block> {
     let mut blocks = vec![Block::section("Answers")];
     for (question, answer) in QUESTIONS {

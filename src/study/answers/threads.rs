@@ -8,12 +8,20 @@ use crate::tables::{Estimate, Paired, metric};
 
 /// What may change with threads: column of `derived.csv`, name.
 const FIGURES: [(&str, &str); 6] = [
-    ("l1d_misses_per_gib", "L1 misses a GiB"),
-    ("llc_misses_per_gib", "last-level misses a GiB"),
-    ("context_switches_per_s", "sender's context switches a second"),
-    ("context_switches_per_gib", "sender's context switches a GiB"),
-    ("receiver_context_switches_per_s", "receiver's context switches a second"),
+    ("l1d_misses_per_gib", "L1 misses per GiB"),
+    ("llc_misses_per_gib", "last-level misses per GiB"),
+    ("context_switches_per_s", "sender's context switches per second"),
+    ("context_switches_per_gib", "sender's context switches per GiB"),
+    ("receiver_context_switches_per_s", "receiver's context switches per second"),
     ("mean_recv_us", "mean receive time"),
+];
+
+/// The same where messages are answered: delays take the place of the mean receive time.
+const DELAYS: [(&str, &str); 4] = [
+    ("response_p50_us", "median response time"),
+    ("response_p99_us", "99th percentile of the response time"),
+    ("one_way_p50_us", "median one-way delay"),
+    ("one_way_p99_us", "99th percentile of the one-way delay"),
 ];
 
 /// One path's figure with the most threads over that with the fewest.
@@ -28,10 +36,12 @@ struct Growth<'a> {
 pub(super) fn answer(evidence: &AnswerInputs) -> Vec<Block> {
     let subject = evidence.subject;
     let mut blocks = Vec::new();
-    for place in 0..subject.conditions.len() {
-        blocks.extend(of_condition(subject, place));
+    for (place, _) in subject.streams() {
+        blocks.extend(of_condition(subject, place, &FIGURES));
     }
-    if blocks.is_empty() {
+    let paced = subject.paced();
+    let delays: Vec<Block> = paced.iter().flat_map(|&place| of_condition(subject, place, &DELAYS)).collect();
+    if blocks.is_empty() && delays.is_empty() {
         return vec![cannot_tell("no path went well with two numbers of threads at the same message size")];
     }
     let missing: Vec<&str> =
@@ -50,20 +60,35 @@ pub(super) fn answer(evidence: &AnswerInputs) -> Vec<Block> {
                 .and(format!(" this run cannot tell, because {}.", subject.why_no_counter(&missing))),
         ));
     }
-    blocks.push(Block::Paragraph(
-        Text::from("Of ").strong("latency").and(
-            " this run cannot tell, because no delay was measured. The mean receive time is the window over the messages a \
-             stream received, which is the inverse of its message rate and no delay.",
-        ),
-    ));
+    blocks.extend(latency(subject, &paced, delays));
     blocks
 }
 
-fn of_condition(subject: &Subject, place: usize) -> Vec<Block> {
+/// What the run says of latency: by delays where it has them with several numbers of threads.
+fn latency(subject: &Subject, paced: &[usize], delays: Vec<Block>) -> Vec<Block> {
+    let no_delay = "The mean receive time is the window over the messages a stream received, which is the inverse of its \
+                    message rate and no delay.";
+    let why = match paced.first() {
+        Some(_) if !delays.is_empty() => {
+            let text = Text::from("Of ").strong("latency").and(format!(", by measured delays. {no_delay}"));
+            return std::iter::once(Block::Paragraph(text)).chain(delays).collect();
+        }
+        Some(&place) => {
+            let threads = subject.conditions[place].threads.iter().map(|&count| words::threads(count));
+            format!("its delays were measured with {} alone", words::list(&threads.collect::<Vec<_>>()))
+        }
+        None => "no delay was measured".to_owned(),
+    };
+    let text =
+        Text::from("Of ").strong("latency").and(format!(" this run cannot tell, because {why}. {no_delay}"));
+    vec![Block::Paragraph(text)]
+}
+
+fn of_condition(subject: &Subject, place: usize, figures: &[(&str, &'static str)]) -> Vec<Block> {
     let condition = &subject.conditions[place];
     let [fewest, .., most] = condition.threads[..] else { return Vec::new() };
     let size = condition.largest();
-    let growths: Vec<Growth> = FIGURES
+    let growths: Vec<Growth> = figures
         .iter()
         .flat_map(|figure| {
             condition.paths.iter().filter_map(|path| growth(subject, place, path, figure, (fewest, most)))
@@ -73,8 +98,8 @@ fn of_condition(subject: &Subject, place: usize) -> Vec<Block> {
         return Vec::new();
     }
     let mut points = Vec::new();
-    for (_, figure) in FIGURES {
-        let of: Vec<&Growth> = growths.iter().filter(|growth| growth.figure == figure).collect();
+    for (_, figure) in figures {
+        let of: Vec<&Growth> = growths.iter().filter(|growth| growth.figure == *figure).collect();
         points.extend(summary(subject, place, figure, &of));
     }
     let opening = format!(

@@ -45,13 +45,17 @@ fn point(label: &str, words: String) -> Text {
 fn labels(subject: &Subject) -> Vec<Text> {
     let mut points = Vec::new();
     for (flag, label, says) in [
-        (Flag::DeferredCopy, "label", "is not zero-copy: every completed call was copied after all"),
+        (
+            Flag::DeferredCopy,
+            "label",
+            "does not send without a copy: every completed call was copied after all",
+        ),
         (
             Flag::PartlyCopied,
             "label",
-            "is zero-copy in part only: some completed calls were copied after all",
+            "sends without a copy in part only: some completed calls were copied after all",
         ),
-        (Flag::NoCompletions, "label", "may or may not be zero-copy: no completion was reaped"),
+        (Flag::NoCompletions, "label", "may or may not send without a copy: no completion was reaped"),
     ] {
         let mut paths: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for cell in subject.tables.cells.iter().filter(|cell| cell.trials > 0) {
@@ -73,7 +77,7 @@ fn labels(subject: &Subject) -> Vec<Text> {
 /// Supported crossovers outside the model's interval.
 fn crossings(subject: &Subject) -> Vec<Text> {
     let mut points = Vec::new();
-    for (place, condition) in subject.conditions.iter().enumerate() {
+    for (place, condition) in subject.streams() {
         let Some(baseline) = subject.baseline(place) else { continue };
         for path in subject.rivals(place) {
             for &threads in &condition.threads {
@@ -133,7 +137,7 @@ fn bends(subject: &Subject) -> Vec<Text> {
 /// A larger message with a lower throughput, beyond both intervals.
 fn falling_with_size(subject: &Subject) -> Vec<Text> {
     let mut falls = Vec::new();
-    for (place, condition) in subject.conditions.iter().enumerate() {
+    for (place, condition) in subject.streams() {
         for path in &condition.paths {
             for &threads in &condition.threads {
                 for sizes in condition.sizes.windows(2) {
@@ -162,7 +166,7 @@ fn falling_with_size(subject: &Subject) -> Vec<Text> {
 /// More threads with a lower throughput, within blocks.
 fn falling_with_threads(subject: &Subject) -> Vec<Text> {
     let mut falls = Vec::new();
-    for (place, condition) in subject.conditions.iter().enumerate() {
+    for (place, condition) in subject.streams() {
         for path in &condition.paths {
             for &size in &condition.sizes {
                 for counts in condition.threads.windows(2) {

@@ -1,4 +1,4 @@
-//! When does one-copy, and when does zero-copy, beat two-copy?
+//! When does one-copy, and when does sending without a copy, beat two-copy?
 
 use super::{AnswerInputs, cannot_tell, over};
 use crate::prose::block::{Block, Text};
@@ -9,7 +9,7 @@ use crate::tables::{CrossoverRow, CrossoverVerdict};
 pub(super) fn answer(evidence: &AnswerInputs) -> Vec<Block> {
     let subject = evidence.subject;
     let mut blocks = Vec::new();
-    for (place, condition) in subject.conditions.iter().enumerate() {
+    for (place, condition) in subject.streams() {
         if !condition.paths.iter().any(|path| path == BASELINE) {
             let why = format!("over {} it has no {BASELINE} cells to hold a path against", condition.words());
             blocks.push(cannot_tell(why));
@@ -30,6 +30,9 @@ pub(super) fn answer(evidence: &AnswerInputs) -> Vec<Block> {
             subject.name(place, BASELINE)
         )));
         blocks.push(Block::List(points));
+    }
+    if blocks.is_empty() {
+        blocks.push(cannot_tell("none of its streams sent as fast as it could"));
     }
     if blocks.iter().any(|block| matches!(block, Block::List(_))) {
         blocks.push(Block::says(

@@ -1,12 +1,14 @@
-//! Why does zero-copy not always give the best throughput?
+//! Why does sending without a copy not always give the best throughput?
 
 use super::{AnswerInputs, cannot_tell, over};
 use crate::cell::Side;
+use crate::interface::Completions;
+use crate::path;
 use crate::prose::block::{Block, Table, TableField, Text};
 use crate::prose::words;
 use crate::record::category::Category;
-use crate::study::Subject;
 use crate::study::user_time::UserTime;
+use crate::study::{Subject, interfaces};
 use crate::tables::{DerivedRow, Difference, metric};
 
 /// What is set beside the baseline's: column of `derived.csv`, name and unit.
@@ -14,8 +16,8 @@ const BESIDE: [(&str, &str); 5] = [
     ("system_ns_per_kib", "sender's system time, ns/KiB"),
     ("host_softirq_ns_per_kib", "host's softirq time, ns/KiB"),
     ("host_busy_ns_per_kib", "host's busy time, ns/KiB"),
-    ("context_switches_per_gib", "sender's context switches a GiB"),
-    ("page_faults_per_gib", "sender's page faults a GiB"),
+    ("context_switches_per_gib", "sender's context switches per GiB"),
+    ("page_faults_per_gib", "sender's page faults per GiB"),
 ];
 
 /// What the two ways of sending differ in: copies, and what goes with pages sent in place of copies.
@@ -33,7 +35,7 @@ const SPENT: [Category; 8] = [
 pub(super) fn answer(evidence: &AnswerInputs) -> Vec<Block> {
     let subject = evidence.subject;
     let mut blocks = Vec::new();
-    for (place, condition) in subject.conditions.iter().enumerate() {
+    for (place, condition) in subject.streams() {
         for path in &condition.paths {
             let sums = Sums::of(subject, place, path);
             if sums.sends > 0 {
@@ -42,7 +44,7 @@ pub(super) fn answer(evidence: &AnswerInputs) -> Vec<Block> {
         }
     }
     if blocks.is_empty() {
-        blocks.push(cannot_tell("no trial that went well sent with MSG_ZEROCOPY"));
+        blocks.push(cannot_tell(format!("no trial that went well sent with {}", interfaces::names([]))));
     } else {
         let mut text = Text::default().strong("What this run cannot tell");
         if subject.run.xray.costs.is_empty() {
@@ -62,7 +64,7 @@ pub(super) fn answer(evidence: &AnswerInputs) -> Vec<Block> {
     blocks
 }
 
-/// Zero-copy calls of a path in a condition.
+/// Sends without a copy of a path in a condition.
 #[derive(Default)]
 struct Sums {
     sends: u64,
@@ -93,7 +95,8 @@ impl Sums {
 
 fn of_path(subject: &Subject, place: usize, path: &str, sums: &Sums) -> Vec<Block> {
     let name = subject.name(place, path);
-    let mut points = vec![completions(&name, sums)];
+    let told = path::find(path).ok().and_then(|entry| entry.interface.completions);
+    let mut points = vec![completions(&name, sums, told)];
     if sums.enobufs > 0 {
         points.push(Text::default().strong("Locked memory").and(format!(
             ": {} sends were refused with ENOBUFS and made again, one for every {} that went through.",
@@ -189,7 +192,8 @@ fn opening(subject: &Subject, place: usize, path: &str, name: &str) -> Text {
     }
 }
 
-fn completions(name: &str, sums: &Sums) -> Text {
+/// What the completions say; `told` is what is known of those of the path.
+fn completions(name: &str, sums: &Sums, told: Option<Completions>) -> Text {
     let text = Text::default().strong("Completions");
     let sends = words::count(sums.sends);
     let reaped = if sums.completions == sums.sends {
@@ -206,7 +210,10 @@ fn completions(name: &str, sums: &Sums) -> Text {
     }
     let share = sums.copied as f64 / sums.completions as f64;
     let text = text.and(format!("{reaped}. {} of the completed ones are flagged ", words::percent(share)));
-    let text = text.code("SO_EE_CODE_ZEROCOPY_COPIED");
+    let text = match told {
+        Some(told) => text.code(told.copied_flag),
+        None => text.and("as copied"),
+    };
     if sums.copied == sums.completions {
         return text
             .and(": no copy was saved at the sender, it was deferred. The kernel's source shows where: for data that is ")
@@ -217,13 +224,10 @@ fn completions(name: &str, sums: &Sums) -> Text {
             .and(" (include/linux/skbuff.h and net/core/skbuff.c, read in Linux 6.12).");
     }
     if sums.copied == 0 {
-        return text.and(
-            ". That does not prove that no byte was copied: when the kernel merges notifications, the flag is that of the \
-             first call (net/core/skbuff.c and net/ipv4/tcp.c, read in Linux 6.12).",
-        );
+        return text.and(told.map_or(".".to_owned(), |told| format!(". {}", told.none_flagged)));
     }
-    text.and(", so part of the bytes was copied after all; the flag of merged notifications is that of the first call, so the \
-              share is a lower bound.")
+    let more = told.map(|told| format!("; {}", told.some_flagged)).unwrap_or_default();
+    text.and(format!(", so part of the bytes was copied after all{more}."))
 }
 
 /// Time in user space, where ticks or the x-ray tell it of both.
@@ -263,17 +267,21 @@ fn beside(
     ]);
 }
 
+/// What is to be known of softirq time.
+const UNCHARGED: &str = "Softirq is charged to no thread: where the deferred copy runs in it, it shows in the host's time \
+                         and not in the sender's.";
+
 /// Which costs differ from the baseline's, by intervals, at the largest size.
 fn differences(subject: &Subject, place: usize, path: &str, baseline: &str) -> Vec<Text> {
     let condition = &subject.conditions[place];
     let size = condition.largest();
     let judged = [
-        ("Context switches", "context switches of the sender a GiB", "context_switches_per_gib"),
-        ("Time in the kernel", "system time of the sender per KiB", "system_ns_per_kib"),
-        ("Softirq", "softirq time of the host per KiB", "host_softirq_ns_per_kib"),
+        ("Context switches", "context switches of the sender per GiB", "context_switches_per_gib", None),
+        ("Time in the kernel", "system time of the sender per KiB", "system_ns_per_kib", None),
+        ("Softirq", "softirq time of the host per KiB", "host_softirq_ns_per_kib", Some(UNCHARGED)),
     ];
     let mut points = Vec::new();
-    for (label, what, column) in judged {
+    for (label, what, column, remark) in judged {
         let metric = metric(column).expect("a column of derived.csv");
         let mut parts = Vec::new();
         for &threads in &condition.threads {
@@ -293,13 +301,8 @@ fn differences(subject: &Subject, place: usize, path: &str, baseline: &str) -> V
             let text =
                 format!(": {what} against {baseline}, at {}: {}.", words::bytes(size), parts.join(", "));
             points.push(Text::default().strong(label).and(text));
+            points.extend(remark.map(Text::from));
         }
-    }
-    if points.iter().any(|point| point.words().starts_with("Softirq")) {
-        points.push(Text::from(words::sentence(
-            "softirq is charged to no thread: where the deferred copy runs in it, it shows in the host's time and not in \
-             the sender's.",
-        )));
     }
     points
 }

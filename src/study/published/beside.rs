@@ -1,10 +1,10 @@
 //! What was published beside what this run has.
 
-use super::sources::{Claim, Values, bytes, studies};
+use super::sources::{Quantity, Values, bytes, studies};
 use crate::prose::words;
+use crate::receive;
 use crate::study::{BASELINE, Subject};
-use crate::tables::{Difference, Estimate, THROUGHPUT, metric};
-use crate::{path, receive};
+use crate::tables::{Difference, Estimate, metric};
 
 /// Whether this run shows what was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,24 +32,22 @@ pub(in crate::study) struct PublishedComparison {
     /// Whether they agree.
     pub(in crate::study) pattern: Agreement,
     /// The paths that it names.
-    paths: Vec<String>,
+    pub(super) paths: Vec<String>,
 }
 
 /// Everything published that this run has cells for.
-#[must_use]
 pub(in crate::study) fn beside(subject: &Subject) -> Vec<PublishedComparison> {
     let mut found: Vec<PublishedComparison> = Vec::new();
     for study in studies() {
-        for (place, condition) in subject.conditions.iter().enumerate() {
-            // Studies received into a buffer and sent the same bytes again and again.
+        for (place, condition) in subject.streams() {
+            // Studies streamed the same bytes again and again, and received into a buffer.
             let plain = condition.receive_path == receive::DEFAULT && condition.working_set_bytes.is_none();
             if !plain || study.wire.is_some_and(|wire| wire != condition.wire) {
                 continue;
             }
             let before = found.len();
             found.extend(study.values.iter().flat_map(|values| values.beside(subject, place, &study.name)));
-            let claims = study.claims.iter().filter_map(|claim| claim.beside(subject, place));
-            found.extend(claims.map(|claim| PublishedComparison { study: study.name.clone(), ..claim }));
+            found.extend(study.claims.iter().filter_map(|claim| claim.beside(subject, place, &study.name)));
             // What the studies call zero-copy keeps their name; what it is here is said next to the figure.
             for path in &condition.paths {
                 let name = subject.name(place, path);
@@ -76,7 +74,7 @@ impl Values {
                     let Some((ratio, (here, difference))) = ratio.zip(here) else { continue };
                     let about = format!(
                         "{} of {path} over {over}'s at {} with {}",
-                        self.name(),
+                        self.of.name(),
                         words::bytes(size),
                         words::threads(threads)
                     );
@@ -86,15 +84,6 @@ impl Values {
             }
         }
         found
-    }
-
-    fn name(&self) -> &str {
-        match self.of.as_str() {
-            "throughput_gbps" => "throughput",
-            "cycles_per_byte" => "cycles a byte",
-            "context_switches" => "context switches",
-            other => other,
-        }
     }
 
     /// This run's ratio, and what it was judged to be: only throughput is judged against a noise floor and corrected.
@@ -107,11 +96,11 @@ impl Values {
         threads: u32,
     ) -> Option<(Estimate, Option<Difference>)> {
         let over = BASELINE;
-        if self.of == THROUGHPUT.name {
+        if self.of == Quantity::ThroughputGbps {
             let row = subject.ratio(&subject.conditions[place].setting(threads), size, path, over)?;
             return Some((row.ratio, Some(row.difference)));
         }
-        let metric = metric(&self.of)?;
+        let metric = self.of.metric()?;
         let row = |path| subject.measured(place, path, size, threads);
         let ratio = subject.paired_metric(&row(path)?.cell, &row(over)?.cell, metric).ratio;
         ratio.value.map(|_| (ratio, None))
@@ -126,7 +115,7 @@ impl Values {
         path: &str,
         (s, size): (usize, u64),
     ) -> Option<PublishedComparison> {
-        let ([fewest, .., most], true) = (&self.threads[..], self.of == "context_switches") else {
+        let ([fewest, .., most], true) = (&self.threads[..], self.of == Quantity::ContextSwitches) else {
             return None;
         };
         let ratio = self.at(path, s, self.threads.len() - 1)? / self.at(path, s, 0)?;
@@ -186,144 +175,11 @@ fn of_ratio(
     }
 }
 
-impl Claim {
-    /// The paths that the statement names, but for one about all of them.
-    fn paths(&self) -> Vec<String> {
-        match self {
-            Self::Copied { path, .. } => vec![path.clone()],
-            Self::SlowerBelow { path, over, .. } | Self::WinsFrom { path, over, .. } => {
-                vec![path.clone(), over.clone()]
-            }
-            Self::Fastest { .. } => Vec::new(),
-        }
-    }
-
-    /// The statement beside what this run has at its fewest threads; absent where it has no such cells.
-    fn beside(&self, subject: &Subject, place: usize) -> Option<PublishedComparison> {
-        let condition = &subject.conditions[place];
-        let threads = *condition.threads.first()?;
-        let with = words::threads(threads);
-        let (about, published, here, pattern) = match self {
-            Self::Copied { path, share } => {
-                let rows =
-                    condition.sizes.iter().filter_map(|&size| subject.measured(place, path, size, threads));
-                let shares: Vec<f64> = rows.filter_map(|row| row.figures.zc_copied_share.value).collect();
-                let least = shares.iter().copied().reduce(f64::min)?;
-                let most = shares.iter().copied().reduce(f64::max)?;
-                let agrees = (least - share).abs() < 0.01 && (most - share).abs() < 0.01;
-                let here = if least == most {
-                    words::percent(least)
-                } else {
-                    format!("{} to {}, by size", words::percent(least), words::percent(most))
-                };
-                let pattern = if agrees { Agreement::Agrees } else { Agreement::Differs };
-                (format!("completions of {path} that were copied"), words::percent(*share), here, pattern)
-            }
-            Self::Fastest { path, message_size, about_gbps } => {
-                let size = bytes(message_size);
-                let setting = condition.setting(threads);
-                subject.measured(place, path, size, threads)?;
-                // The paths that the studies had.
-                let theirs =
-                    path::REGISTRY.iter().filter(|entry| entry.alias.is_some()).map(|entry| entry.name);
-                let others = theirs.filter(|other| other != path);
-                let judged: Vec<(&str, Difference)> = others
-                    .filter_map(|other| Some((other, subject.ratio(&setting, size, path, other)?.difference)))
-                    .collect();
-                if judged.is_empty() {
-                    return None;
-                }
-                let all = |wanted| judged.iter().all(|(_, difference)| *difference == wanted);
-                let any = |wanted| judged.iter().any(|(_, difference)| *difference == wanted);
-                let pattern = match () {
-                    () if all(Difference::Faster) => Agreement::Agrees,
-                    () if any(Difference::Slower) => Agreement::Differs,
-                    () => Agreement::Open,
-                };
-                let here: Vec<String> = judged
-                    .iter()
-                    .map(|(other, difference)| format!("{difference} against {other}"))
-                    .collect();
-                let about = format!("the fastest of the three paths at {}", words::bytes(size));
-                (about, format!("{path}, about {about_gbps} Gb/s"), words::list(&here), pattern)
-            }
-            Self::SlowerBelow { path, over, message_size } => {
-                let limit = bytes(message_size);
-                let (here, pattern) =
-                    tested(subject, place, threads, (path, over), |size| size < limit, Difference::Slower)?;
-                (
-                    format!("{path} against {over} below {}", words::bytes(limit)),
-                    "slower".to_owned(),
-                    here,
-                    pattern,
-                )
-            }
-            Self::WinsFrom { path, over, message_size, tested: (smallest, largest) } => {
-                let (limit, largest) = (bytes(message_size), bytes(largest));
-                let range = |size: u64| (limit..=largest).contains(&size);
-                let (here, pattern) =
-                    tested(subject, place, threads, (path, over), range, Difference::Faster)?;
-                let about = format!(
-                    "{path} against {over} from {} on (tested: {} to {})",
-                    words::bytes(limit),
-                    words::bytes(bytes(smallest)),
-                    words::bytes(largest)
-                );
-                (about, "faster".to_owned(), here, pattern)
-            }
-        };
-        let says = match pattern {
-            Agreement::Agrees => "same pattern",
-            Agreement::Differs => "opposite pattern",
-            Agreement::Open => "this run does not decide it",
-        };
-        let about = format!("{about}, here with {with}");
-        Some(PublishedComparison {
-            study: String::new(),
-            paths: self.paths(),
-            about,
-            published,
-            here,
-            says: says.to_owned(),
-            pattern,
-        })
-    }
-}
-
-/// What this run says of two paths at the sizes that a statement is about.
-fn tested(
-    subject: &Subject,
-    place: usize,
-    threads: u32,
-    (path, over): (&str, &str),
-    about: impl Fn(u64) -> bool,
-    stated: Difference,
-) -> Option<(String, Agreement)> {
-    let condition = &subject.conditions[place];
-    let setting = condition.setting(threads);
-    let judged: Vec<(u64, Difference)> = condition
-        .sizes
-        .iter()
-        .filter(|&&size| about(size))
-        .filter_map(|&size| Some((size, subject.ratio(&setting, size, path, over)?.difference)))
-        .collect();
-    if judged.is_empty() {
-        return None;
-    }
-    let opposite = if stated == Difference::Faster { Difference::Slower } else { Difference::Faster };
-    let pattern = match () {
-        () if judged.iter().all(|(_, difference)| *difference == stated) => Agreement::Agrees,
-        () if judged.iter().any(|(_, difference)| *difference == opposite) => Agreement::Differs,
-        () => Agreement::Open,
-    };
-    let here: Vec<String> =
-        judged.iter().map(|(size, difference)| format!("{difference} at {}", words::bytes(*size))).collect();
-    Some((words::list(&here), pattern))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulate::Simulation;
+    use crate::tables::{Run, Tables};
 
     #[test]
     fn a_ratio_is_judged_by_this_runs_interval() {
@@ -348,5 +204,16 @@ mod tests {
         }
         assert_eq!(judged(0.72, of(0.70, 0.65, 0.75), Some(Difference::Slower)), Agreement::Agrees);
         assert_eq!(pattern(0.72, Estimate { value: Some(0.72), ..Estimate::default() }), Agreement::Open);
+    }
+    #[test]
+    fn only_plain_streams_stand_beside_those_of_the_studies() {
+        let mut run = Simulation::default().run();
+        let found = |run: &Run| beside(&Subject::new(run, &Tables::of(run))).len();
+        assert!(found(&run) > 0);
+        for trial in &mut run.trials {
+            trial.workload = Some("other".to_owned());
+            trial.cell = trial.to_cell().key();
+        }
+        assert_eq!(found(&run), 0);
     }
 }

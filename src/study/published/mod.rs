@@ -2,6 +2,7 @@
 //! set side by side are ratios between paths, and statements on where one path overtakes another.
 
 mod beside;
+mod claim;
 mod sources;
 
 use crate::prose::block::{Block, Table, TableField, Text};
@@ -10,7 +11,6 @@ pub(super) use beside::{Agreement, PublishedComparison, beside};
 use sources::{Study, literature, studies};
 
 /// The section on published figures.
-#[must_use]
 pub(super) fn blocks(found: &[PublishedComparison]) -> Vec<Block> {
     let mut blocks = vec![Block::section("Beside published figures")];
     if found.is_empty() {

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::cell::Wire;
+use crate::tables::{Metric, THROUGHPUT, metric};
 use crate::units;
 
 const STUDIES: [&str; 4] = [
@@ -30,11 +31,41 @@ pub(super) struct Study {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Values {
-    pub(super) of: String,
+    pub(super) of: Quantity,
     pub(super) unit: String,
     pub(super) message_sizes: Vec<String>,
     pub(super) threads: Vec<u32>,
     pub(super) paths: std::collections::BTreeMap<String, Vec<f64>>,
+}
+
+/// What was measured; named as the column of `derived.csv` where a run has the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Quantity {
+    ThroughputGbps,
+    CyclesPerByte,
+    /// In all, of a run of unknown length: only their growth compares.
+    ContextSwitches,
+}
+
+impl Quantity {
+    /// For a reader.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::ThroughputGbps => "throughput",
+            Self::CyclesPerByte => "cycles a byte",
+            Self::ContextSwitches => "context switches",
+        }
+    }
+
+    /// The figure of a run whose ratios between paths compare.
+    pub(super) fn metric(self) -> Option<&'static Metric> {
+        match self {
+            Self::ThroughputGbps => Some(&THROUGHPUT),
+            Self::CyclesPerByte => metric("cycles_per_byte"),
+            Self::ContextSwitches => None,
+        }
+    }
 }
 
 /// A statement of a study.
@@ -86,7 +117,6 @@ pub(super) fn bytes(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::metric;
 
     #[test]
     fn every_published_file_reads_and_is_whole() {
@@ -106,9 +136,9 @@ mod tests {
                 }
                 values.message_sizes.iter().for_each(|size| assert!(bytes(size) >= 64));
                 assert!(
-                    values.of == "context_switches" || metric(&values.of).is_some(),
+                    values.of == Quantity::ContextSwitches || values.of.metric().is_some(),
                     "{} is not a metric of a run",
-                    values.of
+                    values.of.name()
                 );
             }
         }

@@ -17,7 +17,7 @@ use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::Pid;
 
 use super::{Port, boot};
-use crate::agent::frame::{self, CAP};
+use crate::frame::{self, CAP};
 use crate::host::policy;
 use crate::vm::frame::{GuestRequest, News, OutputStream};
 use crate::vm::task::{CARRIED, INPUT, Size, Task};

@@ -17,7 +17,6 @@ use super::frame::{self, News, PORT};
 use super::task::{TASK, Task};
 
 /// Whether this process is the first one of a guest that `copycost vm` started.
-#[must_use]
 pub fn is_init() -> bool {
     std::process::id() == 1 && Path::new(TASK).exists()
 }

@@ -1,7 +1,7 @@
 //! A trial's figures: what all streams moved in the time that they have in common.
 
 use crate::failure::Failure;
-use crate::record::Stream;
+use crate::record::{Stream, TrialRows};
 use crate::units;
 use crate::workload::{CommonWindow, EndReport, StreamReport, TrialFigures, Work};
 
@@ -12,7 +12,11 @@ struct Moved {
     window_s: Option<f64>,
 }
 
-pub(super) fn of(work: &Work, sent: &EndReport, received: &EndReport) -> Result<TrialFigures, Failure> {
+pub(in crate::workload) fn of(
+    work: &Work,
+    sent: &EndReport,
+    received: &EndReport,
+) -> Result<TrialFigures, Failure> {
     let common = received.common.as_ref().filter(|common| common.bytes.len() == received.streams.len());
     let Some(common) = common else {
         return Err(Failure::Failed(
@@ -23,14 +27,17 @@ pub(super) fn of(work: &Work, sent: &EndReport, received: &EndReport) -> Result<
         None => (common.window_s, in_common(common)),
         Some(messages) => (span(received), asked(work, messages, received)?),
     };
-    let bytes: u64 = moved.iter().filter_map(|moved| moved.bytes).sum();
+    let sum = |moved: &[Moved]| moved.iter().filter_map(|moved| moved.bytes).sum::<u64>();
+    let measured = work.cell.threads as usize;
+    // The interface counts what streams in the background bring, too.
+    let (bytes, all) = (sum(&moved[..measured.min(moved.len())]), sum(&moved));
     if bytes == 0 || window_s <= 0.0 {
         return Err(Failure::Failed("no byte arrived inside the window; lengthen it".to_owned()));
     }
     // An interface that counts nothing, though bytes came, is no witness.
     let came = common.came.filter(|came| work.messages.is_none() && came.bytes > 0);
     let bounding = came.filter(|_| work.cell.wire.counts_at_once());
-    let bounded = bounding.map_or(bytes, |came| came.bound(bytes));
+    let bounded = bounding.map_or(bytes, |came| came.bound_part(bytes, all));
     let message_bytes = work.cell.message_bytes;
     let ends = sent.streams.iter().zip(&received.streams);
     let streams: Vec<_> = (0..)
@@ -42,10 +49,11 @@ pub(super) fn of(work: &Work, sent: &EndReport, received: &EndReport) -> Result<
         bytes,
         messages: bytes / message_bytes,
         throughput_gbps: units::gbps(bounded, window_s),
-        mean_recv_us: Some(mean_recv_us(window_s * streams.len() as f64, message_bytes, bytes)),
+        mean_recv_us: Some(mean_recv_us(window_s * measured as f64, message_bytes, bytes)),
         came,
-        is_settled: bounding.is_none_or(|came| came.is_near(bytes)),
-        streams,
+        is_settled: bounding.is_none_or(|came| came.is_near(all)),
+        rows: TrialRows { streams, ..TrialRows::default() },
+        ..TrialFigures::default()
     })
 }
 
@@ -99,6 +107,7 @@ fn stream(
         sender: sent.end.clone(),
         receiver: received.end.clone(),
         zc: sent.usage.clone(),
+        receive_usage: received.receive_usage.clone(),
         retransmits: sent.retransmits,
         total_bytes: Some(sent.total_bytes),
         sender_cpu: sent.cpu.map(|cpu| cpu as u64),

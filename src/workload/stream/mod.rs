@@ -7,10 +7,18 @@ mod sender;
 use super::Entry;
 use crate::cell::USUAL_WORKLOAD;
 
+pub(super) use figures::of as figures;
+pub(super) use receiver::run as receive;
+pub(super) use sender::run as send;
+
 pub(super) const ENTRY: Entry = Entry {
     name: USUAL_WORKLOAD,
     about: "messages one way, as fast as they go",
-    send: sender::run,
-    receive: receiver::run,
-    figures: figures::of,
+    parameters: &[],
+    needs: None,
+    is_answered: false,
+    unanswered: |_| None,
+    send,
+    receive,
+    figures,
 };

@@ -1,4 +1,4 @@
-use super::tests::{CLEAN, NO_KPROBE, cell, records, row, samples};
+use super::tests::{CLEAN, NO_KPROBE, cell, observed, records, row, samples};
 use super::*;
 use crate::record::category::Category;
 use crate::witness::Testimony;
@@ -8,18 +8,12 @@ use crate::xray::verdict::headline;
 fn judge_card(path: &str, sampled: &Seen, recorded: &Seen, within: Result<u64, &str>) -> Vec<Copies> {
     let testimony = |within| Testimony { read: 1100, within, descriptors: 20 };
     copies(&Observations {
-        cell: &cell(path),
-        samples: [sampled, sampled],
-        records: [recorded, recorded],
-        zero_copy: ZeroCopy::default(),
-        bytes: [Some(2_000_000_000); 2],
-        copy_ns_per_kib: Some(100.0),
-        expected: &[],
         card: Some(
             within
                 .map(|within| CardReading { testimony: testimony(within), sent: 1000, retransmits: Some(0) })
                 .map_err(str::to_owned),
         ),
+        ..observed(&cell(path), [sampled; 2], [recorded; 2])
     })
 }
 

@@ -2,9 +2,13 @@
 
 use super::presence::Presence;
 use super::{Observations, TOLERANCE};
+use crate::cell::Cell;
+use crate::interface::KernelInterface;
+use crate::record::ReceiveUsage;
 use crate::record::copies::{Copies, Evidence, Place, Verdict};
 use crate::xray::counted::{Count, Counted};
 use crate::xray::watch::Seen;
+use crate::{path, receive};
 
 /// What the samples of a place said, or why there are none.
 type SampledPresence = Result<(Presence, String), String>;
@@ -51,6 +55,7 @@ impl Observations<'_> {
     /// The row by what was counted.
     pub(super) fn counted(&self, row: &Copies, sampled: &SampledPresence) -> Result<Copies, Uncounted> {
         match row.place {
+            Place::Receive if self.receive_usage.copied_share().is_some() => Ok(self.received(row.clone())),
             Place::User | Place::Kernel | Place::Receive => match self.count(row.side as usize, row.place) {
                 Ok((counted, count)) => Ok(checked(exact(row.clone(), counted, count.bytes), sampled)),
                 Err(why) => Err(Uncounted::because([why])),
@@ -64,6 +69,9 @@ impl Observations<'_> {
     /// What an end counted of a place, or why it did not.
     fn count(&self, end: usize, place: Place) -> Result<(&Counted, Count), String> {
         match self.records[end] {
+            _ if self.interface(end).is_some_and(|interface| interface.system_calls.is_empty()) => {
+                Err("the results of its calls do not tell how many bytes they moved".to_owned())
+            }
             Seen::Records(counted) => {
                 let copied = counted.copies.iter().find(|copied| copied.place == place);
                 let count = match copied {
@@ -81,6 +89,23 @@ impl Observations<'_> {
             Seen::Nothing(why) => Err(why.clone()),
             Seen::Samples(_) | Seen::Pages(_) => Err("no records were made".to_owned()),
         }
+    }
+
+    /// What an end calls, where its path is known.
+    fn interface(&self, end: usize) -> Option<KernelInterface> {
+        let Cell { send_path, receive_path, .. } = self.cell;
+        match end {
+            0 => path::find(send_path).map(|entry| entry.interface).ok(),
+            _ => receive::find(receive_path).map(|entry| entry.interface).ok(),
+        }
+    }
+
+    /// What the receive calls said of the bytes that they brought, where they say it.
+    fn received(&self, row: Copies) -> Copies {
+        let ReceiveUsage { mapped_bytes, copied_bytes } = &self.receive_usage;
+        let [mapped, copied] = [mapped_bytes, copied_bytes].map(|bytes| bytes.unwrap_or_default());
+        let note = format!("by the kernel's word {mapped} bytes were mapped and {copied} copied");
+        row.found(self.receive_usage.copied_share(), Evidence::Flagged, note)
     }
 
     /// Completions that carry the kernel's flag, or its function that makes these copies: both count from below.

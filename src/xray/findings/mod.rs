@@ -2,7 +2,7 @@
 //! is known, and what it says of the path's label.
 //!
 //! The label that is judged is the promise in the path's name: what it copies where nothing stands in its
-//! way. That MSG_ZEROCOPY on veth copies after all is known, and is a refutation of the name all the same.
+//! way. That zero-copy on veth copies after all is known, and is a refutation of the name all the same.
 //!
 //! To confirm takes proof: a count of every copy, or samples in which a copy of each byte would show and none
 //! does. That no rule knows of a copy proves nothing. So copies that no rule knows are a place of their own,
@@ -20,6 +20,7 @@ pub use self::card::CardReading;
 use self::presence::Presence;
 use super::watch::Seen;
 use crate::cell::{Cell, Side};
+use crate::record::ReceiveUsage;
 use crate::record::copies::{Copies, Evidence, Place, Verdict};
 use crate::record::stream::ZeroCopy;
 use crate::{path, receive};
@@ -38,9 +39,11 @@ pub struct Observations<'a> {
     pub records: [&'a Seen; 2],
     /// What the completions of the sampled pass said.
     pub zero_copy: ZeroCopy,
+    /// What the kernel said of the bytes that were received in it.
+    pub receive_usage: ReceiveUsage,
     /// Payload bytes of the sampled window, each end's own.
     pub bytes: [Option<u64>; 2],
-    /// Nanoseconds that a copy of a KiB takes at the very least on the sender's host.
+    /// Nanoseconds per KiB that a copy takes at the very least on the sender's host.
     pub copy_ns_per_kib: Option<f64>,
     /// Why this wire must copy below TCP, a sentence each, as its interfaces tell; none where nothing does.
     pub expected: &'a [String],
@@ -49,7 +52,6 @@ pub struct Observations<'a> {
 }
 
 /// The rows of `copies.csv` of one cell.
-#[must_use]
 pub fn copies(findings: &Observations<'_>) -> Vec<Copies> {
     let mut rows: Vec<Copies> = Place::XRAYED.map(|place| findings.judge(place).row).into_iter().collect();
     if rows.iter().any(|row| row.place == Place::Unknown && row.verdict != Verdict::Confirmed) {
@@ -60,7 +62,6 @@ pub fn copies(findings: &Observations<'_>) -> Vec<Copies> {
 }
 
 /// Whether a copy could not be determined for want of samples, so that more of them may decide.
-#[must_use]
 pub fn wants_samples(findings: &Observations<'_>) -> bool {
     Place::XRAYED.into_iter().any(|place| findings.judge(place).wants_samples)
 }
@@ -78,7 +79,6 @@ impl From<Copies> for JudgedRow {
 }
 
 /// Rows for a cell whose passes could not be run.
-#[must_use]
 pub fn not_xrayed(cell: &Cell, why: &str) -> Vec<Copies> {
     let row = |place| Copies {
         cell: cell.key(),
@@ -125,7 +125,7 @@ impl Observations<'_> {
         match place {
             Place::User => Some(f64::from(sends()?.promise.user)),
             Place::Kernel => Some(f64::from(sends()?.promise.kernel)),
-            Place::Receive => Some(f64::from(receive::find(&self.cell.receive_path).ok()?.copies)),
+            Place::Receive => Some(f64::from(receive::find(&self.cell.receive_path).ok()?.promise.user)),
             Place::Deferred | Place::BelowTcp | Place::Unknown | Place::Card => Some(0.0),
         }
     }
@@ -169,7 +169,7 @@ impl Observations<'_> {
                 Copies { evidence: Evidence::Sampled, verdict, note, ..row }
             }
             _ if impossible => {
-                let note = "no call asked for MSG_ZEROCOPY, so no page is left to be copied later".to_owned();
+                let note = "each call copies at once, so no page is left to be copied later".to_owned();
                 row.found(Some(0.0), Evidence::Construction, note)
             }
             Presence::Absent => row.found(Some(0.0), Evidence::Sampled, note),

@@ -21,23 +21,39 @@ pub(super) fn records(copies: &[(Place, Result<u64, &str>)]) -> Seen {
     Seen::Records(Counted { bytes: 1000, calls: 10, lost: 0, copies: copies.iter().map(copied).collect() })
 }
 
-/// One second of a saturated CPU at 16 Gb/s and a machine that copies a KiB in 100 ns: 4000 samples, of
+/// One second of a saturated CPU at 16 Gb/s and a machine that copies 1 KiB in 100 ns: 4000 samples, of
 /// which one copy takes about 800.
-fn judge(cell: &Cell, sampled: &Seen, recorded: &Seen, zero_copy: ZeroCopy) -> Vec<Copies> {
-    copies(&Observations {
+pub(super) fn observed<'a>(
+    cell: &'a Cell,
+    samples: [&'a Seen; 2],
+    records: [&'a Seen; 2],
+) -> Observations<'a> {
+    Observations {
         cell,
-        samples: [sampled, sampled],
-        records: [recorded, recorded],
-        zero_copy,
+        samples,
+        records,
+        zero_copy: ZeroCopy::default(),
+        receive_usage: ReceiveUsage::default(),
         bytes: [Some(2_000_000_000); 2],
         copy_ns_per_kib: Some(100.0),
         expected: &[],
         card: None,
-    })
+    }
+}
+
+/// The same samples and records at both ends.
+fn judge(path: &str, sampled: &Seen, recorded: &Seen, zero_copy: ZeroCopy) -> Vec<Copies> {
+    copies(&Observations { zero_copy, ..observed(&cell(path), [sampled; 2], [recorded; 2]) })
 }
 
 pub(super) fn row(rows: &[Copies], place: Place) -> &Copies {
     rows.iter().find(|row| row.place == place).unwrap()
+}
+
+/// What a row says: copies per byte, by which evidence, and the verdict.
+fn told(rows: &[Copies], place: Place) -> (Option<f64>, Evidence, Verdict) {
+    let row = row(rows, place);
+    (row.copied_per_byte, row.evidence, row.verdict)
 }
 
 pub(super) const NO_KPROBE: (Place, Result<u64, &str>) =
@@ -48,25 +64,13 @@ fn two_copy_is_confirmed_by_counts_and_samples() {
     let sampled =
         samples(&[(Category::GatherCopy, 800), (Category::KernelCopy, 1600), (Category::TcpIp, 1600)]);
     let recorded = records(&[(Place::User, Ok(1000)), NO_KPROBE, (Place::Receive, Ok(1000))]);
-    let rows = judge(&cell("two-copy"), &sampled, &recorded, ZeroCopy::default());
-    let user = row(&rows, Place::User);
-    assert_eq!(
-        (user.copied_per_byte, user.evidence, user.verdict),
-        (Some(1.0), Evidence::Exact, Verdict::Confirmed)
-    );
-    let kernel = row(&rows, Place::Kernel);
-    assert_eq!(
-        (kernel.copied_per_byte, kernel.evidence, kernel.verdict),
-        (None, Evidence::Sampled, Verdict::Confirmed)
-    );
+    let rows = judge("two-copy", &sampled, &recorded, ZeroCopy::default());
+    assert_eq!(told(&rows, Place::User), (Some(1.0), Evidence::Exact, Verdict::Confirmed));
+    assert_eq!(told(&rows, Place::Kernel), (None, Evidence::Sampled, Verdict::Confirmed));
     assert_eq!(row(&rows, Place::Receive).copied_per_byte, Some(1.0));
     assert_eq!(row(&rows, Place::Deferred).evidence, Evidence::Construction);
-    let (verdict, sentence) = headline(&rows);
-    assert_eq!(verdict, Verdict::Confirmed);
-    assert_eq!(
-        sentence,
-        "two-copy on veth: 1 copy in user space for each byte, and copies into the kernel were seen"
-    );
+    let said = "two-copy on veth: 1 copy in user space for each byte, and copies into the kernel were seen";
+    assert_eq!(headline(&rows), (Verdict::Confirmed, said.into()));
 }
 
 #[test]
@@ -75,38 +79,29 @@ fn zero_copy_on_veth_is_refuted_by_its_completions() {
         samples(&[(Category::DeferredCopy, 800), (Category::PagePinning, 800), (Category::TcpIp, 2400)]);
     let recorded = records(&[(Place::User, Ok(0)), NO_KPROBE, (Place::Receive, Ok(1000))]);
     let flags = ZeroCopy { sends: Some(9), completions: Some(9), copied: Some(9), ..ZeroCopy::default() };
-    let rows = judge(&cell("zero-copy"), &sampled, &recorded, flags);
+    let rows = judge("zero-copy", &sampled, &recorded, flags);
     let deferred = row(&rows, Place::Deferred);
     assert_eq!((deferred.evidence, deferred.verdict), (Evidence::Flagged, Verdict::Refuted));
     assert_eq!(deferred.note, "9 of 9 completed calls flagged COPIED");
-    assert_eq!(
-        headline(&rows),
-        (Verdict::Refuted, "zero-copy on veth: 1 deferred copy for each byte".into())
-    );
+    let said = "zero-copy on veth: 1 deferred copy for each byte";
+    assert_eq!(headline(&rows), (Verdict::Refuted, said.into()));
 }
 
 #[test]
 fn a_path_without_copies_is_confirmed_by_their_absence() {
     let sampled = samples(&[(Category::KernelCopy, 3), (Category::Splice, 900), (Category::TcpIp, 3100)]);
     let recorded = records(&[(Place::User, Ok(0)), NO_KPROBE, (Place::Receive, Ok(1000))]);
-    let rows = judge(&cell("splice"), &sampled, &recorded, ZeroCopy::default());
-    let kernel = row(&rows, Place::Kernel);
-    assert_eq!(
-        (kernel.copied_per_byte, kernel.evidence, kernel.verdict),
-        (Some(0.0), Evidence::Sampled, Verdict::Confirmed)
-    );
-    let (verdict, sentence) = headline(&rows);
-    assert_eq!(
-        (verdict, sentence.as_str()),
-        (Verdict::Confirmed, "splice on veth: no copy on the sender's side")
-    );
+    let rows = judge("splice", &sampled, &recorded, ZeroCopy::default());
+    assert_eq!(told(&rows, Place::Kernel), (Some(0.0), Evidence::Sampled, Verdict::Confirmed));
+    let said = "splice on veth: no copy on the sender's side";
+    assert_eq!(headline(&rows), (Verdict::Confirmed, said.into()));
 }
 
 #[test]
 fn a_copy_that_no_label_promises_is_found() {
     let sampled = samples(&[(Category::KernelCopy, 1200), (Category::Splice, 2800)]);
     let recorded = records(&[(Place::User, Ok(2000)), NO_KPROBE, (Place::Receive, Ok(500))]);
-    let rows = judge(&cell("splice"), &sampled, &recorded, ZeroCopy::default());
+    let rows = judge("splice", &sampled, &recorded, ZeroCopy::default());
     for place in [Place::User, Place::Kernel, Place::Receive] {
         assert_eq!(row(&rows, place).verdict, Verdict::Refuted, "{place}");
     }
@@ -115,7 +110,7 @@ fn a_copy_that_no_label_promises_is_found() {
 #[test]
 fn without_rights_nothing_is_claimed_and_the_right_is_named() {
     let nothing = Seen::Nothing("EACCES: CAP_PERFMON is missing".into());
-    let rows = judge(&cell("two-copy"), &nothing, &nothing, ZeroCopy::default());
+    let rows = judge("two-copy", &nothing, &nothing, ZeroCopy::default());
     for row in rows.iter().filter(|row| row.place != Place::Deferred) {
         assert_eq!((row.copied_per_byte, row.evidence), (None, Evidence::NotMeasurable), "{row:?}");
         assert!(row.note.contains("CAP_PERFMON"), "{row:?}");
@@ -138,16 +133,8 @@ fn too_few_samples_say_nothing() {
         (1..passes).for_each(|_| sampled.add(sampled.clone()));
         let sampled = Seen::Samples(sampled);
         let cell = cell("one-copy");
-        let findings = Observations {
-            cell: &cell,
-            samples: [&sampled, &sampled],
-            records: [&none, &none],
-            zero_copy: ZeroCopy::default(),
-            bytes: [Some(12_500_000 * passes); 2],
-            copy_ns_per_kib,
-            expected: &[],
-            card: None,
-        };
+        let bytes = [Some(12_500_000 * passes); 2];
+        let findings = Observations { bytes, copy_ns_per_kib, ..observed(&cell, [&sampled; 2], [&none; 2]) };
         let rows = copies(&findings);
         (row(&rows, Place::Kernel).evidence, wants_samples(&findings))
     };
@@ -173,16 +160,7 @@ fn samples_of_passes_add_up() {
 /// Samples of both ends, each its own.
 fn judge_ends(path: &str, ends: [&Seen; 2], expected: &[String]) -> Vec<Copies> {
     let recorded = records(&[(Place::User, Ok(0)), NO_KPROBE, (Place::Receive, Ok(1000))]);
-    copies(&Observations {
-        cell: &cell(path),
-        samples: ends,
-        records: [&recorded, &recorded],
-        zero_copy: ZeroCopy::default(),
-        bytes: [Some(2_000_000_000); 2],
-        copy_ns_per_kib: Some(100.0),
-        expected,
-        card: None,
-    })
+    copies(&Observations { expected, ..observed(&cell(path), ends, [&recorded; 2]) })
 }
 
 pub(super) const CLEAN: [(Category, u64); 3] =
@@ -270,7 +248,7 @@ fn copies_on_nobodys_account_are_no_proof_either_way() {
 fn a_count_that_samples_contradict_is_an_alarm() {
     let sampled = samples(&[(Category::KernelCopy, 1200), (Category::Splice, 2800)]);
     let recorded = records(&[(Place::User, Ok(0)), (Place::Kernel, Ok(0)), (Place::Receive, Ok(1000))]);
-    let rows = judge(&cell("splice"), &sampled, &recorded, ZeroCopy::default());
+    let rows = judge("splice", &sampled, &recorded, ZeroCopy::default());
     assert_eq!(row(&rows, Place::Kernel).verdict, Verdict::Contradicted);
     assert_eq!(headline(&rows).0, Verdict::Contradicted);
 }
@@ -280,18 +258,7 @@ fn what_is_counted_below_tcp_is_a_lower_bound_of_both_ends() {
     let clean = samples(&CLEAN);
     let below = |bytes| records(&[(Place::User, Ok(0)), (Place::BelowTcp, Ok(bytes))]);
     let (sender, receiver) = (below(500), below(370));
-    let findings = |records| {
-        copies(&Observations {
-            cell: &cell("splice"),
-            samples: [&clean, &clean],
-            records,
-            zero_copy: ZeroCopy::default(),
-            bytes: [Some(2_000_000_000); 2],
-            copy_ns_per_kib: Some(100.0),
-            expected: &[],
-            card: None,
-        })
-    };
+    let findings = |records| copies(&observed(&cell("splice"), [&clean; 2], records));
     let rows = findings([&sender, &receiver]);
     let row_of = row(&rows, Place::BelowTcp);
     assert_eq!((row_of.evidence, row_of.verdict), (Evidence::Exact, Verdict::Refuted));
@@ -306,8 +273,19 @@ fn what_is_counted_below_tcp_is_a_lower_bound_of_both_ends() {
 fn calls_of_the_function_that_makes_deferred_copies_refute() {
     let clean = samples(&[(Category::TcpIp, 4000)]);
     let ran = records(&[(Place::User, Ok(0)), (Place::Deferred, Ok(1000))]);
-    let rows = judge(&cell("zero-copy"), &clean, &ran, ZeroCopy { sends: Some(9), ..ZeroCopy::default() });
+    let rows = judge("zero-copy", &clean, &ran, ZeroCopy { sends: Some(9), ..ZeroCopy::default() });
     let deferred = row(&rows, Place::Deferred);
     assert_eq!((deferred.evidence, deferred.verdict), (Evidence::Sampled, Verdict::Refuted), "{deferred:?}");
     assert!(deferred.note.contains("skb_copy_ubufs ran 10 times in 10 calls"), "{deferred:?}");
+}
+
+#[test]
+fn what_a_receive_call_says_of_mapping_is_taken_at_its_word() {
+    let nothing = Seen::Nothing("no counter".to_owned());
+    let cell = cell("plain-send");
+    let receive_usage = ReceiveUsage { mapped_bytes: Some(3000), copied_bytes: Some(1000) };
+    let found = copies(&Observations { receive_usage, ..observed(&cell, [&nothing; 2], [&nothing; 2]) });
+    let row = found.iter().find(|row| row.place == Place::Receive).unwrap();
+    assert_eq!((row.copied_per_byte, row.evidence), (Some(0.25), Evidence::Flagged));
+    assert!(row.note.contains("3000 bytes were mapped and 1000 copied"), "{}", row.note);
 }

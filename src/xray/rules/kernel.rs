@@ -21,6 +21,8 @@ pub(in crate::xray) const KERNEL: &[Rule] = &[
     any("skb_zerocopy_iter_stream", PagePinning), // the same for a stream socket
     any("mm_account_pinned_pages", PagePinning), // charges RLIMIT_MEMLOCK
     any("mm_unaccount_pinned_pages", PagePinning), // gives it back
+    any("vm_insert_page*", PagePinning),     // TCP_ZEROCOPY_RECEIVE maps what came into the program's memory
+    any("zap_page_range*", PagePinning),     // and unmaps what was there before
     any("io_import_reg_buf*", PagePinning),  // io_uring's registered buffers
     // Completions of zero-copy sends.
     any("*msg_zerocopy_*", Completion), // the notification: made, extended, queued

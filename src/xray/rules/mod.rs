@@ -76,7 +76,6 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 impl Rule {
     /// Whether the rule knows a function of this name.
-    #[must_use]
     pub fn knows(&self, name: &str) -> bool {
         matches(self.pattern, name)
     }

@@ -16,8 +16,7 @@ pub(in crate::xray) const USER: &[Rule] = &[
     leaf("*splice", Syscall),     // the C library's wrapper
     leaf("*asynccancel", Syscall), // the C library's wrapper
     leaf("*syscall*", Syscall),   // the C library's wrapper
-    // The program keeps account of messages that are lent to the kernel, by the names of its own modules.
+    // The program keeps account of messages that are lent to the kernel: its module, and whatever implements its trait.
     leaf("*path4lent*", Completion),
-    leaf("*path5calls*", Completion),
-    leaf("*error_queue*", Completion),
+    leaf("*path..lent..*", Completion),
 ];

@@ -9,8 +9,9 @@ use sha2::{Digest, Sha256};
 use super::Simulation;
 use copycost::counters::events::Event;
 use copycost::record::csv_file::Appender;
+use copycost::record::histogram_log::HistogramLog;
 use copycost::record::manifest::{Agent, Host, Interface, Link, Manifest, Tool};
-use copycost::record::{SCHEMA_VERSION, Stream};
+use copycost::record::{CounterSource, SCHEMA_VERSION, Stream};
 use copycost::tables::{Run, StreamRate, XrayRows};
 
 impl Simulation {
@@ -26,6 +27,9 @@ impl Simulation {
         let rows = self.rows();
         Appender::create(&dir)?.append(&rows.trials)?;
         Appender::create(&dir)?.append(&rows.streams)?;
+        if !rows.delays.is_empty() {
+            HistogramLog::create(&dir)?.append(&rows.delays)?;
+        }
         Ok(dir)
     }
 
@@ -43,6 +47,7 @@ impl Simulation {
             manifest: self.manifest(),
             streams: rows.streams.iter().map(rate).collect(),
             trials: rows.trials,
+            delays: rows.delays,
             xray: XrayRows::default(),
             left_out: Vec::new(),
         }
@@ -93,13 +98,15 @@ impl Simulation {
         }
     }
 
-    fn counters(&self) -> BTreeMap<String, String> {
-        let state = |event: Event| match (event.is_hardware(), self.hardware_counters) {
-            (true, false) => "ENOENT: this CPU has no such event; a virtual machine often has no PMU",
-            (true, true) => "available",
-            (false, _) => "from a simulation",
+    fn counters(&self) -> BTreeMap<String, CounterSource> {
+        let source = |event: Event| match (event.is_hardware(), self.hardware_counters) {
+            (true, false) => CounterSource::Absent(
+                "ENOENT: this CPU has no such event; a virtual machine often has no PMU".to_owned(),
+            ),
+            (true, true) => CounterSource::Perf,
+            (false, _) => CounterSource::Other("a simulation".to_owned()),
         };
-        Event::ALL.into_iter().map(|event| (event.to_string(), state(event).to_owned())).collect()
+        Event::ALL.into_iter().map(|event| (event.to_string(), source(event))).collect()
     }
 }
 

@@ -5,6 +5,7 @@
 //! cent within a block, a block that is slow or fast as a whole, and now and then a trial that is far off.
 //! The manifest of a simulated run says that it is simulated.
 
+mod delays;
 mod files;
 mod noise;
 
@@ -12,8 +13,10 @@ pub use noise::Noise;
 
 use noise::Source;
 
-use copycost::cell::{Cell, Payload, Wire};
-use copycost::record::{BoundKind, End, Status, Stream, Trial, stream::ZeroCopy};
+use copycost::cell::{Cell, Payload, Wire, Workload};
+use copycost::path;
+use copycost::record::histogram_log::StreamDelays;
+use copycost::record::{BoundKind, End, Status, Stream, Trial, Verified, stream::ZeroCopy};
 use copycost::units;
 
 /// What a send path costs in a simulation.
@@ -48,6 +51,9 @@ pub struct Simulation {
     pub receive_paths: Vec<String>,
     /// Kinds of payload: written once, or anew for each message.
     pub payloads: Vec<Payload>,
+    /// What streams do. Where answers or a rate set the pace, a message takes its cost and half of it or twice as much,
+    /// and messages at more than 80 % of what a path can queue.
+    pub workloads: Vec<Workload>,
     /// Message sizes, bytes.
     pub message_sizes: Vec<u64>,
     /// Numbers of streams.
@@ -62,7 +68,7 @@ pub struct Simulation {
     pub seed: u64,
     /// Whether the machine has hardware counters.
     pub hardware_counters: bool,
-    /// Share of zero-copy's completions that the kernel copied after all.
+    /// Share of the completions that the kernel copied after all.
     pub zc_copied: f64,
     /// Send paths that the machine cannot run: their rows say so.
     pub unsupported: Vec<String>,
@@ -88,6 +94,7 @@ impl Default for Simulation {
             wire: Wire::Veth,
             receive_paths: vec!["recv".to_owned()],
             payloads: vec![Payload::Static],
+            workloads: vec![Workload::default()],
             message_sizes: vec![64, 1 << 10, 16 << 10, 64 << 10],
             threads: vec![1, 2],
             repetitions: 5,
@@ -111,6 +118,8 @@ pub struct SimulatedRows {
     pub trials: Vec<Trial>,
     /// Those of `streams.csv`.
     pub streams: Vec<Stream>,
+    /// The response times of each stream.
+    pub delays: Vec<StreamDelays>,
 }
 
 impl Simulation {
@@ -118,12 +127,13 @@ impl Simulation {
     #[must_use]
     pub fn cells(&self) -> Vec<Cell> {
         let mut cells = Vec::new();
-        for path in &self.paths {
+        let paths = || self.paths.iter().flat_map(|path| self.workloads.iter().map(move |work| (path, work)));
+        for (path, workload) in paths() {
             for receive_path in &self.receive_paths {
                 for &payload in &self.payloads {
                     for &message_bytes in &self.message_sizes {
                         cells.extend(self.threads.iter().map(|&threads| Cell {
-                            workload: copycost::cell::USUAL_WORKLOAD.to_owned(),
+                            workload: workload.clone(),
                             wire: self.wire,
                             send_path: path.name.clone(),
                             receive_path: receive_path.clone(),
@@ -145,7 +155,7 @@ impl Simulation {
         let mut source = Source::new(self.seed);
         let cells = self.cells();
         let widths: Vec<f64> = cells.iter().map(|_| source.between(self.noise.within)).collect();
-        let mut rows = SimulatedRows { trials: Vec::new(), streams: Vec::new() };
+        let mut rows = SimulatedRows { trials: Vec::new(), streams: Vec::new(), delays: Vec::new() };
         let mut reps = vec![0; cells.len()];
         for block in 1..=self.repetitions {
             let block_factor = source.log_normal(self.noise.block);
@@ -168,6 +178,9 @@ impl Simulation {
                     let factor = block_factor * source.trial_factor(&self.noise, widths[index]);
                     let streams = self.fill(&mut trial, factor, &mut source);
                     rows.streams.extend(streams);
+                    if !cells[index].workload.is_stream() {
+                        rows.delays.push(delays::pace(&mut trial, &cells[index].workload, &mut source));
+                    }
                 }
                 rows.trials.push(trial);
             }
@@ -206,7 +219,7 @@ impl Simulation {
         trial.host_busy_s = Some(busy);
         trial.host_softirq_s = Some(busy * 0.3);
         trial.host_steal_s = Some(0.0);
-        trial.verified = Some("count".to_owned());
+        trial.verified = Some(Verified::Count);
         trial.congestion = Some("cubic".to_owned());
         streams
     }
@@ -214,6 +227,49 @@ impl Simulation {
     fn stream(&self, trial: &Trial, number: u32, ns: f64, cost: &PathCost, source: &mut Source) -> Stream {
         let messages = (self.window_s * 1e9 / ns).round().max(1.0) as u64;
         let bytes = messages * trial.message_bytes;
+        let sender = self.sender(messages, bytes, cost, source);
+        let receiver = End {
+            user_s: Some(self.window_s * 0.05),
+            system_s: Some(self.window_s * (self.receiver_busy - 0.05)),
+            task_clock_s: Some(self.window_s * self.receiver_busy),
+            // It sleeps when nothing is there.
+            voluntary_switches: Some((self.window_s * 20_000.0 * (1.0 - self.receiver_busy)) as u64),
+            context_switches: Some((self.window_s * 20_000.0 * (1.0 - self.receiver_busy)) as u64),
+            calls: Some(bytes.div_ceil(128 << 10)),
+            ..sender.clone()
+        };
+        let is_notified = path::notified().any(|(entry, _)| entry.name == trial.send_path);
+        let counted = |share: f64| is_notified.then(|| (messages as f64 * share).round() as u64);
+        Stream {
+            run_id: trial.run_id.clone(),
+            cell: trial.cell.clone(),
+            rep: trial.rep,
+            order: trial.order,
+            stream: number,
+            throughput_gbps: Some(units::gbps(bytes, self.window_s)),
+            mean_recv_us: Some(self.window_s / messages as f64 * 1e6),
+            sender,
+            receiver,
+            zc: ZeroCopy {
+                sends: counted(1.0),
+                completions: counted(1.0),
+                copied: counted(self.zc_copied),
+                unreported: counted(0.0),
+                enobufs: counted(0.0),
+                drain_s: is_notified.then_some(0.001),
+            },
+            retransmits: Some(0),
+            total_bytes: Some(bytes + bytes / 5),
+            sender_cpu: None,
+            receiver_cpu: None,
+            window_s: Some(self.window_s),
+            bytes: Some(bytes),
+            ..Stream::default()
+        }
+    }
+
+    /// A stream's sender; a receiver counts the same where it is not said to differ.
+    fn sender(&self, messages: u64, bytes: u64, cost: &PathCost, source: &mut Source) -> End {
         let mut sender = End {
             window_s: Some(self.window_s),
             bytes: Some(bytes),
@@ -241,43 +297,7 @@ impl Simulation {
             sender.branch_misses = count(messages as f64 * 1.5, source);
             sender.counter_running = Some(1.0);
         }
-        let receiver = End {
-            user_s: Some(self.window_s * 0.05),
-            system_s: Some(self.window_s * (self.receiver_busy - 0.05)),
-            task_clock_s: Some(self.window_s * self.receiver_busy),
-            // It sleeps when nothing is there.
-            voluntary_switches: Some((self.window_s * 20_000.0 * (1.0 - self.receiver_busy)) as u64),
-            context_switches: Some((self.window_s * 20_000.0 * (1.0 - self.receiver_busy)) as u64),
-            calls: Some(bytes.div_ceil(128 << 10)),
-            ..sender.clone()
-        };
-        let zero_copy = trial.send_path == "zero-copy";
-        let counted = |share: f64| zero_copy.then(|| (messages as f64 * share).round() as u64);
-        Stream {
-            run_id: trial.run_id.clone(),
-            cell: trial.cell.clone(),
-            rep: trial.rep,
-            order: trial.order,
-            stream: number,
-            throughput_gbps: Some(units::gbps(bytes, self.window_s)),
-            mean_recv_us: Some(self.window_s / messages as f64 * 1e6),
-            sender,
-            receiver,
-            zc: ZeroCopy {
-                sends: counted(1.0),
-                completions: counted(1.0),
-                copied: counted(self.zc_copied),
-                unreported: counted(0.0),
-                enobufs: counted(0.0),
-                drain_s: zero_copy.then_some(0.001),
-            },
-            retransmits: Some(0),
-            total_bytes: Some(bytes + bytes / 5),
-            sender_cpu: None,
-            receiver_cpu: None,
-            window_s: Some(self.window_s),
-            bytes: Some(bytes),
-        }
+        sender
     }
 }
 

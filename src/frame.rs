@@ -43,9 +43,6 @@ fn broken(error: &io::Error) -> String {
 }
 
 /// Writes one frame.
-///
-/// # Errors
-/// When the connection does not take it.
 pub fn write<T: Serialize>(out: &mut impl Write, value: &T) -> io::Result<()> {
     let mut bytes = vec![0; 4];
     serde_json::to_writer(&mut bytes, value)?;
@@ -55,9 +52,6 @@ pub fn write<T: Serialize>(out: &mut impl Write, value: &T) -> io::Result<()> {
 }
 
 /// Reads one frame of at most `cap` bytes.
-///
-/// # Errors
-/// As [`FrameError`] lists.
 pub fn read<T: DeserializeOwned>(input: &mut impl Read, cap: u32) -> Result<T, FrameError> {
     let mut header = [0; 4];
     let mut filled = 0;
@@ -113,10 +107,10 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read::<super::super::protocol::Request>(&mut &bytes[..], STRANGER_CAP);
+            let _ = read::<crate::agent::protocol::Request>(&mut &bytes[..], STRANGER_CAP);
             let mut framed = (bytes.len() as u32).to_be_bytes().to_vec();
             framed.extend(&bytes);
-            prop_assert!(read::<super::super::protocol::Request>(&mut &framed[..], CAP).is_err());
+            prop_assert!(read::<crate::agent::protocol::Request>(&mut &framed[..], CAP).is_err());
         }
     }
 }

@@ -1,11 +1,14 @@
 //! A cell: one point of the grid, and its stable key.
 
+mod workload;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::units;
+pub use workload::{Arrivals, Rate, USUAL_WORKLOAD, Wait, Workload};
 
 /// What joins the two agents, as recorded in each row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,15 +57,12 @@ pub enum Side {
     Receiver,
 }
 
-/// What a stream does where nothing else is said; keys do not name it.
-pub const USUAL_WORKLOAD: &str = "stream";
-
 /// One point of the grid. The send and receive paths are names from the registries.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cell {
-    /// What a stream does: a name of [`crate::workload::REGISTRY`].
-    pub workload: String,
+    /// What a stream does.
+    pub workload: Workload,
     /// What joins the two agents.
     pub wire: Wire,
     /// How a message gets into the socket: a name of [`crate::path::REGISTRY`].
@@ -88,10 +88,16 @@ impl Cell {
         self.to_string()
     }
 
+    /// The same cell where its streams send as fast as they can.
+    pub fn as_stream(&self) -> Self {
+        Self { workload: Workload::default(), ..self.clone() }
+    }
+
     /// The cell for a person: `two-copy 16KiB t4`, without what most grids do not vary.
     #[must_use]
     pub fn short(&self) -> String {
-        format!("{} {} t{}", self.send_path, units::size(self.message_bytes), self.threads)
+        let usual = format!("{} {} t{}", self.send_path, units::size(self.message_bytes), self.threads);
+        if self.workload.is_usual() { usual } else { format!("{usual} {}", self.workload) }
     }
 }
 
@@ -103,7 +109,7 @@ impl fmt::Display for Cell {
             self.wire, self.send_path, self.receive_path, self.payload, self.message_bytes, self.threads
         )?;
         self.working_set.map_or(Ok(()), |bytes| write!(out, "/ws{bytes}B"))?;
-        if self.workload == USUAL_WORKLOAD { Ok(()) } else { write!(out, "/{}", self.workload) }
+        if self.workload.is_usual() { Ok(()) } else { write!(out, "/{}", self.workload) }
     }
 }
 
@@ -117,7 +123,7 @@ impl FromStr for Cell {
             let mut part = || parts.next();
             let bytes = |text: &str| text.strip_suffix('B')?.parse().ok();
             let mut cell = Self {
-                workload: USUAL_WORKLOAD.to_owned(),
+                workload: Workload::default(),
                 wire: part()?.parse().ok()?,
                 send_path: part()?.to_owned(),
                 receive_path: part()?.to_owned(),
@@ -129,7 +135,7 @@ impl FromStr for Cell {
             for more in parts {
                 match more.strip_prefix("ws") {
                     Some(set) => cell.working_set = Some(bytes(set)?),
-                    None => more.clone_into(&mut cell.workload),
+                    None => cell.workload = more.parse().ok()?,
                 }
             }
             Some(cell)
@@ -182,7 +188,7 @@ impl Cell {
     /// A cell for tests: one stream over veth into a buffer.
     pub(crate) fn example(send_path: &str, message_bytes: u64) -> Self {
         Self {
-            workload: USUAL_WORKLOAD.into(),
+            workload: Workload::default(),
             wire: Wire::Veth,
             send_path: send_path.into(),
             receive_path: "recv".into(),
@@ -208,8 +214,10 @@ mod tests {
 
     #[test]
     fn a_key_reads_back_and_anything_else_is_none() {
-        for key in ["veth/two-copy/recv/static/1024B/t4", "loopback/splice/trunc/fresh/64B/t1/ws65536B/other"]
-        {
+        for key in [
+            "veth/two-copy/recv/static/1024B/t4",
+            "loopback/splice/trunc/fresh/64B/t1/ws65536B/open-loop:rate=50%",
+        ] {
             assert_eq!(key.parse::<Cell>().unwrap().key(), key);
         }
         for bad in

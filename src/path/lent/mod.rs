@@ -2,23 +2,28 @@
 //! has let go of them. Whoever sends so has a ring of messages, waits when all are lent, and may not free their memory
 //! as long as one is.
 //!
-//! Who notifies differs ([`Notifier`]): the socket's error queue here, a completion queue elsewhere. Notifications are
+//! Who notifies differs ([`Notifier`]): the socket's error queue is one, a completion queue would be another. Notifications are
 //! reaped in batches: polling at every call costs a context switch each.
+
+mod calls;
+mod error_queue;
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::ControlMessageOwned;
 use socket2::Socket;
 
-use super::calls::Calls;
 use super::supply::{Rewrite, Supply};
 use crate::failure::Failure;
 use crate::message::Body;
 use crate::record::stream::ZeroCopy;
 use crate::setup::Setup;
 use crate::units;
+pub(super) use calls::{Calls, Done};
+pub(super) use error_queue::ErrorQueue;
 
-/// Sends between two looks at the error queue.
+/// Sends between two looks at the notifications.
 const BATCH: usize = 64;
 /// Memory for messages in flight: of one stream at most, and of all streams together.
 const STREAM_BYTES: usize = 4 << 20;
@@ -34,6 +39,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// Where the kernel says of which calls it has let go.
 pub(super) trait Notifier: Send {
+    /// What the call is called that lends.
+    const CALL: &'static str;
+    /// What helps where the kernel refuses it for want of what it pins memory or keeps notifications with (ENOBUFS).
+    const REMEDY: &'static str;
+
     /// Completes every call of which there is news.
     fn reap(&mut self, socket: &Socket, calls: &mut Calls) -> io::Result<()>;
 
@@ -45,7 +55,8 @@ pub(super) trait Notifier: Send {
 /// The messages of one stream that are lent.
 pub(super) struct Lent<N> {
     calls: Calls,
-    notifier: N,
+    /// For calls that are made through it.
+    pub(super) notifier: N,
     /// How many there are to lend.
     ring: usize,
     since_reap: usize,
@@ -56,11 +67,11 @@ pub(super) struct Lent<N> {
 
 /// As many messages as a stream needs that lends them.
 pub(super) fn supply<B: Body, R: Rewrite>(setup: &Setup) -> Result<Supply<B, R>, Failure> {
-    let ring = ring(setup);
+    let ring = most_lent(setup.message_bytes, setup.streams);
     let all = ring as u64 * setup.message_bytes as u64 * u64::from(setup.streams);
     if all > MOST_BYTES {
         return Err(Failure::Unsupported(format!(
-            "zero-copy keeps {ring} messages per stream in flight: {} for all streams, but at most {} are possible",
+            "{ring} messages per stream are kept in flight: {} for all streams, but at most {} are possible",
             units::size(all),
             units::size(MOST_BYTES)
         )));
@@ -68,10 +79,23 @@ pub(super) fn supply<B: Body, R: Rewrite>(setup: &Setup) -> Result<Supply<B, R>,
     Ok(Supply::new(setup, ring))
 }
 
-/// Messages in a ring: enough to keep the connection full, few enough to be held in memory.
-fn ring(setup: &Setup) -> usize {
-    let bytes = (TRIAL_BYTES / setup.streams.max(1) as usize).min(STREAM_BYTES);
-    (bytes / setup.message_bytes).clamp(8, 1024)
+/// Most messages of a stream that are lent at a time, whatever their size.
+pub const MOST_LENT: usize = 1024;
+
+/// Messages in the ring of one of so many streams: enough to keep the connection full, few enough to be held in memory.
+#[must_use]
+pub fn most_lent(message_bytes: usize, streams: u32) -> usize {
+    let bytes = (TRIAL_BYTES / streams.max(1) as usize).min(STREAM_BYTES);
+    (bytes / message_bytes).clamp(8, MOST_LENT)
+}
+
+impl Lent<ErrorQueue> {
+    /// Completes what a message of the error queue says that somebody else has read.
+    pub(super) fn hear(&mut self, part: &ControlMessageOwned) {
+        if let Some(done) = error_queue::done(part) {
+            self.calls.complete(done);
+        }
+    }
 }
 
 impl<N: Notifier> Lent<N> {
@@ -124,7 +148,7 @@ impl<N: Notifier> Lent<N> {
         self.calls.sent(last);
     }
 
-    /// After ENOBUFS (locked memory or net.core.optmem_max is used up): reaps; if nothing came, waits for something.
+    /// After ENOBUFS (locked memory, or that for notifications, is used up): reaps; if nothing came, waits for something.
     /// With nothing of this stream in flight it is the other streams that hold all there is, because locked memory is
     /// counted for a user: they let go of it, or the limit is too small for one call.
     #[cold]
@@ -133,8 +157,9 @@ impl<N: Notifier> Lent<N> {
         if self.calls.is_idle() {
             if self.starved.get_or_insert_with(Instant::now).elapsed() >= STARVED {
                 return Err(Failure::Unsupported(format!(
-                    "sendmsg with MSG_ZEROCOPY: ENOBUFS for {STARVED:?} with nothing in flight; raise the \
-                     locked-memory limit (ulimit -l) or net.core.optmem_max, or grant CAP_IPC_LOCK"
+                    "{}: ENOBUFS for {STARVED:?} with nothing in flight; {}",
+                    N::CALL,
+                    N::REMEDY
                 )));
             }
             std::thread::sleep(LOOK_AGAIN);
@@ -159,6 +184,17 @@ impl<N: Notifier> Lent<N> {
         Ok(())
     }
 
+    /// Messages that the kernel is known to have let go of.
+    pub(super) fn released(&self) -> u64 {
+        self.calls.released()
+    }
+
+    /// Learns which those are.
+    pub(super) fn reap(&mut self, socket: &Socket) -> Result<(), Failure> {
+        self.since_reap = 0;
+        self.notifier.reap(socket, &mut self.calls).map_err(Failure::io("reading completions"))
+    }
+
     /// What the notifications said.
     pub(super) fn usage(&self) -> ZeroCopy {
         ZeroCopy { drain_s: self.drain_s, ..self.calls.usage() }
@@ -175,17 +211,12 @@ impl<N: Notifier> Lent<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pattern::Pattern;
 
     #[test]
     fn a_ring_fits_its_memory() {
-        let ring = |message_bytes, streams| {
-            let setup = Setup { streams, ..Setup::of_messages(message_bytes, Pattern::new(0, 0)) };
-            super::ring(&setup)
-        };
-        assert_eq!(ring(64, 1), 1024);
-        assert_eq!(ring(64 << 10, 8), 64);
-        assert_eq!(ring(64 << 10, 256), 8);
-        assert_eq!(ring(4 << 20, 1), 8);
+        assert_eq!(most_lent(64, 1), 1024);
+        assert_eq!(most_lent(64 << 10, 8), 64);
+        assert_eq!(most_lent(64 << 10, 256), 8);
+        assert_eq!(most_lent(4 << 20, 1), 8);
     }
 }

@@ -1,4 +1,8 @@
 //! Notifications of MSG_ZEROCOPY, which come by the socket's error queue.
+//!
+//! The kernel numbers the calls of a socket that took bytes. A notification is an inclusive range of numbers; it may cover
+//! many calls, and says of its first one alone whether it was copied after all (`skb_zerocopy_notify_extend` in
+//! net/core/skbuff.c): a COPIED flag proves copying, its absence proves nothing. Documentation/networking/msg_zerocopy.rst.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -10,20 +14,19 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use socket2::Socket;
 
-use super::calls::{Calls, Done};
-use super::lent::Notifier;
+use super::{Calls, Done, Notifier};
 
 const SO_EE_ORIGIN_ZEROCOPY: u8 = 5;
 const SO_EE_CODE_ZEROCOPY_COPIED: u8 = 1;
 
 /// The error queue of a socket.
 #[derive(Debug)]
-pub(super) struct ErrorQueue {
+pub(in crate::path) struct ErrorQueue {
     control: Vec<u8>,
 }
 
 impl ErrorQueue {
-    pub(super) fn new() -> Self {
+    pub(in crate::path) fn new() -> Self {
         Self { control: cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6) }
     }
 
@@ -36,12 +39,16 @@ impl ErrorQueue {
                 Err(Errno::EINTR) => return Ok(true),
                 other => other?,
             };
-        message.cmsgs()?.filter_map(done).for_each(|done| calls.complete(done));
+        message.cmsgs()?.filter_map(|part| done(&part)).for_each(|done| calls.complete(done));
         Ok(true)
     }
 }
 
 impl Notifier for ErrorQueue {
+    const CALL: &'static str = "sendmsg with MSG_ZEROCOPY";
+    const REMEDY: &'static str =
+        "raise the locked-memory limit (ulimit -l) or net.core.optmem_max, or grant CAP_IPC_LOCK";
+
     fn reap(&mut self, socket: &Socket, calls: &mut Calls) -> io::Result<()> {
         while self.read(socket, calls)? {}
         Ok(())
@@ -64,7 +71,7 @@ impl Notifier for ErrorQueue {
 }
 
 /// What a control message says of calls; none when it is about something else.
-fn done(message: ControlMessageOwned) -> Option<Done> {
+pub(super) fn done(message: &ControlMessageOwned) -> Option<Done> {
     let error = match message {
         ControlMessageOwned::Ipv4RecvErr(error, _) | ControlMessageOwned::Ipv6RecvErr(error, _) => error,
         _ => return None,

@@ -1,9 +1,7 @@
 //! The calls of one socket whose buffers the kernel may still read, and what became of the others.
 //!
-//! The kernel numbers the calls of a socket that took bytes, from 0, in 32 bits that wrap. A notification is an
-//! inclusive range of numbers; it may cover many calls, and says of its first one alone whether it was copied after
-//! all (`skb_zerocopy_notify_extend` in net/core/skbuff.c): a COPIED flag proves copying, its absence proves nothing.
-//! Documentation/networking/msg_zerocopy.rst.
+//! Calls that took bytes are numbered from 0, in 32 bits that wrap, and notifications tell of ranges of numbers: as the
+//! kernel itself numbers those of a socket with MSG_ZEROCOPY, and as a path may label its requests elsewhere.
 
 use std::collections::VecDeque;
 
@@ -11,11 +9,11 @@ use crate::record::stream::ZeroCopy;
 
 /// Calls that the kernel says are done.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Done {
-    pub(super) first: u32,
-    pub(super) last: u32,
-    /// The first of them was copied after all.
-    pub(super) copied: bool,
+pub(in crate::path) struct Done {
+    pub(in crate::path) first: u32,
+    pub(in crate::path) last: u32,
+    /// They were copied after all, as far as the notification tells.
+    pub(in crate::path) copied: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +25,14 @@ struct Call {
 
 /// The calls of one socket that are not known to be done, in order, and the counts.
 #[derive(Debug, Default)]
-pub(super) struct Calls {
+pub(in crate::path) struct Calls {
     calls: VecDeque<Call>,
     /// Number of the first call in `calls`.
     base: u32,
     /// Messages whose last call is among `calls`.
     in_flight: usize,
+    /// Messages whose last call has taken bytes.
+    messages: u64,
     sends: u64,
     completed: u64,
     copied: u64,
@@ -41,34 +41,40 @@ pub(super) struct Calls {
 
 impl Calls {
     /// Notes a call that took bytes.
-    pub(super) fn sent(&mut self, last: bool) {
+    pub(in crate::path) fn sent(&mut self, last: bool) {
         self.calls.push_back(Call { last, done: false });
         self.in_flight += usize::from(last);
+        self.messages += u64::from(last);
         self.sends += 1;
     }
 
     /// Notes a call that was refused with ENOBUFS.
-    pub(super) fn refused(&mut self) {
+    pub(in crate::path) fn refused(&mut self) {
         self.enobufs += 1;
     }
 
     /// Messages that the kernel may still read.
-    pub(super) fn in_flight(&self) -> usize {
+    pub(in crate::path) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
+    /// Messages before the first one that the kernel may still read.
+    pub(super) fn released(&self) -> u64 {
+        self.messages - self.in_flight as u64
+    }
+
     /// Calls that are not known to be done.
-    pub(super) fn open(&self) -> u64 {
+    pub(in crate::path) fn open(&self) -> u64 {
         self.sends - self.completed
     }
 
     /// Whether every call is done.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(in crate::path) fn is_idle(&self) -> bool {
         self.calls.is_empty()
     }
 
     /// Notes calls that are done. Numbers that are not in flight are no news.
-    pub(super) fn complete(&mut self, Done { first, last, copied }: Done) {
+    pub(in crate::path) fn complete(&mut self, Done { first, last, copied }: Done) {
         // Distances from the base survive the wrap; one beyond the calls in flight is old or never was.
         let len = self.calls.len() as u64;
         let from = u64::from(first.wrapping_sub(self.base));
@@ -88,7 +94,7 @@ impl Calls {
     }
 
     /// What the notifications said.
-    pub(super) fn usage(&self) -> ZeroCopy {
+    pub(in crate::path) fn usage(&self) -> ZeroCopy {
         ZeroCopy {
             sends: Some(self.sends),
             completions: Some(self.completed),

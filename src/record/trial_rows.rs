@@ -1,0 +1,133 @@
+//! What a trial leaves beside its own row, and the files that keep it. All of them are written before the trial's row,
+//! which says that everything is there; what a killed run wrote for a trial without a row goes when it is resumed.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+
+use super::csv_file::{self, Appender};
+use super::fault::Fault;
+use super::histogram_log::{HistogramLog, StreamDelays};
+use super::{Latency, Recorded, Stream, Trial};
+
+/// What a trial leaves beside its own row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TrialRows {
+    /// A row for each stream.
+    pub streams: Vec<Stream>,
+    /// A row for each kind of delay that was measured.
+    pub latency: Vec<Latency>,
+    /// The histograms that those are made of.
+    pub histograms: Vec<StreamDelays>,
+}
+
+/// The trials that have a row, by cell and number.
+type Known<'a> = HashSet<(&'a str, u32)>;
+
+impl TrialRows {
+    /// Makes them those of this trial.
+    pub fn assign(&mut self, trial: &Trial) {
+        for row in &mut self.streams {
+            row.run_id.clone_from(&trial.run_id);
+            row.cell.clone_from(&trial.cell);
+            (row.rep, row.order) = (trial.rep, trial.order);
+        }
+        for row in &mut self.latency {
+            row.run_id.clone_from(&trial.run_id);
+            row.cell.clone_from(&trial.cell);
+            (row.rep, row.order) = (trial.rep, trial.order);
+        }
+        for row in &mut self.histograms {
+            row.assign(trial);
+        }
+    }
+
+    /// Reads all that a run has.
+    ///
+    /// # Errors
+    /// The first fault of a file.
+    pub fn read(dir: &Path) -> Result<Self, Fault> {
+        Ok(Self {
+            streams: csv_file::read(dir)?.rows,
+            latency: read_if_any(dir)?,
+            histograms: HistogramLog::read(dir)?,
+        })
+    }
+}
+
+/// Reads a file that only some runs have.
+///
+/// # Errors
+/// As [`csv_file::read`], but none where the file is missing.
+pub fn read_if_any<R: Recorded>(dir: &Path) -> Result<Vec<R>, Fault> {
+    if dir.join(R::FILE).exists() { Ok(csv_file::read(dir)?.rows) } else { Ok(Vec::new()) }
+}
+
+/// The files that they are appended to. Those that not every run has are made when the first row comes.
+pub struct TrialFiles {
+    streams: Appender<Stream>,
+    latency: Option<Appender<Latency>>,
+    histograms: Option<HistogramLog>,
+}
+
+impl TrialFiles {
+    /// Makes those that every run has.
+    ///
+    /// # Errors
+    /// When they exist or cannot be written.
+    pub fn create(dir: &Path) -> io::Result<Self> {
+        Ok(Self { streams: Appender::create(dir)?, latency: None, histograms: None })
+    }
+
+    /// Opens those of a run, and takes away what belongs to no known trial.
+    ///
+    /// # Errors
+    /// When a file cannot be opened for writing, has other columns, or another process appends to it.
+    pub fn resume(dir: &Path, known: &Known) -> anyhow::Result<Self> {
+        let streams = resume(dir, |row: &Stream| known.contains(&(row.cell.as_str(), row.rep)))?;
+        let latency = match dir.join(Latency::FILE).exists() {
+            true => Some(resume(dir, |row: &Latency| known.contains(&(row.cell.as_str(), row.rep)))?),
+            false => None,
+        };
+        let histograms = HistogramLog::resume(dir, known)?;
+        Ok(Self { streams, latency, histograms })
+    }
+
+    /// Appends what a trial left.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn append(&mut self, dir: &Path, rows: &TrialRows) -> io::Result<()> {
+        self.streams.append(&rows.streams)?;
+        if !rows.latency.is_empty() {
+            made(&mut self.latency, || Appender::create(dir))?.append(&rows.latency)?;
+        }
+        if !rows.histograms.is_empty() {
+            made(&mut self.histograms, || HistogramLog::create(dir))?.append(&rows.histograms)?;
+        }
+        Ok(())
+    }
+}
+
+fn made<T>(file: &mut Option<T>, make: impl FnOnce() -> io::Result<T>) -> io::Result<&mut T> {
+    match file {
+        Some(made) => Ok(made),
+        none => Ok(none.insert(make()?)),
+    }
+}
+
+/// Opens a file to append to it, without the rows that are not to be kept.
+fn resume<R: Recorded>(dir: &Path, keep: impl Fn(&R) -> bool) -> anyhow::Result<Appender<R>> {
+    let context =
+        |error: io::Error| anyhow::Error::from(error).context(dir.join(R::FILE).display().to_string());
+    let appender = Appender::<R>::resume(dir).map_err(context)?;
+    let mut rows = csv_file::read::<R>(dir)?.rows;
+    let all = rows.len();
+    rows.retain(keep);
+    if rows.len() == all {
+        return Ok(appender);
+    }
+    drop(appender);
+    csv_file::replace(dir, &rows).map_err(context)?;
+    Appender::resume(dir).map_err(context)
+}
