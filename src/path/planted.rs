@@ -14,10 +14,11 @@ use crate::setup::Setup;
 use crate::style::{Marker, SKY, Style};
 
 /// One path for each number of copies, and the defect.
-pub(super) const ENTRIES: [Entry; 4] = [
+pub(super) const ENTRIES: [Entry; 5] = [
     entry("planted-1", 1, |setup, _| open(1, setup)),
     entry("planted-2", 2, |setup, _| open(2, setup)),
     entry("planted-4", 4, |setup, _| open(4, setup)),
+    entry("planted-32", 32, |setup, _| open(32, setup)),
     entry("planted-panic", 0, |_, _| panic!("a planted panic")),
 ];
 
