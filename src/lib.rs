@@ -6,21 +6,22 @@
 //! - [`vm`]: any verb in a virtual machine: kernels, modules, QEMU, and the guest's first process.
 //! - [`report`]: figures, the page and the Markdown, from a run's files alone.
 //! - [`study`], [`prose`], [`plot`]: a run's written answers and the published figures; the words; the drawing.
-//! - [`compare`], [`validate`], [`tables`], [`stats`]: whether two runs differ, whether a run is whole, what its files
-//!   say; they know no socket.
+//! - [`compare`], [`validate`]: whether two runs differ, whether a run is whole.
 //! - [`against`]: two programs against each other in the same blocks.
 //! - [`sweep`]: a grid's trials in blocks, and the run's directory.
+//! - [`tables`], [`stats`]: what a run's files say; they know no socket.
 //! - [`grid`]: the file that goes in.
 //! - [`lab`]: where the two agents live, and how the coordinator takes them through a trial.
 //! - [`agent`]: one end: states, worker threads.
-//! - [`xray`], [`witness`]: where time and bytes went; what an emulated card read.
 //! - [`doctor`]: what the machine can do.
+//! - [`xray`], [`witness`]: where time and bytes went; what an emulated card read.
 //! - [`workload`]: what a stream does, at both ends, and the figures that are made of it.
 //! - [`path`], [`receive`], [`counters`]: how a worker sends and receives, and what is counted beside it.
+//! - [`options`]: how a trial is measured.
 //! - [`link`], [`host`]: network namespaces and their veth pair; what the machine is.
 //! - [`histogram`], [`record`]: delays, and the files that come out.
-//! - [`cell`], [`clock`], [`exit`], [`failure`], [`file`], [`frame`], [`interface`], [`message`], [`options`],
-//!   [`output`], [`pattern`], [`setup`], [`socket`], [`style`], [`units`]: the nouns.
+//! - [`buffer`], [`cell`], [`clock`], [`exit`], [`failure`], [`file`], [`frame`], [`interface`], [`message`], [`output`],
+//!   [`pattern`], [`setup`], [`socket`], [`style`], [`units`]: the nouns.
 
 // Unit tests and tests of the binary draw runs with the same code, which names this crate.
 #[cfg(test)]

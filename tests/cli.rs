@@ -62,6 +62,13 @@ fn what_is_wrong_on_the_command_line_exits_2_and_is_named() {
         (&["measure", "--duration", "2h"], "1h"),
         (&["measure", "--duration", "1s", "--messages", "5"], "--messages"),
         (&["measure", "--messages", "0"], "1..="),
+        (
+            &["measure", "--workload", "request:depth=1000", "--size", "1MiB", "--threads", "64"],
+            "lower the depth",
+        ),
+        (&["measure", "--workload", "request:background=2", "--messages", "9"], "bounded by a duration"),
+        (&["measure", "--workload", "request:background=1024"], "more than 1024"),
+        (&["measure", "--workload", "open-loop"], "rate"),
         (&["measure", "--warmup", "-1s"], "-1"),
         (&["measure", "--pin", "some"], "auto, none"),
         (&["measure", "--read-size", "0"], "auto"),

@@ -8,7 +8,7 @@ use std::path::Path;
 use copycost::path::REGISTRY;
 use copycost::record::histogram_log;
 use copycost::record::latency::{ClockKind, DelayKind, Latency};
-use copycost::record::{Status, Verified, csv_file};
+use copycost::record::{End, Status, Verified, csv_file};
 use nix::sys::signal::Signal;
 use support::lab::{assert_whole, directory, only_run, resume, start_with_rows, sweep, trials};
 use support::process::{Ended, run};
@@ -61,6 +61,24 @@ fn every_path_tells_how_long_its_messages_take() {
     assert!(rows.iter().any(|row| row.zc.sends.is_some()), "no path lent its messages to the kernel");
     assert_whole(&run);
     assert_eq!(validated(&run).code(), Some(0));
+}
+
+#[test]
+fn an_end_that_spins_does_not_sleep_and_the_other_does() {
+    let scratch = Scratch::new();
+    let more = "workload: {request: {wait: [spin+block, block+spin]}}\nmessages: 400";
+    let grid = scratch.file("grid.yaml", grid(more));
+    let ended = run(sweep(&grid, &scratch.path("results"), &["--quiet"]));
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+    for row in trials(&directory(&ended)).0 {
+        let slept = |end: &End| end.voluntary_switches.expect("getrusage tells it");
+        let (spins, blocks) = match row.workload.as_deref() {
+            Some("request:wait=spin+block") => (&row.sender, &row.receiver),
+            _ => (&row.receiver, &row.sender),
+        };
+        // An end that blocks sleeps for almost each of 400 messages, unless what it waits for comes at once.
+        assert!(slept(spins) < 40 && slept(blocks) > 100, "{row:?}");
+    }
 }
 
 #[test]

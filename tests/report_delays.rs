@@ -4,7 +4,8 @@ mod support;
 
 use copycost::command::report::{ReportArgs, run as write_report};
 use copycost::compare::{Comparison, Judgement};
-use copycost::record::csv_file;
+use copycost::record::csv_file::{self, Appender};
+use copycost::record::way::{Stage, Way};
 use copycost::report::Part;
 use copycost::tables::{Difference, Flag, RatioRow, Tables};
 use support::simulate::{Noise, PathCost, Simulation};
@@ -157,4 +158,35 @@ fn two_runs_are_judged_by_throughput_and_by_delays() {
         }
     }
     assert!(found.regressions().iter().any(|name| name.ends_with("request (response_p99_us)")));
+}
+
+#[test]
+fn the_stages_of_a_message_are_told_where_a_pass_split_them() {
+    let simulation = paced();
+    let results = tempfile::tempdir().unwrap();
+    let run = simulation.write(results.path()).unwrap();
+    let cells = simulation.cells();
+    let of = |path: &str| {
+        cells.iter().find(|cell| cell.send_path == path && cell.workload.name == "request").unwrap().key()
+    };
+    let (told, untold) = (of("two-copy"), of("one-copy"));
+    let way = |(stage, us): (Stage, f64)| Way {
+        cell: told.clone(),
+        stage,
+        count: 1234,
+        p50_us: Some(us),
+        ..Way::default()
+    };
+    let mut ways: Vec<Way> = Stage::ALL.into_iter().zip([1.25, 2.5, 3.75, 8.5]).map(way).collect();
+    ways.push(Way { cell: untold, reason: "no stamps here".to_owned(), ..Way::default() });
+    Appender::create(&run).unwrap().append(&ways).unwrap();
+    write_report(&ReportArgs { run: run.clone(), no_plots: true, only: vec![Part::Markdown] }).unwrap();
+    let text = std::fs::read_to_string(run.join("report.md")).unwrap().replace('\\', "");
+    let latency = section(&text, "## Latency");
+    for line in [
+        "| two-copy | 64 B | 1,234 | 1.25 | 2.50 | 3.75 | 8.50 |  |",
+        "| one-copy | 64 B | 0 | – | – | – | – | no stamps here |",
+    ] {
+        assert!(latency.contains(line), "`{line}` is not in {latency}");
+    }
 }

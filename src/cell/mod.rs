@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::units;
-pub use workload::{Arrivals, Rate, USUAL_WORKLOAD, Wait, Workload};
+pub use workload::{Arrivals, Rate, USUAL_WORKLOAD, Wait, Waits, Workload};
 
 /// What joins the two agents, as recorded in each row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -31,8 +31,8 @@ pub struct Workload {
     pub rate: Option<Rate>,
     /// How they are spread over time.
     pub arrivals: Arrivals,
-    /// How both ends wait.
-    pub wait: Wait,
+    /// How each end waits.
+    pub wait: Waits,
     /// Streams beside the measured ones that send as fast as they go.
     pub background: u32,
 }
@@ -70,6 +70,15 @@ pub enum Wait {
     BusyPoll(Duration),
 }
 
+/// How each end waits: `spin` at both, or `spin+block` at the sender and at the receiver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Waits {
+    /// How the sender waits for answers.
+    pub sender: Wait,
+    /// How the receiver waits for messages.
+    pub receiver: Wait,
+}
+
 impl Default for Workload {
     fn default() -> Self {
         Self::named(USUAL_WORKLOAD)
@@ -85,7 +94,7 @@ impl Workload {
             depth: 1,
             rate: None,
             arrivals: Arrivals::default(),
-            wait: Wait::default(),
+            wait: Waits::default(),
             background: 0,
         }
     }
@@ -239,10 +248,27 @@ impl FromStr for Wait {
             "spin" => Ok(Self::Spin),
             _ => polled(text).ok_or_else(|| {
                 format!(
-                    "`{text}` is not a way to wait; choose block, spin or busy-poll-50us (1 to {MOST_BUSY_POLL})"
+                    "`{text}` is not a way to wait; choose block, spin or busy-poll-50us (1 to {MOST_BUSY_POLL}), or one for \
+                     each end: spin+block"
                 )
             }),
         }
+    }
+}
+
+impl fmt::Display for Waits {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.sender.fmt(out)?;
+        if self.receiver == self.sender { Ok(()) } else { write!(out, "+{}", self.receiver) }
+    }
+}
+
+impl FromStr for Waits {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (sender, receiver) = text.split_once('+').unwrap_or((text, text));
+        Ok(Self { sender: sender.parse()?, receiver: receiver.parse()? })
     }
 }
 
@@ -256,12 +282,15 @@ mod tests {
             "stream",
             "request",
             "request:depth=4:wait=spin",
+            "request:wait=spin+block",
+            "request:wait=block+busy-poll-50us",
             "open-loop:rate=1000",
             "open-loop:rate=50%:arrivals=uniform:wait=busy-poll-50us:background=2",
         ] {
             assert_eq!(text.parse::<Workload>().unwrap().to_string(), text);
         }
         assert!("stream".parse::<Workload>().unwrap().is_usual());
+        assert_eq!("request:wait=spin+spin".parse::<Workload>().unwrap().to_string(), "request:wait=spin");
         assert_eq!("request:depth=1:arrivals=poisson".parse::<Workload>().unwrap().to_string(), "request");
     }
 
@@ -276,6 +305,8 @@ mod tests {
             ("request:depth=0", "1 to 1024"),
             ("request:depth=5000", "1 to 1024"),
             ("request:wait=sleep", "block, spin"),
+            ("request:wait=spin+", "block, spin"),
+            ("request:wait=spin+block+spin", "block, spin"),
             ("request:wait=busy-poll-0us", "block, spin"),
             ("request:arrivals=now", "poisson, uniform"),
             ("request:speed=3", "depth, rate"),

@@ -10,10 +10,10 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::lab::{LabArgs, Wanted, make};
 use super::working_set::{WorkingSet, parse_working_set};
 use super::{Exit, UsageError, print, stop_flag};
-use crate::cell::{Cell, Payload, USUAL_WORKLOAD, Workload};
+use crate::cell::{Cell, Payload, USUAL_WORKLOAD, Wire, Workload};
 use crate::failure::Failure;
 use crate::grid;
-use crate::lab::Trouble;
+use crate::lab::{self, Trouble};
 use crate::options::{self, Bound, LinkOptions, TrialOptions};
 use crate::record::manifest::Vm;
 use crate::record::row::to_json;
@@ -101,14 +101,9 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
     let send_path = path::find(&arguments.path).map_err(usage)?.name.to_owned();
     let receive_path = receive::find(&arguments.receive_path).map_err(usage)?.name.to_owned();
     let options = options(arguments);
-    // Interfaces that are lent to the lab are to be restored, so a signal lets the trial be finished.
-    let wanted = Wanted { lab: None, link: &LinkOptions::default(), wires: &[] };
-    let (kind, site) = arguments.lab.site(wanted)?;
-    let stop = site.link.interfaces.as_ref().map(|_| stop_flag()).transpose()?;
-    let mut lab = make(kind, &site)?;
-    let cell = Cell {
+    let mut cell = Cell {
         workload: arguments.workload.clone(),
-        wire: lab.wires()[0],
+        wire: Wire::default(),
         send_path,
         receive_path,
         payload: arguments.payload,
@@ -116,6 +111,13 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
         threads: arguments.threads,
         working_set: arguments.working_set.0,
     };
+    lab::work(&cell, &options).and_then(|work| work.check()).map_err(usage)?;
+    // Interfaces that are lent to the lab are to be restored, so a signal lets the trial be finished.
+    let wanted = Wanted { lab: None, link: &LinkOptions::default(), wires: &[] };
+    let (kind, site) = arguments.lab.site(wanted)?;
+    let stop = site.link.interfaces.as_ref().map(|_| stop_flag()).transpose()?;
+    let mut lab = make(kind, &site)?;
+    cell.wire = lab.wires()[0];
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
     let mut row = Trial::new("measure", &cell, 1, 1, 1, now);
     row.bound = Some(options.bound.kind());

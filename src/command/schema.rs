@@ -72,6 +72,14 @@ mod tests {
     }
 
     #[test]
+    fn no_column_is_of_a_later_version_than_the_schema() {
+        let document = markdown();
+        let rows = document.lines().filter(|line| line.starts_with("| `"));
+        let latest = rows.filter_map(|line| line.split(" | ").nth(3)).max();
+        assert!(latest.is_some_and(|latest| latest <= SCHEMA_VERSION), "{latest:?}: raise SCHEMA_VERSION");
+    }
+
+    #[test]
     fn every_column_of_every_file_is_told() {
         let cells = |line: &str| line.split(" | ").count();
         for line in markdown().lines().filter(|line| line.starts_with("| `")) {

@@ -20,6 +20,25 @@ use crate::xray::watch::{Pass, Seen};
 const SETTLE: Duration = Duration::from_millis(10);
 /// How long zero-copy completions are waited for after the last send, seconds.
 const DRAIN_S: f64 = 5.0;
+
+/// What the streams of a trial do at both ends, as long as nobody knows what their clocks have in common.
+///
+/// # Errors
+/// One sentence where there is no rate.
+pub fn work(cell: &Cell, options: &TrialOptions) -> Result<Work, String> {
+    let capacity = options.capacities.get(&cell.as_stream().key()).copied();
+    Ok(Work {
+        cell: cell.clone(),
+        messages: options.bound.messages(),
+        socket: options.socket.clone(),
+        read_size: options.read_size.bytes(cell.message_bytes),
+        verify: options.verify,
+        drain_s: DRAIN_S,
+        rate: workload::rate(&cell.workload, capacity)?,
+        clocks: Clocks::default(),
+    })
+}
+
 impl Lab {
     /// Takes both agents through a trial.
     pub(super) fn drive(
@@ -30,19 +49,8 @@ impl Lab {
     ) -> Result<(Measured, [Option<Seen>; 2]), Trouble> {
         let trial = self.trial;
         let patience = patience(cell, options);
-        let capacity = options.capacities.get(&cell.as_stream().key()).copied();
-        let rate = workload::rate(&cell.workload, capacity).map_err(Failure::Failed)?;
         let clocks = self.clocks(options);
-        let work = Work {
-            cell: cell.clone(),
-            messages: options.bound.messages(),
-            socket: options.socket.clone(),
-            read_size: options.read_size.bytes(cell.message_bytes),
-            verify: options.verify,
-            drain_s: DRAIN_S,
-            rate,
-            clocks,
-        };
+        let work = Work { clocks, ..work(cell, options).map_err(Failure::Failed)? };
         self.prepare(&work, options, pass, patience)?;
         self.tell_both(&Request::Start { trial })?;
         self.pause(options.warmup)?;

@@ -29,6 +29,7 @@ use crate::record::manifest;
 use crate::xray::roofline::Bandwidth;
 use crate::xray::watch::{Pass, Seen};
 pub use assemble::Measured;
+pub use drive::work;
 pub use kind::dial;
 use listen::out_of_place;
 pub use peer::Side;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::tabular::{self, SURROUNDINGS};
+use super::way;
 use crate::cell::Rate;
 use crate::prose::block::{Block, Table, TableField, Text};
 use crate::prose::words;
@@ -30,6 +31,7 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
             "One-way delay, µs: from when a message was to be sent until the receiver has its last byte.",
         ),
         ratios(subject),
+        way::table(subject),
     ];
     let tables: Vec<Block> =
         tables.into_iter().filter(|table| !table.rows.is_empty()).map(Block::Table).collect();

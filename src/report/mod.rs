@@ -18,6 +18,7 @@ pub mod markdown;
 mod tabular;
 mod validity;
 mod verdict;
+mod way;
 mod xray;
 
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@
 //! are divided by the sender's own bytes and window, a receiver's by the receiver's.
 
 use super::estimate::Estimate;
-use super::metric::{Better, Metric, THROUGHPUT};
+use super::metric::{Better, Drawn, Metric, THROUGHPUT};
 use super::sample::Sample;
 use super::ticks::{TickClock, Ticked};
 use crate::cell::Side;
@@ -74,6 +74,16 @@ macro_rules! ticked {
     };
 }
 
+/// The figure that is drawn of a metric; none unless one is named.
+macro_rules! drawn {
+    () => {
+        None
+    };
+    ($file:literal $title:literal $about:literal $($counter:literal)?) => {
+        Some(Drawn { file: $file, title: $title, about: $about, counter: [$($counter)?].first().copied() })
+    };
+}
+
 row! {
     /// A kind of delay of one cell.
     #[derive(Clone, Debug, Default, PartialEq)]
@@ -91,17 +101,20 @@ row! {
     }
 }
 
-/// Rows of estimates, and the table of metrics. A figure that is sampled names the time in ticks that it rests on after
-/// its formula.
+/// Rows of estimates, and the table of metrics. After its formula stand, where they apply: the time in ticks that a sampled
+/// figure rests on (`ticked`), and what is drawn of it by message size (`drawn`: the file's name, the title, the caption,
+/// and the counter whose absence explains its own).
 macro_rules! figures {
     (
         trial {$(
             $(#[doc = $about:literal])+
-            $name:ident in $unit:literal $better:ident, $of:expr $(, ticked $ticked:expr)?;
+            $name:ident in $unit:literal $better:ident, $of:expr $(, ticked $ticked:expr)?
+                $(, drawn $file:literal $title:literal $caption:literal $($counter:literal)?)?;
         )+}
         end {$(
             $(#[doc = $end_about:literal])+
-            $end_name:ident in $end_unit:literal $end_better:ident, $end_of:expr $(, ticked $end_ticked:expr)?;
+            $end_name:ident in $end_unit:literal $end_better:ident, $end_of:expr $(, ticked $end_ticked:expr)?
+                $(, drawn $end_file:literal $end_title:literal $end_caption:literal $($end_counter:literal)?)?;
         )+}
         delays {$(
             $(#[doc = $delay_about:literal])+
@@ -143,18 +156,20 @@ macro_rules! figures {
                 name: stringify!($name), unit: $unit, better: Better::$better,
                 of: $of, at: |row| row.figures.$name,
                 ticked: ticked!(trial $(, $ticked)?), in_all: None,
+                drawn: drawn!($($file $title $caption $($counter)?)?),
             },)+
             $(Metric {
                 name: stringify!($end_name), unit: $end_unit, better: Better::$end_better,
                 of: |trial| { let of: fn(&End) -> Option<f64> = $end_of; of(&trial.sender) },
                 at: |row| row.figures.sender.$end_name,
                 ticked: ticked!(sender $(, $end_ticked)?), in_all: None,
+                drawn: drawn!($($end_file $end_title $end_caption $($end_counter)?)?),
             },)+
             $(Metric {
                 name: concat!("receiver_", stringify!($end_name)), unit: $end_unit, better: Better::$end_better,
                 of: |trial| { let of: fn(&End) -> Option<f64> = $end_of; of(&trial.receiver) },
                 at: |row| row.figures.receiver.$end_name,
-                ticked: ticked!(receiver $(, $end_ticked)?), in_all: None,
+                ticked: ticked!(receiver $(, $end_ticked)?), in_all: None, drawn: None,
             },)+
         ];
 
@@ -163,7 +178,7 @@ macro_rules! figures {
             $($(Metric {
                 name: concat!($prefix, stringify!($share)), unit: "us", better: Better::Lower,
                 of: |trial| trial.delays.$delay.$share, at: |row| row.cell.delays.$delay.$share,
-                ticked: None, in_all: Some(|trial| trial.delays.$delay.p50_us),
+                ticked: None, in_all: Some(|trial| trial.delays.$delay.p50_us), drawn: None,
             },)+)+
         ];
 
@@ -207,7 +222,10 @@ figures! {
             |trial| over(number(trial.retransmits), number(trial.total_bytes)).map(|each| each * GIB);
         /// Busy time of all CPUs of the sender's host per KiB, whoever caused it.
         host_busy_ns_per_kib in "ns/KiB" Lower,
-            |trial| ns_per_kib(trial.host_busy_s, trial.bytes), ticked |trial| trial.host_busy_s;
+            |trial| ns_per_kib(trial.host_busy_s, trial.bytes), ticked |trial| trial.host_busy_s,
+            drawn "host-busy-by-size" "Busy time of the sender's host per KiB, by message size"
+                "All CPUs of the sender's host, softirq included, whoever caused it; where both ends share the host, both are \
+                 in it.";
         /// Softirq time of all CPUs of the sender's host per KiB, whoever caused it; no thread is charged with it.
         host_softirq_ns_per_kib in "ns/KiB" Lower,
             |trial| ns_per_kib(trial.host_softirq_s, trial.bytes), ticked |trial| trial.host_softirq_s;
@@ -226,7 +244,9 @@ figures! {
         /// CPU time in the kernel per KiB, sampled by ticks; empty where they are too few.
         system_ns_per_kib in "ns/KiB" Lower, |end| ns_per_kib(end.system_s, end.bytes), ticked |end| end.system_s;
         /// CPU cycles per byte, user and kernel.
-        cycles_per_byte in "1/B" Lower, |end| per_byte(end.cycles, end);
+        cycles_per_byte in "1/B" Lower, |end| per_byte(end.cycles, end),
+            drawn "cycles-by-size" "Cycles per byte at the sender, by message size"
+                "User and kernel, sender's worker threads." "cycles";
         /// Instructions per byte, user and kernel.
         instructions_per_byte in "1/B" Lower, |end| per_byte(end.instructions, end);
         /// Instructions per cycle.

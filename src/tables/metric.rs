@@ -39,6 +39,21 @@ pub struct Metric {
     /// What each trial has that could have had this: of a percentile, the median. It is told where all of those trials
     /// have it, for those that lack it have the fewest messages, and so the longest delays. Absent where any will do.
     pub in_all: Option<fn(&Trial) -> Option<f64>>,
+    /// What the report draws of it by message size, where no figure of its own kind shows it.
+    pub drawn: Option<Drawn>,
+}
+
+/// What the report draws of a metric by message size.
+#[derive(Clone, Copy, Debug)]
+pub struct Drawn {
+    /// Name of the figure's files.
+    pub file: &'static str,
+    /// What it shows.
+    pub title: &'static str,
+    /// What its caption says of the metric.
+    pub about: &'static str,
+    /// The counter whose absence explains that of the figure.
+    pub counter: Option<&'static str>,
 }
 
 /// Throughput, which also stands in `cells.csv` and has all trials and flags beside it.
@@ -50,6 +65,7 @@ pub const THROUGHPUT: Metric = Metric {
     at: |row| row.cell.throughput(),
     ticked: None,
     in_all: None,
+    drawn: None,
 };
 
 /// What cells whose delays were measured are compared by.

@@ -44,7 +44,7 @@ pub use flag::{
 pub use hosts::{Hosts, USUAL_TICK_HZ};
 pub use instructions::Instructions;
 pub use limit::{APART, FEW_SLEEPS, Limit, WORKING};
-pub use metric::{Better, Metric, THROUGHPUT, metric};
+pub use metric::{Better, Drawn, Metric, THROUGHPUT, metric};
 pub use noise_row::NoiseRow;
 pub use paired::{MOST_ZEROS, Paired};
 pub use ratio_row::{Difference, RatioRow, SIGNIFICANCE};

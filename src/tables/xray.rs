@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::cell::Side;
-use crate::record::{Attribution, Copies, Recorded, Roofline, category::Category, csv_file};
+use crate::record::{Attribution, Copies, Recorded, Roofline, Way, category::Category, csv_file};
 
 /// The x-ray's files of a run; empty where the run had none.
 #[derive(Clone, Debug, Default)]
@@ -14,13 +14,20 @@ pub struct XrayRows {
     pub copies: Vec<Copies>,
     /// Every row of `roofline.csv`: what no path can beat.
     pub bounds: Vec<Roofline>,
+    /// Every row of `way.csv`: the stages of messages, a cell's rows together.
+    pub ways: Vec<Way>,
 }
 
 impl XrayRows {
     /// Reads the files that are there. What cannot be read, and a last row that was cut off, is left out and
     /// said so in `left_out`.
     pub(super) fn load(dir: &Path, left_out: &mut Vec<String>) -> Self {
-        Self { costs: rows(dir, left_out), copies: rows(dir, left_out), bounds: rows(dir, left_out) }
+        Self {
+            costs: rows(dir, left_out),
+            copies: rows(dir, left_out),
+            bounds: rows(dir, left_out),
+            ways: rows(dir, left_out),
+        }
     }
 
     /// Whether the run had no x-ray, or none that came to a result.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::bounds::Bounds;
 use super::measure::{self, Measure};
-use super::{Kind, Outcome, axes, style};
+use super::{Outcome, axes, style};
 use crate::plot::{Axis, Curve, Drawing, Figure, Key, Panel, Series};
 use crate::prose::words;
 use crate::record::Roofline;
@@ -17,7 +17,10 @@ const MOST_PANELS: usize = 6;
 pub(super) struct Draft<'s, 'a> {
     pub(super) subject: &'s Subject<'a>,
     pub(super) condition: usize,
-    pub(super) kind: &'static Kind,
+    /// Name of its files, without what sets the condition apart.
+    pub(super) file: &'static str,
+    /// What it shows.
+    pub(super) title: &'static str,
 }
 
 /// Panels in the making.
@@ -95,7 +98,7 @@ impl Draft<'_, '_> {
     }
 
     fn title(&self) -> String {
-        format!("{} ({})", self.kind.title, self.shape().words())
+        format!("{} ({})", self.title, self.shape().words())
     }
 
     pub(super) fn absent(&self, why: impl Into<String>) -> Outcome {
@@ -121,7 +124,7 @@ impl Draft<'_, '_> {
             (set, _) => set.clamp(1, 3),
         };
         Outcome::Drawn(Box::new(Figure {
-            name: format!("{}{}", self.kind.name, slug.unwrap_or_default()),
+            name: format!("{}{}", self.file, slug.unwrap_or_default()),
             title: self.title(),
             caption: caption.join(" "),
             columns,

@@ -36,9 +36,14 @@ impl Measure {
         Self { title, unit, scale, metric }
     }
 
+    /// A metric by its own unit.
+    pub fn of_metric(metric: &'static Metric) -> Self {
+        Self { title: "", unit: metric.unit, scale: 1.0, metric }
+    }
+
     /// The title of an axis.
     pub fn axis(&self) -> String {
-        format!("{} ({})", self.title, self.unit)
+        if self.title.is_empty() { self.unit.to_owned() } else { format!("{} ({})", self.title, self.unit) }
     }
 
     /// The figure of a trial.

@@ -9,15 +9,14 @@ mod context_switches;
 mod copied_share;
 mod cost_model;
 mod cpu_time;
-mod cycles;
 mod delay_beside_receive_time;
 mod delay_by_rate;
 mod delay_by_size;
 mod distribution;
 mod draft;
-mod host_time;
 mod lent_by_size;
 pub mod measure;
+mod of_metric;
 mod overall;
 mod ratio;
 mod receive_time;
@@ -54,14 +53,11 @@ struct Kind {
     draw: fn(&Draft) -> Outcome,
 }
 
-/// Every figure of streams that send as fast as they can, in the order of the report: a new one is a new file and one line here.
-const KINDS: &[Kind] = &[
-    throughput::KIND,
-    ratio::KIND,
-    receive_time::KIND,
-    cycles::KIND,
-    cpu_time::KIND,
-    host_time::KIND,
+/// What streams that send as fast as they can are judged by, before the metrics that are drawn alike.
+const FIRST: &[Kind] = &[throughput::KIND, ratio::KIND, receive_time::KIND, cpu_time::KIND];
+
+/// What explains it, after them.
+const THEN: &[Kind] = &[
     cache_misses::KIND,
     context_switches::KIND,
     overall::KIND,
@@ -71,7 +67,7 @@ const KINDS: &[Kind] = &[
     xray::KIND,
 ];
 
-/// The same of conditions whose delays were measured.
+/// Every figure of conditions whose delays were measured.
 const DELAYS: &[Kind] = &[
     delay_by_size::KIND,
     distribution::KIND,
@@ -82,10 +78,20 @@ const DELAYS: &[Kind] = &[
 
 /// Draws every figure of a condition whose delays were measured; where others differ from it in the rate alone, with those.
 pub fn draw_delays(subject: &Subject, condition: usize) -> Vec<Outcome> {
-    DELAYS.iter().map(|kind| (kind.draw)(&Draft { subject, condition, kind })).collect()
+    each(DELAYS, subject, condition).collect()
 }
 
 /// Draws every figure of one condition.
 pub fn draw(subject: &Subject, condition: usize) -> Vec<Outcome> {
-    KINDS.iter().map(|kind| (kind.draw)(&Draft { subject, condition, kind })).collect()
+    let of_metrics = of_metric::all().map(|(metric, drawn)| {
+        let draft = Draft { subject, condition, file: drawn.file, title: drawn.title };
+        of_metric::draw(&draft, metric, &drawn)
+    });
+    each(FIRST, subject, condition).chain(of_metrics).chain(each(THEN, subject, condition)).collect()
+}
+
+fn each(kinds: &[Kind], subject: &Subject, condition: usize) -> impl Iterator<Item = Outcome> {
+    kinds
+        .iter()
+        .map(move |kind| (kind.draw)(&Draft { subject, condition, file: kind.name, title: kind.title }))
 }

@@ -24,11 +24,11 @@ use crate::socket;
 const ANSWER: usize = 8;
 
 /// Prepares a stream's socket at either end.
-fn prepare(work: &Work, socket: &Socket) -> Result<(), Failure> {
+fn prepare(work: &Work, wait: Wait, socket: &Socket) -> Result<(), Failure> {
     // Nagle's algorithm would hold a message back until the one before it is acknowledged: what was measured then is
     // the peer's delayed acknowledgement.
     socket.set_tcp_nodelay(work.socket.nodelay.unwrap_or(true)).map_err(Failure::io("TCP_NODELAY"))?;
-    match work.cell.workload.wait {
+    match wait {
         Wait::BusyPoll(time) => socket::busy_poll(socket, time),
         Wait::Block | Wait::Spin => Ok(()),
     }

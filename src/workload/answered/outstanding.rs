@@ -54,7 +54,7 @@ pub(in crate::workload) struct Outstanding<'a> {
 impl<'a> Outstanding<'a> {
     /// None yet, of a stream whose socket this prepares.
     pub(in crate::workload) fn new(worker: &'a Worker<'a>) -> Result<Self, Failure> {
-        super::prepare(worker.work, worker.socket)?;
+        super::prepare(worker.work, worker.work.cell.workload.wait.sender, worker.socket)?;
         let most = worker.work.most_unanswered().unwrap_or(1) as usize + crate::path::MOST_LENT;
         let clocks = worker.work.clocks;
         Ok(Self {
@@ -113,7 +113,7 @@ impl<'a> Outstanding<'a> {
         path: &mut dyn SendPath,
         deadline: Option<u64>,
     ) -> Result<(), Failure> {
-        match self.worker.work.cell.workload.wait {
+        match self.worker.work.cell.workload.wait.sender {
             Wait::Spin => {
                 self.reap(path)?;
                 self.take(RecvFlags::DONTWAIT)

@@ -22,8 +22,9 @@ pub(in crate::workload) fn run(worker: &Worker) -> Result<StreamReport, Failure>
     if worker.is_background() {
         return stream::receive(worker);
     }
-    super::prepare(worker.work, worker.socket)?;
-    if worker.work.cell.workload.wait == Wait::Spin {
+    let wait = worker.work.cell.workload.wait.receiver;
+    super::prepare(worker.work, wait, worker.socket)?;
+    if wait == Wait::Spin {
         worker.socket.set_nonblocking(true).map_err(Failure::io("O_NONBLOCK"))?;
     }
     let answering = Answering {
