@@ -1,6 +1,7 @@
 //! Agents on a TCP port, and a coordinator's side of the control channel.
 
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::time::Duration;
 
 use copycost::agent::handshake::{self, PATIENCE, Token};
@@ -22,6 +23,11 @@ impl Agent {
     pub fn start(more: &[&str]) -> Self {
         let mut command = copycost(["agent", "--listen", "127.0.0.1:0"]);
         command.args(more);
+        Self::started_by(command)
+    }
+
+    /// The same, by a command that ends in running it.
+    pub fn started_by(command: Command) -> Self {
         let mut running = Running::start(command);
         running.wait_for("listening on ");
         running.wait_for("\n");
