@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use copycost::agent::order::{Order, Role};
 use copycost::agent::protocol::{Reply, Report, Request};
 use copycost::cell::{Cell, Payload, Wire, Workload};
+use copycost::clock::Clocks;
 use copycost::failure::Failure;
 use copycost::socket::SocketOptions;
 use copycost::workload::Work;
@@ -38,7 +39,7 @@ fn order(trial: u64, role: Role) -> Order {
         verify: true,
         drain_s: 5.0,
         rate: None,
-        clocks: copycost::clock::Clocks::default(),
+        clocks: Clocks::default(),
     };
     Order { trial, role, work, pin: Vec::new(), patience_s: 60.0, watch: None }
 }
@@ -256,4 +257,48 @@ fn a_trial_that_takes_longer_than_ordered_is_given_up() {
     let (peer, nonce) = listening(&mut sender, 5);
     receiver.tell(&Request::Abort { trial: 4 });
     finish(&mut sender, &mut receiver, 5, peer, nonce);
+}
+
+/// Has the sender's agent take the answers of a receiver that says this for each message.
+fn answered_by(sender: &mut Coordinator, trial: u64, answer: &'static [u8]) -> Reply {
+    let Order { mut work, .. } = order(trial, Role::Send { listen: HERE });
+    work.cell.workload = "request".parse().expect("a workload");
+    work.cell.threads = 1;
+    work.clocks = Clocks::Shared { ahead_ns: 0 };
+    sender.tell(&prepare(Order { work, ..order(trial, Role::Send { listen: HERE }) }));
+    let Reply::Listening { address, nonce, .. } = hear(sender, trial) else { panic!("no port") };
+    let mut stream = knock(address, &[&nonce.to_le_bytes()[..], &0_u32.to_le_bytes()].concat());
+    let receiver = std::thread::spawn(move || {
+        let mut message = [0; 1000];
+        while stream.read_exact(&mut message).is_ok() && stream.write_all(answer).is_ok() {}
+    });
+    assert_eq!(hear(sender, trial), Reply::Ready { trial });
+    sender.tell(&Request::Start { trial });
+    sender.tell(&Request::Hold { trial, bytes: None });
+    let mut reply = hear(sender, trial);
+    if let Reply::Held { .. } = reply {
+        sender.tell(&Request::Measure { trial });
+        reply = hear(sender, trial);
+        if reply == (Reply::Measuring { trial }) {
+            reply = hear(sender, trial);
+        }
+    }
+    receiver.join().expect("the receiver ends with its connection");
+    reply
+}
+
+#[test]
+fn answers_that_no_clock_or_count_allows_break_the_trial_with_what_to_do() {
+    let agent = Agent::start(&[]);
+    let mut sender = Coordinator::of(&agent).unwrap();
+    let lies: [(&[u8], &str); 3] = [
+        (&[0, 0, 0, 0, 0, 0, 0, 1], "before it was sent: they do not agree; synchronise them"),
+        (&[0x7f, 0, 0, 0, 0, 0, 0, 0], "after its answer was read: they do not agree; synchronise them"),
+        (&[0; 16], "more answers than it got messages"),
+    ];
+    for (trial, (answer, what)) in (1..).zip(lies) {
+        let reply = answered_by(&mut sender, trial, answer);
+        let Failure::Failed(why) = broken(reply, trial) else { panic!("{what}") };
+        assert!(why.contains(what), "{why}");
+    }
 }
