@@ -18,9 +18,10 @@ use testcontainers::runners::SyncRunner;
 const GRID: &str = "name: containers\nwire: [veth, bridge]\npaths: [two-copy, zero-copy]\npayload: [static, fresh]\n\
     message_sizes: [16KiB]\nthreads: [2]\nmessages: 100\nwarmup: 5ms\nrepetitions: 2\nverify: true\nseed: 7\n";
 
-/// Every path, with the payload that each can send.
+/// Every path, with the payload that each can send, one way and answered.
 fn every_path() -> String {
-    GRID.replace("[two-copy, zero-copy]", "[all]").replace("[static, fresh]", "[static]")
+    let grid = GRID.replace("[two-copy, zero-copy]", "[all]").replace("[static, fresh]", "[static]");
+    format!("{grid}workload: [stream, request]\n")
 }
 
 /// One long trial.
@@ -42,7 +43,7 @@ fn a_sweep_runs_over_the_bridge_and_over_the_pair() {
 
     for wire in ["veth", "bridge"] {
         let of_wire = swept.rows.iter().filter(|row| row.wire.word() == wire);
-        assert_eq!(of_wire.count(), 2 * path::REGISTRY.len(), "{wire}: repetitions, paths");
+        assert_eq!(of_wire.count(), 2 * 2 * path::REGISTRY.len(), "{wire}: repetitions, workloads, paths");
     }
     let paths = path::REGISTRY.iter().map(|entry| entry.name);
     let run: Vec<_> = paths.filter(|path| runs_here(test, path, &swept.rows)).collect();
@@ -50,6 +51,10 @@ fn a_sweep_runs_over_the_bridge_and_over_the_pair() {
         assert_eq!(row.status, Status::Ok, "{row:?}");
         assert_eq!((row.bytes, row.messages), (Some(2 * 100 * 16_384), Some(200)), "{row:?}");
         assert_eq!(row.verified, Some(Verified::Bytes));
+        // Both ends share the clock of one kernel, so that the way there is measured apart from the way back.
+        let is_answered = row.workload.as_deref() == Some("request");
+        let delays = [row.delays.response.p50_us, row.delays.one_way.p50_us, row.delays.way_back.p50_us];
+        assert_eq!(delays.map(|delay| delay.is_some()), [is_answered; 3], "{row:?}");
         for end in [&row.sender, &row.receiver] {
             assert!(end.context_switches.is_some() && end.page_faults.is_some(), "no counters: {end:?}");
             assert!(end.task_clock_s.is_some(), "no task clock: {end:?}");
