@@ -308,7 +308,8 @@ fn a_worker_that_panics_is_a_failed_trial_at_once_and_the_agents_go_on() {
             }
         }
     }
-    assert!(began.elapsed().as_secs() < 20, "six panics were waited for: {:?}", began.elapsed());
+    // Each would be waited for ten seconds or more.
+    assert!(began.elapsed().as_secs() < 45, "six panics were waited for: {:?}", began.elapsed());
 }
 
 #[test]

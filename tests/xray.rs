@@ -76,7 +76,7 @@ fn assert_seen(seen: &Xray, entry: &Entry) {
     for place in [Place::BelowTcp, Place::Unknown] {
         let row = seen.copy(path, place);
         assert_ne!(row.verdict, Verdict::Refuted, "{row:?}");
-        assert!(row.share.is_some_and(|share| share < 0.01), "{row:?}");
+        assert!(row.share.is_some_and(|share| share < 0.01 + seen.stray(path)), "{row:?}");
     }
 }
 
@@ -101,13 +101,15 @@ fn assert_uncopied(seen: &Xray, entry: &Entry) {
         .map(|copy| seen.share(path, Side::Sender, copy))
         .iter()
         .sum();
-    assert!(copies < 0.03, "{path}: {copies:.3} of the sender's samples are in a copy by the kernel");
+    // A copy of each byte takes a third of them.
+    let few = 0.03 + seen.stray(path).min(0.1);
+    assert!(copies < few, "{path}: {copies:.3} of the sender's samples are in a copy by the kernel");
     let (verdict, sentence) = seen.sentence(path);
     assert_eq!(verdict, Verdict::Confirmed, "{sentence}");
     if entry.promise.user == 0 {
         let gather = seen.share(path, Side::Sender, Category::GatherCopy);
         assert!(
-            copies + gather < 0.03,
+            copies + gather < few,
             "{path}: {gather:.3} of the sender's samples are in a copy of its own"
         );
         assert_eq!(sentence, format!("{path} on veth: no copy on the sender's side"));

@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::output::harmless;
 use crate::witness::descriptor::{self, Read};
 
-/// Begin of a line that this side writes between those of QEMU: whoever reads it has read all before it.
+/// Begin of a line that this side writes between those of QEMU: whoever reads it has read all before it. QEMU writes some
+/// lines in pieces, so it may stand in the middle of one.
 const MARK: &str = "copycost-mark ";
 /// How long the reading of what is already written may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -82,18 +83,28 @@ impl Shared {
     }
 
     fn read(&self, from: PipeReader) {
+        // What stood before a mark of a line that goes on after it.
+        let mut begun = String::new();
         for line in BufReader::with_capacity(64 << 10, from).split(b'\n') {
             let Ok(line) = line else { return };
             let line = String::from_utf8_lossy(&line);
-            let mut state = self.lock();
-            if let Some(mark) = line.strip_prefix(MARK) {
-                state.marks[1] = mark.parse().unwrap_or_default();
+            if let Some((before, mark)) = line.split_once(MARK) {
+                begun += before;
+                self.lock().marks[1] = mark.parse().unwrap_or_default();
                 self.is_marked.notify_all();
-            } else if let Some(read) = descriptor::parse(&line) {
-                state.reads.extend(read);
-            } else if state.said.is_none() && !line.trim().is_empty() && !line.contains(" warning: ") {
-                state.said = Some(harmless(line.trim()));
+            } else {
+                self.keep(&(std::mem::take(&mut begun) + &line));
             }
+        }
+    }
+
+    /// Keeps what a whole line of QEMU's says.
+    fn keep(&self, line: &str) {
+        let mut state = self.lock();
+        if let Some(read) = descriptor::parse(line) {
+            state.reads.extend(read);
+        } else if state.said.is_none() && !line.trim().is_empty() && !line.contains(" warning: ") {
+            state.said = Some(harmless(line.trim()));
         }
     }
 }
@@ -118,5 +129,18 @@ mod tests {
         assert_eq!((reads.len(), reads[999].address), (1000, 1000 << 12));
         assert_eq!(log.take_reads().unwrap(), []);
         assert_eq!(log.said().unwrap(), "qemu: the sky falls");
+    }
+
+    #[test]
+    fn a_line_that_is_written_in_pieces_is_whole_and_keeps_nobody_waiting() {
+        let log = Log::new().unwrap();
+        let mut qemu = log.end().unwrap();
+        for piece in ["e1000e_tx_descr 0x1000 : ", "27101000 300\nqemu:", " the sky"] {
+            qemu.write_all(piece.as_bytes()).unwrap();
+            assert_eq!(log.up_to_date().unwrap().said, None, "half a sentence");
+        }
+        qemu.write_all(b" falls\n").unwrap();
+        assert_eq!(log.said().unwrap(), "qemu: the sky falls");
+        assert_eq!(log.take_reads().unwrap().len(), 1);
     }
 }

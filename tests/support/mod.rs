@@ -28,7 +28,7 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_copycost");
 
 /// Longer than anything here takes, on a machine that is busy with something else: a test that waits this
 /// long fails instead of hanging.
-pub const PATIENCE: Duration = Duration::from_secs(300);
+pub const PATIENCE: Duration = Duration::from_secs(900);
 
 /// The binary with these arguments, apart from the terminal.
 pub fn copycost<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {

@@ -16,6 +16,9 @@ use copycost::xray::{
 use super::lab::has_netns;
 use super::{is_root, skip};
 
+/// So many samples of other small copies, or of a stranger on the same CPU, prove nothing.
+const STRAY: f64 = 5.0;
+
 /// A run's rows.
 pub struct Xray {
     pub copies: Vec<Copies>,
@@ -51,6 +54,13 @@ impl Xray {
             of += if row.category == category { busy(row) } else { 0.0 };
         }
         of / all
+    }
+
+    /// The most that a few stray samples can make of a path's share: much where a busy machine lets it be sampled seldom.
+    pub fn stray(&self, path: &str) -> f64 {
+        let rows = self.costs.iter().filter(|row| row.cell.split('/').nth(1) == Some(path));
+        let all: u64 = rows.map(|row| row.samples).sum();
+        STRAY / all.max(1) as f64
     }
 
     /// What they say of a path together.
