@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &SweepArgs, what: &str) -> anyhow::Result<Exit> {
     let against = Against {
         grid: &grid,
         wire: expected_wire(&grid, &arguments.lab)?,
-        lab: lab_flags(arguments),
+        lab: arguments.lab.words(),
         seed: seed(arguments.seed.or(grid.seed))?,
         results: &arguments.results,
     };
@@ -55,24 +55,6 @@ pub(super) fn run(arguments: &SweepArgs, what: &str) -> anyhow::Result<Exit> {
     let exit = conclude(&ended, &pair, &rows, arguments)?;
     print(&format!("{}\n", pair.new.path().display()))?;
     Ok(exit)
-}
-
-/// The flags that say where the agents are, for the programs that run the trials.
-fn lab_flags(arguments: &SweepArgs) -> Vec<String> {
-    let lab = &arguments.lab;
-    let mut flags = Vec::new();
-    let mut flag = |name: &str, value: String| flags.extend([name.to_owned(), value]);
-    if let Some(kind) = &lab.lab {
-        flag("--lab", kind.clone());
-    }
-    for (wire, address) in &lab.wires {
-        let address = address.map(|address| format!("={address}")).unwrap_or_default();
-        flag("--wire", format!("{wire}{address}"));
-    }
-    if let Some([one, two]) = &lab.interfaces {
-        flag("--interfaces", format!("{one},{two}"));
-    }
-    flags
 }
 
 /// The comparison, printed and written, and how it ended.

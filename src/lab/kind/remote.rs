@@ -53,7 +53,7 @@ fn make(site: &Site) -> anyhow::Result<Lab> {
     if routes.is_empty() {
         routes.push((None, at.ip()));
     }
-    Lab::of(ENTRY.name, [sender, receiver], replies, &routes, None)
+    Lab::of(ENTRY.name, [sender, receiver], replies, &routes, ())
 }
 
 fn connect(
