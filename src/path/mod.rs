@@ -22,6 +22,7 @@ use nix::sys::socket::ControlMessageOwned;
 use socket2::Socket;
 
 use crate::failure::Failure;
+pub use crate::interface::MovedBytes;
 use crate::interface::{Completions, KernelInterface};
 use crate::record::stream::ZeroCopy;
 use crate::setup::Setup;
