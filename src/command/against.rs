@@ -1,6 +1,6 @@
 //! `copycost sweep --against`: two programs in the same blocks, and what differs between them.
 
-use super::compare::{CompareArgs, Format};
+use super::compare::{CompareArgs, ComparisonFormat};
 use super::source::{grid_of, read_grid};
 use super::sweep::{SweepArgs, dry_run, expected_wire, seed};
 use super::{Exit, UsageError, print, stop_flag};
@@ -82,8 +82,8 @@ fn conclude(ended: &Ended, pair: &Pair, rows: &[Trial], arguments: &SweepArgs) -
             }
         }
         let mut written = std::fs::File::create(path.join("comparison.json"))?;
-        compare(Format::Json).write(&mut written)?;
-        regressed = !compare(Format::Table).print(&mut Out)?;
+        compare(ComparisonFormat::Json).write(&mut written)?;
+        regressed = !compare(ComparisonFormat::Table).print(&mut Out)?;
         print("\n")?;
     }
     Ok(match ended {

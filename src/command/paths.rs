@@ -52,7 +52,7 @@ fn sends() -> Table {
 fn receives() -> Table {
     let mut receives = table(["receive path", "into user space", ""]);
     for entry in receive::REGISTRY {
-        receives.add_row([entry.name, &entry.promise.user.to_string(), entry.about]);
+        receives.add_row([entry.name, &entry.promised_copies.to_string(), entry.about]);
     }
     receives
 }

@@ -92,14 +92,6 @@ pub trait ReceivePath: Send {
 /// Makes a stream's path on a connected socket.
 pub type Open = fn(&Setup, &Socket) -> Result<Box<dyn ReceivePath>, Failure>;
 
-/// How often a path copies each byte on the receiver's side, where nothing stands in its way: the promise that a
-/// measurement confirms or refutes.
-#[derive(Clone, Copy, Debug)]
-pub struct Promise {
-    /// Into user space.
-    pub user: u32,
-}
-
 /// One receive path, as users name it.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
@@ -109,8 +101,9 @@ pub struct Entry {
     pub about: &'static str,
     /// The kernel's interface that it uses.
     pub interface: KernelInterface,
-    /// What it copies.
-    pub promise: Promise,
+    /// How often it copies each byte into user space where nothing stands in its way: the promise that a measurement
+    /// confirms or refutes.
+    pub promised_copies: u32,
     /// Makes a stream's path.
     pub open: Open,
 }

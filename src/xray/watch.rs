@@ -11,7 +11,7 @@ use super::counted::Counted;
 use super::ledger::Ledger;
 use super::records::Recorder;
 use super::sampled::{Sampled, SampledCost};
-use super::sampler::{Pace, Sampler};
+use super::sampler::{SampleRate, Sampler};
 use super::symbols::{Symbols, kernel_names};
 use crate::interface::MovedBytes;
 use crate::message::FIELDS;
@@ -99,8 +99,8 @@ impl Watcher {
     /// Opens what the machine allows for these worker threads, whose calls tell of their bytes as `moved` says.
     pub fn open(watch: &Watch, sending: bool, moved: MovedBytes, threads: &[u32]) -> Self {
         let instrument = match watch.pass {
-            Pass::Samples => sampling(watch, threads, Pace::Dense),
-            Pass::Sparse => sampling(watch, threads, Pace::Sparse),
+            Pass::Samples => sampling(watch, threads, SampleRate::Dense),
+            Pass::Sparse => sampling(watch, threads, SampleRate::Sparse),
             Pass::Records => Recorder::open(sending, moved, threads, watch.field_bytes)
                 .map(Instrument::Recorder)
                 .map_err(String::from),
@@ -155,8 +155,8 @@ impl Watcher {
     }
 }
 
-fn sampling(watch: &Watch, threads: &[u32], pace: Pace) -> Result<Instrument, String> {
-    let sampler = Sampler::open(pace, &watch.cpus, threads)?;
+fn sampling(watch: &Watch, threads: &[u32], rate: SampleRate) -> Result<Instrument, String> {
+    let sampler = Sampler::open(rate, &watch.cpus, threads)?;
     let distant = distant(watch, &sampler);
     Ok(Instrument::Sampler(sampler, distant))
 }

@@ -126,7 +126,7 @@ impl Observations<'_> {
         match place {
             Place::User => Some(f64::from(sends()?.promise.user)),
             Place::Kernel => Some(f64::from(sends()?.promise.kernel)),
-            Place::Receive => Some(f64::from(receive::find(&self.cell.receive_path).ok()?.promise.user)),
+            Place::Receive => Some(f64::from(receive::find(&self.cell.receive_path).ok()?.promised_copies)),
             Place::Deferred | Place::BelowTcp | Place::Unknown | Place::Card => Some(0.0),
         }
     }
