@@ -49,9 +49,6 @@ pub enum Role {
 
 impl Order {
     /// Checks every number that an allocation, a thread or a wait depends on.
-    ///
-    /// # Errors
-    /// One sentence that names the figure and its range.
     pub fn check(&self) -> Result<(), String> {
         self.work.check()?;
         check_wait(self.patience_s)

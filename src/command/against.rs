@@ -16,9 +16,6 @@ use crate::sweep::run_dir::RunDir;
 use crate::tables::Run;
 
 /// Runs both sides and compares them.
-///
-/// # Errors
-/// When the grid is wrong, there is no such program, a side cannot run at all, or rows cannot be written.
 pub(super) fn run(arguments: &SweepArgs, what: &str) -> anyhow::Result<Exit> {
     let stop = stop_flag()?;
     let grid = match (&arguments.grid, grid_of_run(what)?) {

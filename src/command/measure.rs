@@ -93,9 +93,6 @@ pub enum TrialFormat {
 }
 
 /// Runs the trial and prints its figures.
-///
-/// # Errors
-/// When the flags are wrong, the lab cannot be made, or the trial broke.
 pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
     let usage = |what: String| anyhow::Error::from(UsageError(what));
     let send_path = path::find(&arguments.path).map_err(usage)?.name.to_owned();

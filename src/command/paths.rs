@@ -8,9 +8,6 @@ use crate::prose::words;
 use crate::{path, receive, workload};
 
 /// Prints what there is.
-///
-/// # Errors
-/// When standard output cannot be written.
 pub fn run() -> anyhow::Result<Exit> {
     print(&format!(
         "Bytes that the CPU copies for each payload byte, as labelled; a run shows whether it is so.\n\n{}\n\n{}\n\n\

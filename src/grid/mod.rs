@@ -117,7 +117,6 @@ impl Grid {
     }
 
     /// The cells on a lab whose first wire is `default`, in the order in which a table shows them.
-    #[must_use]
     pub fn cells(&self, default: Wire) -> Vec<Cell> {
         let wires = if self.wires.is_empty() { &[default][..] } else { &self.wires };
         let all = iproduct!(
@@ -148,13 +147,11 @@ impl Grid {
     }
 
     /// How often a cell runs in each block.
-    #[must_use]
     pub fn times_per_block(&self, cell: &Cell) -> u32 {
         if self.control.as_ref() == Some(&cell.send_path) { 2 } else { 1 }
     }
 
     /// What the timing blocks take at least and at most; absent when windows are bounded by messages.
-    #[must_use]
     pub fn expected_time(&self) -> Option<(Duration, Duration)> {
         /// Connecting, starting threads, draining.
         const OVERHEAD: Duration = Duration::from_millis(30);

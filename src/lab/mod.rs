@@ -80,7 +80,6 @@ pub enum Trouble {
 
 impl Lab {
     /// The word for the manifest: the lab's name in its registry.
-    #[must_use]
     pub fn kind(&self) -> &str {
         &self.kind
     }
@@ -159,9 +158,6 @@ impl Lab {
     }
 
     /// How fast the sender's host copies, on the CPU of its first worker.
-    ///
-    /// # Errors
-    /// When the sender does not answer.
     pub fn roofline(&mut self, options: &TrialOptions) -> Result<Vec<Bandwidth>, Trouble> {
         let cpu = self.pinning(options).0.first().copied();
         self.tell(Side::Sender, &Request::Roofline { cpu })?;

@@ -59,9 +59,6 @@ const MACHINES_OWN: &str = "/run/copycost";
 
 impl Task {
     /// The task of a command, and of the files that are carried along.
-    ///
-    /// # Errors
-    /// When there is no current directory, or a word is not UTF-8.
     pub(crate) fn of(command: &[OsString], carried: &[PathBuf], in_order: bool) -> Result<Self> {
         let directory = std::env::current_dir().context("the current directory is gone")?;
         let mut words = Vec::new();

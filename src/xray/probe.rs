@@ -188,9 +188,6 @@ impl Probe {
 }
 
 /// Whether the copies of a place can be counted here, by opening their probe once for this thread.
-///
-/// # Errors
-/// Which right or which feature of the kernel is missing.
 pub fn can_count(place: Place) -> Result<(), Obstacle> {
     let tracefs = Tracefs::open();
     let thread = nix::unistd::gettid().as_raw() as u32;
@@ -272,12 +269,10 @@ mod tests {
             let counter = probe.open(nix::unistd::gettid().as_raw() as u32)?;
             Ok((probe, counter.sampled(1 << 16).map_err(|error| reason(&error))?))
         });
-        let (probe, mut ring) = match opened {
-            Ok(opened) => opened,
-            Err(why) => {
-                crate::skip::skip("kernels_before_6_3_have_the_results_of_system_calls", why);
-                return;
-            }
+        let Some((probe, mut ring)) =
+            crate::skip::unless("kernels_before_6_3_have_the_results_of_system_calls", opened)
+        else {
+            return;
         };
         let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
         ring.as_counter_mut().enable().unwrap();

@@ -103,9 +103,6 @@ impl Recorder {
     }
 
     /// Ends the window: the calls first.
-    ///
-    /// # Errors
-    /// When an event cannot be switched off.
     pub fn disable(&mut self) -> io::Result<()> {
         self.rings.iter_mut().try_for_each(|ring| ring.calls.as_counter_mut().disable())?;
         for ring in &mut self.rings {
@@ -280,13 +277,7 @@ mod tests {
     fn record(test: &str, sending: bool, work: impl FnOnce()) -> Option<Counted> {
         let thread = nix::unistd::gettid().as_raw() as u32;
         let moved = MovedBytes::Results(&[libc::SYS_sendto, libc::SYS_recvfrom]);
-        let mut recorder = match Recorder::open(sending, moved, &[thread], 1000) {
-            Ok(recorder) => recorder,
-            Err(why) => {
-                crate::skip::skip(test, why);
-                return None;
-            }
-        };
+        let mut recorder = crate::skip::unless(test, Recorder::open(sending, moved, &[thread], 1000))?;
         recorder.enable().unwrap();
         work();
         recorder.disable().unwrap();

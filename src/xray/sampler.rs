@@ -100,9 +100,6 @@ impl Sampler {
     }
 
     /// Opens whole CPUs that no worker runs on, by the same clock, for what softirqs and threads of the kernel do there.
-    ///
-    /// # Errors
-    /// Why they may not be sampled.
     pub fn beside(&self, cpus: &[usize]) -> Result<Self, String> {
         let rings = open_all(Scope::Cpus, (self.clock, self.rate), cpus, &[], DISTANT_RING_BYTES)
             .map_err(|error| reason(&error))?;
@@ -130,9 +127,6 @@ impl Sampler {
     }
 
     /// Ends the window.
-    ///
-    /// # Errors
-    /// When an event cannot be switched off.
     pub fn disable(&mut self) -> io::Result<()> {
         self.rings.iter_mut().try_for_each(|ring| ring.as_counter_mut().disable())
     }

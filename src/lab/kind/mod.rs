@@ -75,9 +75,6 @@ pub fn here() -> impl Iterator<Item = &'static Entry> {
 }
 
 /// The lab on this machine of this name.
-///
-/// # Errors
-/// One sentence that lists the names there are.
 pub fn find(name: &str) -> Result<&'static Entry, String> {
     here().find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<_> = here().map(|entry| entry.name).collect();

@@ -85,9 +85,6 @@ fn connect(
 }
 
 /// Connects to an agent's port, within seconds or not at all.
-///
-/// # Errors
-/// Those of connect(2).
 pub fn dial(address: SocketAddr) -> std::io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.cloexec(), Some(Protocol::TCP))?;
     socket.connect_timeout(&address.into(), CONNECT)?;
