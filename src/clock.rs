@@ -4,19 +4,16 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 /// Nanoseconds of CLOCK_MONOTONIC: no system call where the kernel has it in the vDSO.
-#[must_use]
 pub fn now() -> u64 {
     nanoseconds(ClockId::Monotonic)
 }
 
 /// Nanoseconds of CLOCK_REALTIME, which the kernel stamps packets with.
-#[must_use]
 pub fn realtime() -> u64 {
     nanoseconds(ClockId::Realtime)
 }
 
 /// How far CLOCK_REALTIME is ahead of [`now`], nanoseconds.
-#[must_use]
 pub fn realtime_offset() -> i64 {
     realtime().wrapping_sub(now()).cast_signed()
 }
@@ -78,7 +75,6 @@ impl Clocks {
 
 /// How far CLOCK_MONOTONIC of this process's time namespace is ahead of the kernel's own (time_namespaces(7)); absent
 /// where that cannot be told.
-#[must_use]
 pub fn namespace_offset() -> Option<i64> {
     let Ok(text) = std::fs::read_to_string("/proc/self/timens_offsets") else {
         // A kernel without time namespaces has one clock.

@@ -24,14 +24,12 @@ pub struct Delays(Histogram<u32>);
 
 impl Delays {
     /// None yet, of one of so many streams.
-    #[must_use]
     pub fn new(streams: u32) -> Self {
         let digits = if streams <= MOST_FINE { 3 } else { 2 };
         Self(Histogram::new_with_bounds(1, LONGEST, digits).expect("the bounds are in order"))
     }
 
     /// Bytes that the histograms of one of so many streams take.
-    #[must_use]
     pub fn bytes(streams: u32) -> u64 {
         (if streams <= MOST_FINE { 120 << 10 } else { 18 << 10 }) * DelayKind::ALL.len() as u64
     }
@@ -42,7 +40,6 @@ impl Delays {
     }
 
     /// How many there are.
-    #[must_use]
     pub fn count(&self) -> u64 {
         self.0.len()
     }
@@ -54,7 +51,6 @@ impl Delays {
     }
 
     /// As HDR viewers and [`Delays::decode`] read it: V2, deflated, in base64.
-    #[must_use]
     pub fn encode(&self) -> Encoded {
         let mut bytes = Vec::new();
         V2DeflateSerializer::new().serialize(&self.0, &mut bytes).expect("a Vec takes every byte");
@@ -62,9 +58,6 @@ impl Delays {
     }
 
     /// Reads what [`Delays::encode`] made.
-    ///
-    /// # Errors
-    /// One sentence when it is something else.
     pub fn decode(text: &str) -> Result<Self, String> {
         let refuse = |what: String| format!("not a V2 histogram: {what}");
         let bytes = STANDARD.decode(text).map_err(|error| refuse(error.to_string()))?;
@@ -79,7 +72,6 @@ impl Delays {
     }
 
     /// The row of this kind; what identifies it is filled in by whoever keeps it.
-    #[must_use]
     pub fn row(&self, kind: DelayKind) -> Latency {
         let [p50, p90, p99, p999, p9999] = [0.5, 0.9, 0.99, 0.999, 0.9999].map(|share| self.at(share));
         let told = |(value, above): (f64, u64)| (above >= LEAST_ABOVE).then_some(value);
@@ -113,7 +105,6 @@ impl Delays {
     }
 
     /// Messages whose delay was longer than so many microseconds.
-    #[must_use]
     pub fn longer_than(&self, limit_us: f64) -> u64 {
         self.0.len() - self.0.count_between(0, (limit_us * 1000.0) as u64)
     }

@@ -6,12 +6,22 @@
 pub struct KernelInterface {
     /// What readers call it.
     pub name: &'static str,
-    /// The system calls whose results are the payload bytes that they moved, by which the x-ray counts on kernels before
-    /// 6.3. None where no result tells, as with io_uring_enter(2), which returns requests, and with getsockopt(2): the
-    /// bytes of its calls are then not counted, and samples alone tell of copies.
-    pub system_calls: &'static [i64],
+    /// Where the x-ray learns how many payload bytes each of its calls moved.
+    pub moved: MovedBytes,
     /// What it says of each call once the kernel has let go of the bytes; none where it says nothing.
     pub completions: Option<Completions>,
+}
+
+/// Where the kernel tells how many bytes a call moved. Where it does not, no copy is counted and samples alone tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MovedBytes {
+    /// In the results of these system calls; in Linux 6.3 and later the tracepoints of sockets tell as well.
+    Results(&'static [i64]),
+    /// In the tracepoints of sockets alone, as with io_uring_enter(2), which returns requests: in Linux 6.3 and later, of
+    /// what the worker's own thread does.
+    Tracepoints,
+    /// Nowhere, as with getsockopt(2), which passes no tracepoint of sockets.
+    Nowhere,
 }
 
 /// What an interface's completions tell of copying.
@@ -29,10 +39,12 @@ pub struct Completions {
 
 impl KernelInterface {
     /// send(2), from one buffer.
-    pub const SEND: Self = Self { name: "send()", system_calls: &[libc::SYS_sendto], completions: None };
+    pub const SEND: Self =
+        Self { name: "send()", moved: MovedBytes::Results(&[libc::SYS_sendto]), completions: None };
     /// sendmsg(2), from an iovec.
     pub const SENDMSG: Self =
-        Self { name: "sendmsg()", system_calls: &[libc::SYS_sendmsg], completions: None };
+        Self { name: "sendmsg()", moved: MovedBytes::Results(&[libc::SYS_sendmsg]), completions: None };
     /// recv(2), into one buffer.
-    pub const RECV: Self = Self { name: "recv()", system_calls: &[libc::SYS_recvfrom], completions: None };
+    pub const RECV: Self =
+        Self { name: "recv()", moved: MovedBytes::Results(&[libc::SYS_recvfrom]), completions: None };
 }

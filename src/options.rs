@@ -112,3 +112,27 @@ pub struct LinkOptions {
     /// What each end does to the packets that leave by it, so that each way has it once.
     pub netem: Option<Netem>,
 }
+
+/// Reads the names of two interfaces, as `ens1f0,ens1f1`.
+pub(crate) fn parse_interfaces(text: &str) -> Result<[String; 2], String> {
+    let names: Vec<&str> = text.split(',').map(str::trim).collect();
+    two_interfaces(&names)
+}
+
+/// Two interfaces that may be joined, by their names.
+pub(crate) fn two_interfaces(names: &[&str]) -> Result<[String; 2], String> {
+    // dev_valid_name of the kernel.
+    let is_name = |name: &str| {
+        (1..16).contains(&name.len()) && !name.contains(|c: char| c == '/' || c == ':' || c.is_whitespace())
+    };
+    match names {
+        [one, other] if one == other => {
+            Err(format!("interface `{one}` is given twice; name the two that are joined"))
+        }
+        [one, other] if is_name(one) && is_name(other) => Ok([(*one).to_owned(), (*other).to_owned()]),
+        _ => {
+            Err("interfaces are two names, the sender's and the receiver's, such as ens1f0 and ens1f1"
+                .to_owned())
+        }
+    }
+}

@@ -86,9 +86,6 @@ impl Verifier {
     }
 
     /// Compares the next bytes of the stream.
-    ///
-    /// # Errors
-    /// The first byte that differs.
     pub(crate) fn check(&mut self, mut bytes: &[u8]) -> Result<(), Mismatch> {
         while !bytes.is_empty() {
             let message = self.position / self.message_bytes;

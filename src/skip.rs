@@ -19,3 +19,8 @@ pub(crate) fn skip(test: &str, missing: impl std::fmt::Display) {
     });
     noted.expect("the file of skipped tests");
 }
+
+/// What a test needs; or none, after saying that the test does not run here, and why.
+pub(crate) fn unless<T>(test: &str, needed: Result<T, impl std::fmt::Display>) -> Option<T> {
+    needed.map_err(|missing| skip(test, missing)).ok()
+}

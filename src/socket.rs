@@ -72,14 +72,14 @@ impl SocketOptions {
             return Err(Failure::Unsupported(format!("congestion control {name}: {error} ({why})")));
         }
         if let Some(bytes) = self.send_buffer {
-            set_buffer(bytes, "SO_SNDBUF", |size| {
+            set_buffer(bytes, ["SO_SNDBUF", "wmem_max"], |size| {
                 setsockopt(&socket.as_fd(), sockopt::SndBufForce, &size)
                     .or_else(|_| setsockopt(&socket.as_fd(), sockopt::SndBuf, &size))?;
                 Ok(socket.send_buffer_size()?)
             })?;
         }
         if let Some(bytes) = self.receive_buffer {
-            set_buffer(bytes, "SO_RCVBUF", |size| {
+            set_buffer(bytes, ["SO_RCVBUF", "rmem_max"], |size| {
                 setsockopt(&socket.as_fd(), sockopt::RcvBufForce, &size)
                     .or_else(|_| setsockopt(&socket.as_fd(), sockopt::RcvBuf, &size))?;
                 Ok(socket.recv_buffer_size()?)
@@ -105,10 +105,10 @@ impl SocketOptions {
     }
 }
 
-/// Sets a buffer and checks that the kernel did not cut it down in silence (net.core.wmem_max, rmem_max).
+/// Sets a buffer and checks that the kernel did not cut it down in silence: `limit` is the sysctl of net.core by which it does.
 fn set_buffer(
     bytes: u64,
-    name: &str,
+    [name, limit]: [&str; 2],
     set: impl FnOnce(usize) -> Result<usize, Box<dyn std::error::Error>>,
 ) -> Result<(), Failure> {
     let size = usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -116,7 +116,6 @@ fn set_buffer(
     if got >= size {
         return Ok(());
     }
-    let limit = if name == "SO_SNDBUF" { "wmem_max" } else { "rmem_max" };
     Err(Failure::Unsupported(format!(
         "{name}: {bytes} bytes asked, {got} given; raise net.core.{limit}, or run with CAP_NET_ADMIN"
     )))

@@ -6,9 +6,6 @@
 use std::time::Duration;
 
 /// Reads a size in bytes: `64`, `4KiB`, `1MiB`.
-///
-/// # Errors
-/// One sentence that says what a size looks like.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     text.trim()
         .parse::<bytesize::ByteSize>()
@@ -28,9 +25,6 @@ pub fn size(bytes: u64) -> String {
 }
 
 /// Reads a duration: `500ms`, `10s`, `2m`.
-///
-/// # Errors
-/// One sentence that says what a duration looks like.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text.trim())
         .map_err(|_| format!("`{text}` is not a duration; write 500ms, 10s or 2m"))
@@ -42,9 +36,6 @@ pub fn duration(duration: Duration) -> String {
 }
 
 /// Reads a percentage such as `5%`; the result is a fraction (0.05).
-///
-/// # Errors
-/// One sentence that says what a percentage looks like.
 pub fn parse_percent(text: &str) -> Result<f64, String> {
     let refused = || format!("`{text}` is not a percentage; write 2% or 0.5%");
     let number = text.trim().strip_suffix('%').ok_or_else(refused)?;
@@ -53,9 +44,6 @@ pub fn parse_percent(text: &str) -> Result<f64, String> {
 }
 
 /// Reads a rate in bits a second: `10Gbit`, `2.5Gbit`, `100Mbit`; a gigabit is 10^9 bits.
-///
-/// # Errors
-/// One sentence that says what a rate looks like.
 pub fn parse_rate(text: &str) -> Result<u64, String> {
     let refused = || format!("`{text}` is not a rate; write 10Gbit, 100Mbit or 500kbit");
     let units = [("Gbit", 1e9), ("Mbit", 1e6), ("kbit", 1e3)];

@@ -4,7 +4,7 @@ mod support;
 
 use std::path::PathBuf;
 
-use copycost::command::compare::{CompareArgs, Format};
+use copycost::command::compare::{CompareArgs, ComparisonFormat};
 use copycost::compare::{Comparison, GateOutcome, Group, Judgement};
 use copycost::record::manifest::Vm;
 use copycost::record::{Disturbance, Disturbances, Status, Trial, csv_file};
@@ -97,7 +97,7 @@ fn a_single_cell_slowed_by_five_per_cent_is_found_as_often_as_its_noise_allows()
 
 /// Runs the command on directories: whether all is well.
 fn is_well(base: PathBuf, new: PathBuf, max_regression: Option<f64>) -> bool {
-    let args = CompareArgs { base, new, max_regression, measure: None, format: Format::Json };
+    let args = CompareArgs { base, new, max_regression, measure: None, format: ComparisonFormat::Json };
     args.print(&mut Vec::new()).unwrap()
 }
 
@@ -118,8 +118,13 @@ fn all_is_not_well_only_when_an_interval_lies_beyond_the_limit() {
     assert!(is_well(slow, base.clone(), Some(0.05)));
     // One trial a cell can prove nothing, however large the difference looks; and that is no success.
     let once = written("once", Simulation { repetitions: 1, ..slowed(seeded(4), "two-copy", 2.0) });
-    let args =
-        CompareArgs { base, new: once, max_regression: Some(0.05), measure: None, format: Format::Json };
+    let args = CompareArgs {
+        base,
+        new: once,
+        max_regression: Some(0.05),
+        measure: None,
+        format: ComparisonFormat::Json,
+    };
     let error = args.print(&mut Vec::new()).unwrap_err().to_string();
     assert!(error.contains("no cell could be gated") && error.contains("repetitions"), "{error}");
 }
@@ -135,7 +140,7 @@ fn a_figure_that_should_fall_regresses_upwards() {
         new: written("slow", slowed(seeded(3), "two-copy", 1.25)),
         max_regression: Some(0.05),
         measure: Metric::judged("mean_recv_us").ok(),
-        format: Format::Bencher,
+        format: ComparisonFormat::Bencher,
     };
     assert!(!args.print(&mut Vec::new()).unwrap());
 }
@@ -175,7 +180,7 @@ fn runs_without_a_common_cell_are_refused() {
         new: other.write(parent.path()).unwrap(),
         max_regression: None,
         measure: None,
-        format: Format::Table,
+        format: ComparisonFormat::Table,
     };
     assert!(args.print(&mut Vec::new()).unwrap_err().to_string().contains("no cell in common"));
 }
@@ -237,7 +242,7 @@ fn instructions_and_time_are_not_held_against_each_other() {
         new: counts.clone(),
         max_regression,
         measure: None,
-        format: Format::Table,
+        format: ComparisonFormat::Table,
     };
     let refused = args(Some(0.05)).print(&mut Vec::new()).unwrap_err().to_string();
     assert!(refused.contains("same clock"), "{refused}");
@@ -283,7 +288,7 @@ fn a_gate_that_could_judge_nothing_is_an_error() {
         new: new.clone(),
         max_regression,
         measure: None,
-        format: Format::Table,
+        format: ComparisonFormat::Table,
     };
     let mut out = Vec::new();
     let error = args(Some(0.05)).print(&mut out).unwrap_err().to_string();

@@ -3,11 +3,10 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
-
-use copycost::path::{BASELINE, REGISTRY};
+use copycost::path::{BASELINE, MovedBytes, REGISTRY};
 use copycost::record::copies::{Copies, Evidence, Place, Verdict};
 use copycost::record::{Status, Verified};
+use std::path::{Path, PathBuf};
 use support::lab::{assert_whole, manifest, only_run, trials};
 use support::machine::Machine;
 use support::process::run;
@@ -105,7 +104,7 @@ fn over_veth_copies_into_the_kernel_are_counted(series: &str, test: &str) {
     let seen = xray(&machine, &["--quiet"], "veth", &names);
     for entry in REGISTRY {
         // Where no call's result tells how many bytes it moved, there is nothing to count.
-        if !entry.interface.system_calls.is_empty() {
+        if matches!(entry.interface.moved, MovedBytes::Results(_)) {
             let kernel = seen.copy(entry.name, Place::Kernel);
             assert_eq!(kernel.evidence, Evidence::Exact, "{kernel:?}");
             let promised = f64::from(entry.promise.kernel);

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use copycost::cell::Side;
-use copycost::path::{self, Entry};
+use copycost::path::{self, Entry, MovedBytes};
 use copycost::record::Copies;
 use copycost::record::category::{Category, Scope};
 use copycost::record::copies::{Evidence, Place, Verdict};
@@ -58,8 +58,8 @@ fn every_path_is_seen_for_what_it_copies() {
 /// What holds for every path: what it copies in user space, what the receiver copies, and that nothing else does.
 fn assert_seen(seen: &Xray, entry: &Entry) {
     let path = entry.name;
-    // Where no call's result tells how many bytes it moved, there is nothing to count.
-    if !entry.interface.system_calls.is_empty() {
+    // Where the kernel tells nowhere how many bytes a call moved, there is nothing to count.
+    if entry.interface.moved != MovedBytes::Nowhere {
         assert_counted(seen.copy(path, Place::User), f64::from(entry.promise.user));
     }
     if entry.promise.user > 0 {

@@ -22,9 +22,6 @@ const OF_A_SWEEP: [&str; 9] = [
 ];
 
 /// The grid with this cell alone, run once, as JSON, which is YAML. Whatever else the grid says stays.
-///
-/// # Errors
-/// When the grid's text is not a mapping.
 pub(super) fn of_one(grid: &Grid, cell: &Cell) -> anyhow::Result<String> {
     let mut keys: Map<String, Value> = serde_yaml::from_str(&grid.text)?;
     keys.retain(|key, _| !OF_A_SWEEP.contains(&key.as_str()));

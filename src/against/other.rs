@@ -47,9 +47,6 @@ pub(crate) fn grid_of_run(what: &str) -> anyhow::Result<Option<Manifest>> {
 
 impl Other {
     /// Finds, or builds, the program that is meant.
-    ///
-    /// # Errors
-    /// One sentence that says what to give instead.
     pub(crate) fn find(what: &str, stop: &AtomicBool) -> anyhow::Result<Self> {
         if let Some(manifest) = grid_of_run(what)? {
             return Self::of_run(what, &manifest, stop);

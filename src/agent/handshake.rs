@@ -38,9 +38,6 @@ impl std::fmt::Debug for Token {
 
 impl Token {
     /// Reads a token from a file: everything but white space at its end, at least 16 bytes.
-    ///
-    /// # Errors
-    /// One sentence that says how to make one.
     pub fn read(path: &std::path::Path) -> Result<Self, String> {
         let bytes = std::fs::read(path).map_err(|error| format!("token file {}: {error}", path.display()))?;
         let token = bytes.trim_ascii();

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cell::Cell;
+use crate::interface::MovedBytes;
 use crate::workload::{Work, check_wait};
 use crate::xray::watch::Watch;
+use crate::{path, receive};
 
 /// The order for one end of a trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,9 +49,6 @@ pub enum Role {
 
 impl Order {
     /// Checks every number that an allocation, a thread or a wait depends on.
-    ///
-    /// # Errors
-    /// One sentence that names the figure and its range.
     pub fn check(&self) -> Result<(), String> {
         self.work.check()?;
         check_wait(self.patience_s)
@@ -57,6 +57,16 @@ impl Order {
     /// Whether this end is the one that sends.
     pub fn is_sending(&self) -> bool {
         matches!(self.role, Role::Send { .. })
+    }
+
+    /// Where the kernel tells how many bytes this end's calls moved.
+    pub fn moved_bytes(&self) -> MovedBytes {
+        let Cell { send_path, receive_path, .. } = &self.work.cell;
+        let interface = match self.role {
+            Role::Send { .. } => path::find(send_path).map(|entry| entry.interface),
+            Role::Receive { .. } => receive::find(receive_path).map(|entry| entry.interface),
+        };
+        interface.map_or(MovedBytes::Nowhere, |interface| interface.moved)
     }
 
     /// The longest that the trial may take.

@@ -125,8 +125,9 @@ impl RunningTrial {
                 if self.ready.len() < all {
                     return None;
                 }
-                let watch = self.order.watch.as_ref();
-                self.watcher = watch.map(|watch| Watcher::open(watch, self.order.is_sending(), &self.ready));
+                let (order, ready) = (&self.order, &self.ready);
+                let open = |watch| Watcher::open(watch, order.is_sending(), order.moved_bytes(), ready);
+                self.watcher = order.watch.as_ref().map(open);
                 Some(Reply::Ready { trial })
             }
             Note::Held { stream, bytes } => {

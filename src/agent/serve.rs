@@ -69,9 +69,6 @@ pub fn inherited() -> anyhow::Result<()> {
 }
 
 /// Whether an agent may listen there: beyond loopback only with a token.
-///
-/// # Errors
-/// One sentence that says what to do.
 pub fn allowed(address: SocketAddr, token: &Token) -> Result<(), String> {
     if address.ip().is_loopback() || !token.is_none() {
         return Ok(());

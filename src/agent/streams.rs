@@ -35,9 +35,6 @@ fn tcp(address: IpAddr) -> Result<Socket, Failure> {
 }
 
 /// Listens on `address` at a port of the kernel's choice, with the order's socket options.
-///
-/// # Errors
-/// When the address is not here, or an option is refused.
 pub fn listen(order: &Order, address: IpAddr) -> Result<(Socket, SocketAddr), Failure> {
     let socket = tcp(address)?;
     order.work.socket.apply(&socket)?;

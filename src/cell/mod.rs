@@ -83,7 +83,6 @@ pub struct Cell {
 
 impl Cell {
     /// The stable key of the cell, such as `veth/two-copy/recv/static/1024B/t4`.
-    #[must_use]
     pub fn key(&self) -> String {
         self.to_string()
     }
@@ -94,7 +93,6 @@ impl Cell {
     }
 
     /// The cell for a person: `two-copy 16KiB t4`, without what most grids do not vary.
-    #[must_use]
     pub fn short(&self) -> String {
         let usual = format!("{} {} t{}", self.send_path, units::size(self.message_bytes), self.threads);
         if self.workload.is_usual() { usual } else { format!("{usual} {}", self.workload) }

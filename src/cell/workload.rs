@@ -87,7 +87,6 @@ impl Default for Workload {
 
 impl Workload {
     /// A workload of this name, its parameters unsaid.
-    #[must_use]
     pub fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -100,19 +99,16 @@ impl Workload {
     }
 
     /// Whether keys leave it out.
-    #[must_use]
     pub fn is_usual(&self) -> bool {
         *self == Self::default()
     }
 
     /// Whether its streams send as fast as they can, so that throughput says what they are able to.
-    #[must_use]
     pub fn is_stream(&self) -> bool {
         self.name == USUAL_WORKLOAD
     }
 
     /// The workload of a row; rows of old runs have none.
-    #[must_use]
     pub fn of_row(text: Option<&str>) -> Self {
         text.and_then(|text| text.parse().ok()).unwrap_or_default()
     }
@@ -142,7 +138,6 @@ impl Workload {
     }
 
     /// The parameters that differ from those of [`Workload::named`], by their names in grids.
-    #[must_use]
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
         let usual = Self::named(&self.name);
         let all = [

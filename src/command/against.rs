@@ -1,6 +1,6 @@
 //! `copycost sweep --against`: two programs in the same blocks, and what differs between them.
 
-use super::compare::{CompareArgs, Format};
+use super::compare::{CompareArgs, ComparisonFormat};
 use super::source::{grid_of, read_grid};
 use super::sweep::{SweepArgs, dry_run, expected_wire, seed};
 use super::{Exit, UsageError, print, stop_flag};
@@ -16,9 +16,6 @@ use crate::sweep::run_dir::RunDir;
 use crate::tables::Run;
 
 /// Runs both sides and compares them.
-///
-/// # Errors
-/// When the grid is wrong, there is no such program, a side cannot run at all, or rows cannot be written.
 pub(super) fn run(arguments: &SweepArgs, what: &str) -> anyhow::Result<Exit> {
     let stop = stop_flag()?;
     let grid = match (&arguments.grid, grid_of_run(what)?) {
@@ -37,7 +34,7 @@ pub(super) fn run(arguments: &SweepArgs, what: &str) -> anyhow::Result<Exit> {
     let against = Against {
         grid: &grid,
         wire: expected_wire(&grid, &arguments.lab)?,
-        lab: lab_flags(arguments),
+        lab: arguments.lab.words(),
         seed: seed(arguments.seed.or(grid.seed))?,
         results: &arguments.results,
     };
@@ -55,24 +52,6 @@ pub(super) fn run(arguments: &SweepArgs, what: &str) -> anyhow::Result<Exit> {
     let exit = conclude(&ended, &pair, &rows, arguments)?;
     print(&format!("{}\n", pair.new.path().display()))?;
     Ok(exit)
-}
-
-/// The flags that say where the agents are, for the programs that run the trials.
-fn lab_flags(arguments: &SweepArgs) -> Vec<String> {
-    let lab = &arguments.lab;
-    let mut flags = Vec::new();
-    let mut flag = |name: &str, value: String| flags.extend([name.to_owned(), value]);
-    if let Some(kind) = &lab.lab {
-        flag("--lab", kind.clone());
-    }
-    for (wire, address) in &lab.wires {
-        let address = address.map(|address| format!("={address}")).unwrap_or_default();
-        flag("--wire", format!("{wire}{address}"));
-    }
-    if let Some([one, two]) = &lab.interfaces {
-        flag("--interfaces", format!("{one},{two}"));
-    }
-    flags
 }
 
 /// The comparison, printed and written, and how it ended.
@@ -100,8 +79,8 @@ fn conclude(ended: &Ended, pair: &Pair, rows: &[Trial], arguments: &SweepArgs) -
             }
         }
         let mut written = std::fs::File::create(path.join("comparison.json"))?;
-        compare(Format::Json).write(&mut written)?;
-        regressed = !compare(Format::Table).print(&mut Out)?;
+        compare(ComparisonFormat::Json).write(&mut written)?;
+        regressed = !compare(ComparisonFormat::Table).print(&mut Out)?;
         print("\n")?;
     }
     Ok(match ended {

@@ -35,9 +35,6 @@ pub struct AgentArgs {
 }
 
 /// Serves coordinators.
-///
-/// # Errors
-/// When the agent cannot listen, or may not.
 pub fn run(arguments: &AgentArgs) -> anyhow::Result<Exit> {
     // Namespaces first: the kernel lets only a process with one thread enter a user namespace.
     match (arguments.netns, arguments.beside) {

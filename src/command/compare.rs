@@ -27,13 +27,13 @@ pub struct CompareArgs {
     #[arg(long, visible_alias = "metric", value_name = "COLUMN", value_parser = Metric::judged)]
     pub measure: Option<&'static Metric>,
     /// What to print
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = ComparisonFormat::Table)]
+    pub format: ComparisonFormat,
 }
 
 /// What `copycost compare` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum ComparisonFormat {
     /// A table for a terminal
     Table,
     /// The same as Markdown, for a pull request
@@ -93,12 +93,12 @@ impl CompareArgs {
             }
         }
         let printed = match self.format {
-            Format::Table => text::table(&comparison),
-            Format::Markdown => text::markdown(&comparison),
-            Format::Json => export::json(&comparison),
-            Format::Bencher => export::bencher(&new),
-            Format::GhaSmaller => export::github_action(&new, Better::Lower),
-            Format::GhaBigger => export::github_action(&new, Better::Higher),
+            ComparisonFormat::Table => text::table(&comparison),
+            ComparisonFormat::Markdown => text::markdown(&comparison),
+            ComparisonFormat::Json => export::json(&comparison),
+            ComparisonFormat::Bencher => export::bencher(&new),
+            ComparisonFormat::GhaSmaller => export::github_action(&new, Better::Lower),
+            ComparisonFormat::GhaBigger => export::github_action(&new, Better::Higher),
         };
         writeln!(out, "{}", printed.trim_end())?;
         let has = |gate| comparison.cells.iter().any(|cell| cell.gate == gate);

@@ -12,8 +12,8 @@ use crate::output::Out;
 #[derive(Clone, Debug, Args)]
 pub struct DoctorArgs {
     /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = DiagnosisFormat::Table)]
+    pub format: DiagnosisFormat,
     /// Where results would go
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub results: PathBuf,
@@ -21,7 +21,7 @@ pub struct DoctorArgs {
 
 /// How the diagnosis is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum DiagnosisFormat {
     /// Lines for people.
     Table,
     /// One object.
@@ -32,8 +32,8 @@ pub enum Format {
 pub fn run(arguments: &DoctorArgs) -> anyhow::Result<Exit> {
     let diagnosis = diagnose(&arguments.results);
     match arguments.format {
-        Format::Table => print::table(&diagnosis, &mut Out)?,
-        Format::Json => print::json(&diagnosis, &mut Out)?,
+        DiagnosisFormat::Table => print::table(&diagnosis, &mut Out)?,
+        DiagnosisFormat::Json => print::json(&diagnosis, &mut Out)?,
     }
     Ok(if diagnosis.default_lab { Exit::Success } else { Exit::Unable })
 }

@@ -32,9 +32,6 @@ pub struct HealthArgs {
 const WAS_WELL: &str = "copycost-was-well";
 
 /// Asks the agent, and stays if that was asked for.
-///
-/// # Errors
-/// When no agent answers.
 pub fn run(arguments: &HealthArgs) -> anyhow::Result<Exit> {
     let agent = &arguments.agent;
     let address = agent.to_socket_addrs().ok().and_then(|mut found| found.next());

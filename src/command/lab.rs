@@ -15,8 +15,9 @@ use crate::grid::{self, Grid};
 use crate::lab::Lab;
 use crate::lab::kind::{self, Agents, Entry, Site};
 use crate::link::recover;
-use crate::options::LinkOptions;
+use crate::options::{LinkOptions, parse_interfaces};
 use crate::output::say;
+use crate::units;
 
 /// Where the agents are; the default is a lab on this machine.
 #[derive(Clone, Debug, Args)]
@@ -39,7 +40,7 @@ pub struct LabArgs {
     /// Two interfaces of this host that are joined, such as the ports of a card with a cable between them: lent to
     /// the lab instead of a veth pair, and restored afterwards [with --wire nic also: COPYCOST_INTERFACES in
     /// the environment]
-    #[arg(long, value_name = "A,B", conflicts_with = "sender", value_parser = grid::parse_interfaces)]
+    #[arg(long, value_name = "A,B", conflicts_with = "sender", value_parser = parse_interfaces)]
     pub interfaces: Option<[String; 2]>,
     /// CLOCK_REALTIME of the two hosts agrees within so much, such as 5us with PTP: one-way delays are told with this
     /// bound. Where both ends run on one kernel they have one clock anyway
@@ -49,8 +50,6 @@ pub struct LabArgs {
     #[arg(long, value_name = "FILE", requires = "sender")]
     pub token_file: Option<PathBuf>,
 }
-
-const VARIABLE: &str = "COPYCOST_INTERFACES";
 
 /// What a grid says of the lab: its kind, its link, and the wires of its cells.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +73,12 @@ impl LabArgs {
             (None, Some(name)) => kind::find(name).map_err(UsageError)?,
             (None, None) => kind::DEFAULT,
         };
-        let interfaces = self.lent(kind, wanted.wires)?.or_else(|| wanted.link.interfaces.clone());
+        let named: Vec<Wire> = self.wires.iter().map(|(wire, _)| wire).chain(wanted.wires).copied().collect();
+        let lent = match &self.interfaces {
+            Some(names) => Some(names.clone()),
+            None => kind.lent_by_environment(&named).map_err(UsageError)?,
+        };
+        let interfaces = lent.or_else(|| wanted.link.interfaces.clone());
         let link = LinkOptions { interfaces, ..wanted.link.clone() };
         let agents = self.sender.clone().map(|sender| self.agents(sender)).transpose()?;
         let mut wires = self.wires.clone();
@@ -109,27 +113,34 @@ impl LabArgs {
         Ok(made)
     }
 
+    /// These flags as words, for another program that is to make the same lab.
+    pub(super) fn words(&self) -> Vec<String> {
+        let Self { lab, sender, receiver, wires, interfaces, clock_synchronised, token_file } = self;
+        let wires = wires.iter().map(|(wire, address)| match address {
+            Some(address) => format!("{wire}={address}"),
+            None => wire.to_string(),
+        });
+        let flags = [
+            ("--lab", lab.clone()),
+            ("--sender", sender.clone()),
+            ("--receiver", receiver.clone()),
+            ("--interfaces", interfaces.as_ref().map(|names| names.join(","))),
+            ("--clock-synchronised", clock_synchronised.map(units::duration)),
+            ("--token-file", token_file.as_ref().map(|path| path.display().to_string())),
+        ];
+        let flags = flags.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        flags
+            .chain(wires.map(|wire| ("--wire", wire)))
+            .flat_map(|(name, value)| [name.to_owned(), value])
+            .collect()
+    }
+
     fn agents(&self, sender: String) -> anyhow::Result<Agents> {
         let token = match &self.token_file {
             Some(path) => Token::read(path).map_err(UsageError)?,
             None => Token::default(),
         };
         Ok(Agents { sender, receiver: self.receiver.clone(), token })
-    }
-
-    /// Interfaces of the flag; where a nic wire is asked for and no flag names its interfaces, those of the
-    /// environment.
-    fn lent(&self, kind: &Entry, wanted: &[Wire]) -> anyhow::Result<Option<[String; 2]>> {
-        let mut asked = self.wires.iter().map(|(wire, _)| wire).chain(wanted);
-        if self.interfaces.is_some() || !kind.borrows || !asked.any(|&wire| wire == Wire::Nic) {
-            return Ok(self.interfaces.clone());
-        }
-        let Some(text) = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) else {
-            return Ok(None);
-        };
-        let names =
-            grid::parse_interfaces(&text).map_err(|what| UsageError(format!("{VARIABLE}: {what}")))?;
-        Ok(Some(names))
     }
 }
 
@@ -158,4 +169,33 @@ fn about_labs() -> String {
 
 fn names_of_labs() -> PossibleValuesParser {
     PossibleValuesParser::new(kind::here().map(|lab| PossibleValue::new(lab.name).help(lab.about)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::{Command, FromArgMatches};
+
+    use super::*;
+
+    #[test]
+    fn every_flag_is_among_the_words() {
+        let here =
+            "--lab loopback --interfaces a0,a1 --clock-synchronised 5us --wire veth --wire nic=10.0.0.1";
+        let there = "--sender one:1 --receiver two:2 --token-file secret --wire bridge";
+        let program = LabArgs::augment_args(Command::new("copycost"));
+        let mut seen = BTreeSet::new();
+        for given in [here, there] {
+            let parse = |words: &str| {
+                let words = std::iter::once("copycost").chain(words.split(' '));
+                let matches = program.clone().try_get_matches_from(words).unwrap();
+                LabArgs::from_arg_matches(&matches).unwrap()
+            };
+            assert_eq!(parse(given).words().join(" "), given);
+            seen.extend(given.split(' ').filter_map(|word| word.strip_prefix("--")));
+        }
+        let all: BTreeSet<_> = program.get_arguments().filter_map(|flag| flag.get_long()).collect();
+        assert_eq!(seen, all, "a flag of the lab that this test does not give");
+    }
 }

@@ -76,12 +76,12 @@ pub struct MeasureArgs {
     pub lab: LabArgs,
     /// How to print the figures
     #[arg(long, default_value = "table")]
-    pub format: Format,
+    pub format: TrialFormat,
 }
 
 /// How `measure` prints its figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum TrialFormat {
     /// For reading.
     Table,
     /// The header and the row of trials.csv.
@@ -93,9 +93,6 @@ pub enum Format {
 }
 
 /// Runs the trial and prints its figures.
-///
-/// # Errors
-/// When the flags are wrong, the lab cannot be made, or the trial broke.
 pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
     let usage = |what: String| anyhow::Error::from(UsageError(what));
     let send_path = path::find(&arguments.path).map_err(usage)?.name.to_owned();
@@ -127,13 +124,15 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
         Err(trouble) => return Err(trouble.into()),
     };
     print(&match arguments.format {
-        Format::Table => {
+        TrialFormat::Table => {
             let caveat = basis::caveat(Vm::of_this_process().map(|vm| vm.basis()).unwrap_or_default());
             caveat.map(|caveat| format!("{caveat}\n\n")).unwrap_or_default() + &table(&row, &beside.latency)
         }
-        Format::Csv => String::from_utf8(csv_file::text(&[row]))?,
-        Format::Json => format!("{:#}\n", to_json(&row)),
-        Format::Summary => beside.streams.iter().map(|stream| summary(stream, row.message_bytes)).collect(),
+        TrialFormat::Csv => String::from_utf8(csv_file::text(&[row]))?,
+        TrialFormat::Json => format!("{:#}\n", to_json(&row)),
+        TrialFormat::Summary => {
+            beside.streams.iter().map(|stream| summary(stream, row.message_bytes)).collect()
+        }
     })?;
     Ok(match stop {
         Some(stop) if stop.load(Ordering::Relaxed) => Exit::Interrupted,

@@ -29,9 +29,6 @@ use crate::output::Out;
 use stop::stop_flag;
 
 /// Writes to standard output.
-///
-/// # Errors
-/// When it does not take the text, as on a full disk.
 pub fn print(text: &str) -> anyhow::Result<()> {
     use std::io::Write;
     Out.write_all(text.as_bytes()).and_then(|()| Out.flush()).context("writing to standard output")

@@ -8,9 +8,6 @@ use crate::prose::words;
 use crate::{path, receive, workload};
 
 /// Prints what there is.
-///
-/// # Errors
-/// When standard output cannot be written.
 pub fn run() -> anyhow::Result<Exit> {
     print(&format!(
         "Bytes that the CPU copies for each payload byte, as labelled; a run shows whether it is so.\n\n{}\n\n{}\n\n\
@@ -52,7 +49,7 @@ fn sends() -> Table {
 fn receives() -> Table {
     let mut receives = table(["receive path", "into user space", ""]);
     for entry in receive::REGISTRY {
-        receives.add_row([entry.name, &entry.promise.user.to_string(), entry.about]);
+        receives.add_row([entry.name, &entry.promised_copies.to_string(), entry.about]);
     }
     receives
 }

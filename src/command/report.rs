@@ -23,9 +23,6 @@ pub struct ReportArgs {
 }
 
 /// Writes the report, and says what it wrote.
-///
-/// # Errors
-/// A directory that is no run, a run that cannot be read, or a file that cannot be written.
 pub fn run(arguments: &ReportArgs) -> anyhow::Result<Exit> {
     let ReportArgs { only, no_plots, .. } = arguments;
     let run = Run::load(&arguments.run)?;

@@ -71,9 +71,6 @@ pub struct SweepArgs {
 }
 
 /// Runs the sweep.
-///
-/// # Errors
-/// When the grid is wrong, the lab cannot be made, or rows cannot be written.
 pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     if let Some(what) = &arguments.against {
         return against::run(arguments, what);

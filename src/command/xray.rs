@@ -68,9 +68,6 @@ pub struct XrayArgs {
 }
 
 /// X-rays every cell and prints what was found.
-///
-/// # Errors
-/// When the grid is wrong, the lab cannot be made, or rows cannot be written.
 pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
     let stop: Arc<AtomicBool> = stop_flag()?;
     let mut grid = match &arguments.grid {

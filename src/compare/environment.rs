@@ -35,74 +35,74 @@ const NOT_ENVIRONMENT: [&str; 12] = [
     "swiotlb_most_used",
 ];
 
-/// What differs between two manifests, apart from what names the run.
+/// The fields of a manifest that lead to a fact, from the outermost.
+type Place = Vec<String>;
+
+/// What differs between two manifests, apart from what names the run. What differs at the sender and at the receiver in
+/// the same way is said once.
 pub fn differences(base: &Manifest, new: &Manifest) -> Vec<EnvironmentChange> {
     let (base, new) = (facts(base), facts(new));
-    let unknown = || "unknown".to_owned();
-    let names: std::collections::BTreeSet<&String> = base.keys().chain(new.keys()).collect();
-    let mut found: Vec<EnvironmentChange> = names
-        .into_iter()
-        .filter(|name| base.get(*name) != new.get(*name))
-        .map(|name| EnvironmentChange {
-            what: name.clone(),
-            base: base.get(name).cloned().unwrap_or_else(unknown),
-            new: new.get(name).cloned().unwrap_or_else(unknown),
-        })
-        .collect();
-    at_both_ends(&mut found);
-    found
-}
-
-/// Says once what differs at the sender and at the receiver in the same way.
-fn at_both_ends(found: &mut Vec<EnvironmentChange>) {
-    let copy = found.clone();
-    let has_twin = |difference: &EnvironmentChange, what: Option<String>| {
-        what.is_some_and(|what| copy.contains(&EnvironmentChange { what, ..difference.clone() }))
+    let said = |facts: &BTreeMap<Place, String>, place| {
+        facts.get(place).cloned().unwrap_or_else(|| "unknown".to_owned())
     };
-    found.retain(|difference| !has_twin(difference, at_the_sender(&difference.what)));
-    for difference in found {
-        let what = &difference.what;
-        let twin = copy.iter().find(|other| {
-            at_the_sender(&other.what).as_ref() == Some(what)
-                && (&other.base, &other.new) == (&difference.base, &difference.new)
-        });
-        if let Some(twin) = twin {
-            difference.what = twin.what.replacen("receiver.", "both ends: ", 1);
-        }
-    }
+    let changed: BTreeMap<&Place, [String; 2]> = base
+        .keys()
+        .chain(new.keys())
+        .filter(|place| base.get(*place) != new.get(*place))
+        .map(|place| (place, [said(&base, place), said(&new, place)]))
+        .collect();
+    // By the sender's place of each such fact, the receiver's.
+    let twins: BTreeMap<Place, &Place> = changed
+        .iter()
+        .filter_map(|(&place, change)| Some((at_the_sender(place)?, place, change)))
+        .filter(|(sender, _, change)| changed.get(sender) == Some(change))
+        .map(|(sender, place, _)| (sender, place))
+        .collect();
+    let is_said = |place: &Place| at_the_sender(place).is_some_and(|sender| twins.contains_key(&sender));
+    changed
+        .iter()
+        .filter(|(place, _)| !is_said(place))
+        .map(|(&place, [base, new])| {
+            let what = match twins.get(place) {
+                Some(receiver) => receiver.join(".").replacen("receiver.", "both ends: ", 1),
+                None => place.join("."),
+            };
+            EnvironmentChange { what, base: base.clone(), new: new.clone() }
+        })
+        .collect()
 }
 
 /// The place of the same fact at the sender: an end of a wire stands in the wire itself there.
-fn at_the_sender(what: &str) -> Option<String> {
-    if let Some(rest) = what.strip_prefix("receiver.") {
-        return Some(format!("sender.{rest}"));
-    }
-    what.starts_with("wires.").then(|| what.replacen(".receiver.", ".", 1)).filter(|twin| twin != what)
+fn at_the_sender(place: &[String]) -> Option<Place> {
+    let words: Vec<&str> = place.iter().map(String::as_str).collect();
+    let (before, rest) = match &words[..] {
+        ["receiver", rest @ ..] => (vec!["sender"], rest),
+        ["wires", wire, "receiver", rest @ ..] => (vec!["wires", *wire], rest),
+        _ => return None,
+    };
+    Some(before.iter().chain(rest).map(|&word| word.to_owned()).collect())
 }
 
 /// The facts of a manifest by their places. One that is null is not there.
-fn facts(manifest: &Manifest) -> BTreeMap<String, String> {
+fn facts(manifest: &Manifest) -> BTreeMap<Place, String> {
     let mut facts = BTreeMap::new();
     let value = serde_json::to_value(manifest).expect("a manifest has no map with keys that are no text");
-    flatten(String::new(), &value, &mut facts);
+    flatten(&mut Place::new(), &value, &mut facts);
     facts
 }
 
-fn flatten(place: String, value: &Value, facts: &mut BTreeMap<String, String>) {
+fn flatten(place: &mut Place, value: &Value, facts: &mut BTreeMap<Place, String>) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields.iter().filter(|(name, _)| !NOT_ENVIRONMENT.contains(&name.as_str())) {
-                let place = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
+                place.push(name.clone());
                 flatten(place, value, facts);
+                place.pop();
             }
         }
         Value::Null => {}
-        Value::String(text) => {
-            facts.insert(place, text.clone());
-        }
-        other => {
-            facts.insert(place, other.to_string());
-        }
+        Value::String(text) => drop(facts.insert(place.clone(), text.clone())),
+        other => drop(facts.insert(place.clone(), other.to_string())),
     }
 }
 

@@ -86,7 +86,8 @@ fn flags(row: &CellRow) -> Vec<&'static str> {
 }
 
 /// The figures that histories are kept of: of streams, and of cells whose answers or rate set the pace.
-const KEPT: [&str; 4] = ["throughput_gbps", "mean_recv_us", "cpu_ns_per_kib", "receiver_cpu_ns_per_kib"];
+const THROUGHPUT: &str = "throughput_gbps";
+const KEPT: [&str; 4] = [THROUGHPUT, "mean_recv_us", "cpu_ns_per_kib", "receiver_cpu_ns_per_kib"];
 const KEPT_OF_DELAYS: [&str; 4] =
     ["response_p50_us", "response_p99_us", "cpu_ns_per_kib", "receiver_cpu_ns_per_kib"];
 
@@ -141,8 +142,8 @@ pub(crate) fn github_action(run: &Run, better: Better) -> String {
             entries.push(entry);
         };
         for metric in kept(&sample.cell).filter(|metric| metric.better == better) {
-            // The unit has an entry of its own.
-            let what = metric.name.strip_suffix("_gbps").unwrap_or(metric.name);
+            // Histories go by the entry's name, and know this one without its unit.
+            let what = if metric.name == THROUGHPUT { "throughput" } else { metric.name };
             entry(what, metric.unit, metric.estimate(&sample));
         }
     }

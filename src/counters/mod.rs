@@ -50,7 +50,6 @@ impl ThreadCounters {
 }
 
 /// Where the figures of each counter come from.
-#[must_use]
 pub fn sources() -> BTreeMap<String, CounterSource> {
     let source = |event| match usage::source(event) {
         Some(Ok(name)) => CounterSource::Other(name.to_owned()),

@@ -99,9 +99,6 @@ fn read_migrations(sched: &str) -> Option<u64> {
 }
 
 /// Where the figure of an event comes from, or why there is none. Hardware events come from perf.
-///
-/// # Errors
-/// Why there is none.
 pub fn source(event: Event) -> Option<Result<&'static str, String>> {
     match event {
         Event::ContextSwitches | Event::PageFaults => Some(Ok("getrusage")),

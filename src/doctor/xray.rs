@@ -4,7 +4,7 @@
 use super::Finding;
 use crate::record::category::{SamplingClock, Scope};
 use crate::record::copies::Place;
-use crate::xray::sampler::{Pace, Sampler};
+use crate::xray::sampler::{SampleRate, Sampler};
 use crate::xray::symbols::kernel_names;
 use crate::xray::{Obstacle, probe};
 
@@ -13,7 +13,7 @@ const RIGHTS: &str = "run as root, or grant CAP_PERFMON (on older kernels and en
 pub(super) fn check() -> Vec<Finding> {
     let cpus: Vec<usize> = crate::host::read().cpus_allowed.into_iter().take(1).collect();
     let thread = nix::unistd::gettid().as_raw() as u32;
-    let sampler = Sampler::open(Pace::Dense, &cpus, &[thread]);
+    let sampler = Sampler::open(SampleRate::Dense, &cpus, &[thread]);
     let mut findings =
         vec![judge_sampling(sampler.map(|it| (it.scope(), it.clock(), it.limits().join("; "))))];
     findings.push(judge_symbols(kernel_names()));

@@ -17,13 +17,11 @@ pub const ALL: &[(&str, &str)] = &[
 ];
 
 /// The text of a built-in grid.
-#[must_use]
 pub fn find(name: &str) -> Option<&'static str> {
     ALL.iter().find(|(there, _)| *there == name).map(|&(_, text)| text)
 }
 
 /// The names, for a sentence.
-#[must_use]
 pub fn names() -> String {
     ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }

@@ -107,29 +107,6 @@ impl Repetitions {
     }
 }
 
-/// Reads the names of two interfaces, as `ens1f0,ens1f1`.
-pub(crate) fn parse_interfaces(text: &str) -> Result<[String; 2], String> {
-    let names: Vec<&str> = text.split(',').map(str::trim).collect();
-    two_interfaces(&names)
-}
-
-fn two_interfaces(names: &[&str]) -> Result<[String; 2], String> {
-    // dev_valid_name of the kernel.
-    let is_name = |name: &str| {
-        (1..16).contains(&name.len()) && !name.contains(|c: char| c == '/' || c == ':' || c.is_whitespace())
-    };
-    match names {
-        [one, other] if one == other => {
-            Err(format!("interface `{one}` is given twice; name the two that are joined"))
-        }
-        [one, other] if is_name(one) && is_name(other) => Ok([(*one).to_owned(), (*other).to_owned()]),
-        _ => {
-            Err("interfaces are two names, the sender's and the receiver's, such as ens1f0 and ens1f1"
-                .to_owned())
-        }
-    }
-}
-
 impl Grid {
     /// Reads and validates a grid from YAML.
     ///
@@ -140,7 +117,6 @@ impl Grid {
     }
 
     /// The cells on a lab whose first wire is `default`, in the order in which a table shows them.
-    #[must_use]
     pub fn cells(&self, default: Wire) -> Vec<Cell> {
         let wires = if self.wires.is_empty() { &[default][..] } else { &self.wires };
         let all = iproduct!(
@@ -171,13 +147,11 @@ impl Grid {
     }
 
     /// How often a cell runs in each block.
-    #[must_use]
     pub fn times_per_block(&self, cell: &Cell) -> u32 {
         if self.control.as_ref() == Some(&cell.send_path) { 2 } else { 1 }
     }
 
     /// What the timing blocks take at least and at most; absent when windows are bounded by messages.
-    #[must_use]
     pub fn expected_time(&self) -> Option<(Duration, Duration)> {
         /// Connecting, starting threads, draining.
         const OVERHEAD: Duration = Duration::from_millis(30);

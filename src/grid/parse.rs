@@ -14,11 +14,11 @@ use super::scalar::{
     bounded_size, grid_name, number, parse_delay, parse_loss, parse_message_size, parse_rate,
     parse_read_size, parse_threads, parse_warmup, parse_window, parse_working_set,
 };
-use super::{Grid, MOST_CELLS, Repetitions, two_interfaces, workloads};
+use super::{Grid, MOST_CELLS, Repetitions, workloads};
 use crate::cell::Wire;
 use crate::lab::kind;
 use crate::link::{Offload, netem};
-use crate::options::{Bound, LinkOptions, Pin, TrialOptions};
+use crate::options::{Bound, LinkOptions, Pin, TrialOptions, two_interfaces};
 use crate::record::manifest::Netem;
 use crate::socket::SocketOptions;
 use crate::{path, receive, units};

@@ -125,7 +125,6 @@ impl Measured {
     }
 
     /// What the sender's and the receiver's workers did, added up.
-    #[must_use]
     pub fn ends(&self) -> &[End; 2] {
         &self.ends
     }
@@ -137,32 +136,27 @@ impl Measured {
     }
 
     /// The trial's figures, as its workload makes them.
-    #[must_use]
     pub fn figures(&self) -> &TrialFigures {
         &self.figures
     }
 
     /// What the kernel said of copying what was sent, of all streams.
-    #[must_use]
     pub fn usage(&self) -> ZeroCopy {
         ZeroCopy::sum(&self.streams().iter().map(|stream| stream.zc.clone()).collect::<Vec<_>>())
     }
 
     /// What it did with what was received, of all streams.
-    #[must_use]
     pub fn receive_usage(&self) -> ReceiveUsage {
         let usages: Vec<_> = self.streams().iter().map(|stream| stream.receive_usage.clone()).collect();
         ReceiveUsage::sum(&usages)
     }
 
     /// TCP segments sent again, of all streams.
-    #[must_use]
     pub fn retransmits(&self) -> Option<u64> {
         self.streams().iter().map(|stream| stream.retransmits).sum()
     }
 
     /// Bytes of all streams from connection to EOF.
-    #[must_use]
     pub fn total_bytes(&self) -> Option<u64> {
         self.streams().iter().map(|stream| stream.total_bytes).sum()
     }

@@ -13,6 +13,7 @@ mod pinning;
 mod surroundings;
 mod wires;
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -23,7 +24,6 @@ use crate::agent::protocol::{Reply, Request, Welcome};
 use crate::cell::{Cell, Wire};
 use crate::failure::Failure;
 use crate::host::policy;
-use crate::link::Borrowed;
 use crate::options::TrialOptions;
 use crate::record::manifest;
 use crate::xray::roofline::Bandwidth;
@@ -41,9 +41,9 @@ const PROMPT: Duration = Duration::from_secs(10);
 
 /// Two agents, connected.
 pub struct Lab {
-    /// The first to be dropped: interfaces are given back before the agents, and their namespaces, end.
+    /// What its kind keeps alive. The first to be dropped: it may need the agents, and their namespaces, for its end.
     #[expect(dead_code, reason = "it is kept for what dropping it does")]
-    borrowed: Option<Borrowed>,
+    guard: Box<dyn Any + Send>,
     kind: String,
     sender: Peer,
     receiver: Peer,
@@ -81,7 +81,6 @@ pub enum Trouble {
 
 impl Lab {
     /// The word for the manifest: the lab's name in its registry.
-    #[must_use]
     pub fn kind(&self) -> &str {
         &self.kind
     }
@@ -160,9 +159,6 @@ impl Lab {
     }
 
     /// How fast the sender's host copies, on the CPU of its first worker.
-    ///
-    /// # Errors
-    /// When the sender does not answer.
     pub fn roofline(&mut self, options: &TrialOptions) -> Result<Vec<Bandwidth>, Trouble> {
         let cpu = self.pinning(options).0.first().copied();
         self.tell(Side::Sender, &Request::Roofline { cpu })?;
@@ -177,16 +173,16 @@ impl Lab {
         Ok(found)
     }
 
-    /// A lab of two agents that stand.
+    /// A lab of two agents that stand, and of what must live as long as it does.
     fn of(
         kind: &str,
         [sender, receiver]: [Peer; 2],
         heard: Replies,
         routes: &[WireAddress],
-        borrowed: Option<Borrowed>,
+        guard: impl Any + Send,
     ) -> anyhow::Result<Self> {
         let mut lab = Self {
-            borrowed,
+            guard: Box::new(guard),
             kind: kind.to_owned(),
             sender,
             receiver,

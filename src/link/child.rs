@@ -23,9 +23,6 @@ pub(crate) struct Child {
 
 impl Child {
     /// Forks and runs `work` in the child, which has this one thread and ends with it.
-    ///
-    /// # Errors
-    /// When the system refuses a socket pair or a process.
     pub(crate) fn spawn(work: impl FnOnce(UnixStream) -> Result<()>) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         // SAFETY: the child uses the allocator, which glibc and musl keep usable across fork, and its own

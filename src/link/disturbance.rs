@@ -2,11 +2,12 @@
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use netlink_packet_route::link::{LinkAttribute, LinkXdp};
 
 use super::rtnl::Rtnl;
 use super::wire::describe;
+use crate::record::below_tcp::XdpMode;
 
 /// A packet socket that sees every packet of an interface.
 pub(super) fn tap(name: &str) -> Result<OwnedFd> {
@@ -27,7 +28,7 @@ pub(super) fn tap(name: &str) -> Result<OwnedFd> {
 }
 
 /// Attaches an XDP program that lets every packet pass; says what the kernel refused, if it did.
-pub(super) fn xdp(name: &str, mode: &str) -> Result<String> {
+pub(super) fn xdp(name: &str, mode: XdpMode) -> Result<String> {
     // r0 = XDP_PASS; exit
     let program: [u64; 2] = [0x0000_0002_0000_00b7, 0x95];
     let license = c"GPL";
@@ -44,7 +45,11 @@ pub(super) fn xdp(name: &str, mode: &str) -> Result<String> {
     // SAFETY: the kernel has just made this descriptor for us, and nobody else knows it.
     let program = unsafe { OwnedFd::from_raw_fd(fd as i32) };
     // XDP_FLAGS_SKB_MODE and XDP_FLAGS_DRV_MODE of linux/if_link.h.
-    let flags = if mode == "generic" { 2 } else { 4 };
+    let flags = match mode {
+        XdpMode::Generic => 2,
+        XdpMode::Driver => 4,
+        XdpMode::Offload => bail!("no card of a test takes a program"),
+    };
     let mut rtnl = Rtnl::open()?;
     let index = rtnl.by_name(name)?.context("no such interface")?.index;
     let attach = |fd| LinkAttribute::Xdp(vec![LinkXdp::Fd(fd), LinkXdp::Flags(flags)]);

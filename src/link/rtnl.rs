@@ -23,6 +23,7 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 use crate::record::Received;
+use crate::record::below_tcp::XdpMode;
 
 /// An rtnetlink socket.
 #[derive(Debug)]
@@ -341,20 +342,21 @@ fn xdp(told: &[LinkXdp]) -> Option<String> {
         LinkXdp::Attached(attached) => Some(*attached),
         _ => None,
     })?;
-    Some(match attached {
-        XdpAttached::None => "none".to_owned(),
-        XdpAttached::Driver => "driver".to_owned(),
-        XdpAttached::SocketBuffer => "generic".to_owned(),
-        XdpAttached::Hardware => "offload".to_owned(),
+    let modes: Vec<XdpMode> = match attached {
+        XdpAttached::None => return Some("none".to_owned()),
+        XdpAttached::Driver => vec![XdpMode::Driver],
+        XdpAttached::SocketBuffer => vec![XdpMode::Generic],
+        XdpAttached::Hardware => vec![XdpMode::Offload],
         _ => {
-            let word = |one: &LinkXdp| match one {
-                LinkXdp::DrvProgId(_) => Some("driver"),
-                LinkXdp::SkbProgId(_) => Some("generic"),
-                LinkXdp::HwProgId(_) => Some("offload"),
+            let mode = |one: &LinkXdp| match one {
+                LinkXdp::DrvProgId(_) => Some(XdpMode::Driver),
+                LinkXdp::SkbProgId(_) => Some(XdpMode::Generic),
+                LinkXdp::HwProgId(_) => Some(XdpMode::Offload),
                 _ => None,
             };
-            let words: Vec<&str> = told.iter().filter_map(word).collect();
-            return (!words.is_empty()).then(|| words.join("+"));
+            told.iter().filter_map(mode).collect()
         }
-    })
+    };
+    let words: Vec<&str> = modes.into_iter().map(XdpMode::word).collect();
+    (!words.is_empty()).then(|| words.join("+"))
 }

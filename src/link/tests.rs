@@ -15,6 +15,7 @@ use super::disturbance::{tap, xdp};
 use super::pair::delete;
 use super::wire::{describe, interface_of, interface_towards};
 use super::*;
+use crate::record::below_tcp::XdpMode;
 
 /// An end: answers each line with a line, in a namespace of its own. The first thing it says is how it came
 /// there.
@@ -75,7 +76,7 @@ fn obey(command: &str) -> Result<String> {
         "tap" => TAP.set(tap(rest)?).map_or("twice", |()| "tapped").to_owned(),
         "xdp" => {
             let (name, mode) = rest.split_once(' ').context("a mode")?;
-            xdp(name, mode)?
+            xdp(name, mode.parse().map_err(anyhow::Error::msg)?)?
         }
         "lo" => format!("{:?}", rtnl::Rtnl::open()?.by_name("lo")?.context("no lo")?.is_up),
         "names" => names()?.join(" "),
@@ -290,13 +291,13 @@ fn taps_and_xdp_programs_are_seen() {
     assert_eq!(facts(&mut sender).taps, Some(0));
     assert_eq!(ask(&mut sender, "tap copycost0"), "tapped");
     assert_eq!((facts(&mut sender).taps, facts(&mut receiver).taps), (Some(1), Some(0)));
-    for mode in ["driver", "generic"] {
+    for mode in [XdpMode::Driver, XdpMode::Generic] {
         let seen = ask(&mut receiver, &format!("xdp copycost0 {mode}"));
         if seen.starts_with("refused") {
             crate::skip::skip(TEST, seen);
             return;
         }
-        assert_eq!(seen, mode);
+        assert_eq!(seen, mode.word());
     }
     assert_eq!(facts(&mut receiver).xdp.as_deref(), Some("none"));
 }

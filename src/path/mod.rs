@@ -22,6 +22,7 @@ use nix::sys::socket::ControlMessageOwned;
 use socket2::Socket;
 
 use crate::failure::Failure;
+pub use crate::interface::MovedBytes;
 use crate::interface::{Completions, KernelInterface};
 use crate::record::stream::ZeroCopy;
 use crate::setup::Setup;
@@ -47,9 +48,6 @@ pub trait SendPath: Send {
     fn send_message(&mut self, socket: &Socket, tally: &mut Tally) -> Result<(), Failure>;
 
     /// Sends messages until the phase is no longer `phase`, or the tally has `limit` messages.
-    ///
-    /// # Errors
-    /// As [`SendPath::send_message`].
     fn run(
         &mut self,
         socket: &Socket,
@@ -80,9 +78,6 @@ pub trait SendPath: Send {
     }
 
     /// Learns of which messages the kernel has let go.
-    ///
-    /// # Errors
-    /// When what it says cannot be read.
     fn reap(&mut self, _socket: &Socket) -> Result<(), Failure> {
         Ok(())
     }
@@ -156,9 +151,6 @@ pub const REGISTRY: &[Entry] =
 pub const CALIBRATION: &[Entry] = &planted::ENTRIES;
 
 /// The path of this name or alias.
-///
-/// # Errors
-/// One sentence that lists the names there are.
 pub fn find(name: &str) -> Result<&'static Entry, String> {
     let mut all = REGISTRY.iter().chain(CALIBRATION);
     all.find(|entry| entry.name == name || entry.alias == Some(name)).ok_or_else(|| {

@@ -16,7 +16,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use socket2::Socket;
 
 use super::splice::reusable;
-use super::{Entry, Fresh, KernelInterface, Promise, Rewrite, SendPath, Tally};
+use super::{Entry, Fresh, KernelInterface, MovedBytes, Promise, Rewrite, SendPath, Tally};
 use crate::cell::Payload;
 use crate::failure::Failure;
 use crate::pattern;
@@ -27,7 +27,11 @@ pub(super) const ENTRY: Entry = Entry {
     name: "sendfile",
     alias: None,
     about: "sendfile() from a memfd; fresh payload where messages are answered",
-    interface: KernelInterface { name: "sendfile()", system_calls: &[libc::SYS_sendfile], completions: None },
+    interface: KernelInterface {
+        name: "sendfile()",
+        moved: MovedBytes::Results(&[libc::SYS_sendfile]),
+        completions: None,
+    },
     promise: Promise { user: 0, kernel: 0, is_deferred: false },
     style: Style { colour: GREEN, marker: Marker::Down },
     open: |setup, _| {

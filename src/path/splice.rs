@@ -12,7 +12,7 @@ use memmap2::{Mmap, MmapMut};
 use rustix::io::Errno;
 use socket2::Socket;
 
-use super::{Entry, Fresh, KernelInterface, Promise, Rewrite, SendPath, Tally, call};
+use super::{Entry, Fresh, KernelInterface, MovedBytes, Promise, Rewrite, SendPath, Tally, call};
 use crate::cell::Payload;
 use crate::failure::Failure;
 use crate::message::FIELDS;
@@ -41,7 +41,7 @@ pub(super) const ENTRY: Entry = Entry {
 
 /// vmsplice(2) into a pipe, and splice(2) out of it, which alone tells what the socket took.
 const SPLICE: KernelInterface =
-    KernelInterface { name: "splice()", system_calls: &[libc::SYS_splice], completions: None };
+    KernelInterface { name: "splice()", moved: MovedBytes::Results(&[libc::SYS_splice]), completions: None };
 
 /// How many messages a path needs at least that is never told when the kernel has let go of a page. With an answer to
 /// each message it may rewrite the one that was answered.

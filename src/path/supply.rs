@@ -60,7 +60,6 @@ pub struct Supply<B, R> {
 
 impl<B: Body, R: Rewrite> Supply<B, R> {
     /// Allocates at least `least` messages, more where the working set asks for them.
-    #[must_use]
     pub fn new(setup: &Setup, least: usize) -> Self {
         let asked = setup.working_set.unwrap_or(0).div_ceil(setup.message_bytes as u64);
         let count = usize::try_from(asked).unwrap_or(usize::MAX).max(least).max(1);
@@ -81,7 +80,6 @@ impl<B: Body, R: Rewrite> Supply<B, R> {
     }
 
     /// How many messages there are.
-    #[must_use]
     pub fn count(&self) -> usize {
         self.bodies.len()
     }

@@ -12,7 +12,9 @@ use socket2::Socket;
 use super::lent::{self, ErrorQueue, Lent, Notifier};
 use super::one_copy::iovec;
 use super::supply::open_by_payload;
-use super::{Completions, Entry, KernelInterface, Promise, Rewrite, SendPath, Supply, Tally, call};
+use super::{
+    Completions, Entry, KernelInterface, MovedBytes, Promise, Rewrite, SendPath, Supply, Tally, call,
+};
 use crate::failure::Failure;
 use crate::message::Message;
 use crate::record::stream::ZeroCopy;
@@ -33,7 +35,7 @@ pub(super) const ENTRY: Entry = Entry {
 /// sendmsg(2) with MSG_ZEROCOPY; completions come by the error queue.
 const MSG_ZEROCOPY: KernelInterface = KernelInterface {
     name: "MSG_ZEROCOPY",
-    system_calls: &[libc::SYS_sendmsg],
+    moved: MovedBytes::Results(&[libc::SYS_sendmsg]),
     completions: Some(Completions {
         takes: "Linux 4.14 or newer",
         copied_flag: "SO_EE_CODE_ZEROCOPY_COPIED",

@@ -25,13 +25,11 @@ pub struct ReceiveCounters {
 
 impl ReceiveCounters {
     /// Payload bytes.
-    #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
     /// Receive calls that brought bytes.
-    #[must_use]
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
     }
@@ -62,9 +60,6 @@ pub trait ReceivePath: Send {
     fn receive(&mut self, socket: &Socket) -> Result<Option<usize>, Failure>;
 
     /// Receives until the phase is no longer `phase`, the tally has `limit` bytes, or the stream ends.
-    ///
-    /// # Errors
-    /// As [`ReceivePath::receive`].
     fn run(
         &mut self,
         socket: &Socket,
@@ -92,14 +87,6 @@ pub trait ReceivePath: Send {
 /// Makes a stream's path on a connected socket.
 pub type Open = fn(&Setup, &Socket) -> Result<Box<dyn ReceivePath>, Failure>;
 
-/// How often a path copies each byte on the receiver's side, where nothing stands in its way: the promise that a
-/// measurement confirms or refutes.
-#[derive(Clone, Copy, Debug)]
-pub struct Promise {
-    /// Into user space.
-    pub user: u32,
-}
-
 /// One receive path, as users name it.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
@@ -109,8 +96,9 @@ pub struct Entry {
     pub about: &'static str,
     /// The kernel's interface that it uses.
     pub interface: KernelInterface,
-    /// What it copies.
-    pub promise: Promise,
+    /// How often it copies each byte into user space where nothing stands in its way: the promise that a measurement
+    /// confirms or refutes.
+    pub promised_copies: u32,
     /// Makes a stream's path.
     pub open: Open,
 }
@@ -125,9 +113,6 @@ pub const DEFAULT: &str = recv::ENTRY.name;
 pub const REGISTRY: &[Entry] = &[recv::ENTRY, trunc::ENTRY];
 
 /// The path of this name.
-///
-/// # Errors
-/// One sentence that lists the names there are.
 pub fn find(name: &str) -> Result<&'static Entry, String> {
     REGISTRY.iter().find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();

@@ -4,7 +4,7 @@ use rustix::net::RecvFlags;
 use socket2::Socket;
 
 use super::check::{Check, open_by_check};
-use super::{Entry, KernelInterface, Promise, ReceivePath, nothing_or_failure};
+use super::{Entry, KernelInterface, ReceivePath, nothing_or_failure};
 use crate::buffer::{Buffer, buffer};
 use crate::failure::Failure;
 use crate::setup::Setup;
@@ -13,7 +13,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "recv",
     about: "recv() into a buffer",
     interface: KernelInterface::RECV,
-    promise: Promise { user: 1 },
+    promised_copies: 1,
     open: open_by_check!(Recv),
 };
 

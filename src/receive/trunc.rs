@@ -5,7 +5,7 @@
 use rustix::net::{RecvFlags, recv};
 use socket2::Socket;
 
-use super::{Entry, KernelInterface, Promise, ReceivePath, nothing_or_failure};
+use super::{Entry, KernelInterface, ReceivePath, nothing_or_failure};
 use crate::buffer::{Buffer, buffer};
 use crate::failure::Failure;
 
@@ -13,7 +13,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "trunc",
     about: "recv() with MSG_TRUNC: bytes are discarded in the kernel",
     interface: KernelInterface::RECV,
-    promise: Promise { user: 0 },
+    promised_copies: 0,
     open: |setup, _| {
         if setup.verify {
             return Err(Failure::Unsupported(

@@ -1,13 +1,28 @@
 //! What the interfaces and hosts of a wire say of copies that no send path can avoid: those below TCP.
 
 use super::manifest::{Host, Interface, Link};
+use crate::cell::{Side, words};
+
+/// How an XDP program is attached; the words are the manifest's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum XdpMode {
+    /// By the network stack, whatever the device.
+    Generic,
+    /// By the device's driver.
+    Driver,
+    /// On the card.
+    Offload,
+}
+
+words!(XdpMode: Generic = "generic", Driver = "driver", Offload = "offload");
 
 /// Each reason why the kernel must copy payload below TCP on this wire, as a sentence. It uses what the facts
 /// in a manifest say and no more: a fact that was not read is not a reason.
 pub fn copies_below_tcp(link: &Link, sender: &Host, receiver: &Host) -> Vec<String> {
     let mut reasons = Vec::new();
     reasons.extend(without_scatter_gather(&link.sender));
-    let ends = [("sender", Some(&link.sender), sender), ("receiver", link.receiver.as_ref(), receiver)];
+    let ends =
+        [(Side::Sender, Some(&link.sender), sender), (Side::Receiver, link.receiver.as_ref(), receiver)];
     reasons.extend(link.receiver.as_ref().and_then(xdp));
     for (end, interface, host) in ends {
         let Some(interface) = interface else { continue };
@@ -40,11 +55,12 @@ fn without_scatter_gather(interface: &Interface) -> Option<String> {
 /// A veth end with XDP copies every packet that lies in pages (`skb_pp_cow_data`, whatever the program), and so
 /// does generic XDP on any device; the driver of a card runs its program before there is a packet to copy.
 fn xdp(interface: &Interface) -> Option<String> {
-    let programs: Vec<&str> = interface.xdp.as_deref()?.split('+').collect();
+    let programs: Vec<XdpMode> =
+        interface.xdp.as_deref()?.split('+').filter_map(|word| word.parse().ok()).collect();
     let is_veth = interface.device.as_deref() == Some("veth");
-    let how = if programs.contains(&"generic") {
+    let how = if programs.contains(&XdpMode::Generic) {
         "a generic XDP program"
-    } else if is_veth && programs.contains(&"driver") {
+    } else if is_veth && programs.contains(&XdpMode::Driver) {
         "an XDP program, and is a veth end"
     } else {
         return None;
@@ -55,7 +71,7 @@ fn xdp(interface: &Interface) -> Option<String> {
     ))
 }
 
-fn tap(end: &str, interface: &Interface) -> Option<String> {
+fn tap(end: Side, interface: &Interface) -> Option<String> {
     let count = interface.taps.filter(|&count| count > 0)?;
     let taps = if count == 1 { "a packet tap sees".to_owned() } else { format!("{count} packet taps see") };
     Some(format!(
@@ -64,8 +80,8 @@ fn tap(end: &str, interface: &Interface) -> Option<String> {
     ))
 }
 
-/// Devices that give the payload another form, which is written elsewhere.
-fn transformed(end: &str, interface: &Interface) -> Option<String> {
+/// Devices that give the payload another form, which is written elsewhere: by the kernel's names of their kinds.
+fn transformed(end: Side, interface: &Interface) -> Option<String> {
     let what = match interface.device.as_deref()? {
         "wireguard" => "encrypts packets",
         "tun" => "hands packets to a program",
@@ -76,14 +92,17 @@ fn transformed(end: &str, interface: &Interface) -> Option<String> {
 
 /// Forced bounce buffers stand between memory and a card that is reached by DMA. A paravirtual one need not be:
 /// there the hypervisor reads the guest's memory.
-fn bounced(end: &str, interface: &Interface, host: &Host) -> Option<String> {
+fn bounced(end: Side, interface: &Interface, host: &Host) -> Option<String> {
     let is_paravirtual = |driver: &str| matches!(driver, "virtio_net" | "hv_netvsc" | "vif");
     let is_card = interface.device.is_none()
         && interface.driver.as_deref().is_some_and(|driver| !is_paravirtual(driver));
     if host.swiotlb_forced != Some(true) || !is_card {
         return None;
     }
-    let what = if end == "sender" { "reads" } else { "writes" };
+    let what = match end {
+        Side::Sender => "reads",
+        Side::Receiver => "writes",
+    };
     Some(format!(
         "the {end}'s kernel runs with swiotlb=force, so it copies what {} {what} through bounce buffers",
         name(interface)

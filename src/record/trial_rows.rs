@@ -22,7 +22,7 @@ pub struct TrialRows {
 }
 
 /// The trials that have a row, by cell and number.
-type Known<'a> = HashSet<(&'a str, u32)>;
+type TrialKeys<'a> = HashSet<(&'a str, u32)>;
 
 impl TrialRows {
     /// Makes them those of this trial.
@@ -83,7 +83,7 @@ impl TrialFiles {
     ///
     /// # Errors
     /// When a file cannot be opened for writing, has other columns, or another process appends to it.
-    pub fn resume(dir: &Path, known: &Known) -> anyhow::Result<Self> {
+    pub fn resume(dir: &Path, known: &TrialKeys) -> anyhow::Result<Self> {
         let streams = resume(dir, |row: &Stream| known.contains(&(row.cell.as_str(), row.rep)))?;
         let latency = match dir.join(Latency::FILE).exists() {
             true => Some(resume(dir, |row: &Latency| known.contains(&(row.cell.as_str(), row.rep)))?),

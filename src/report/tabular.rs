@@ -10,7 +10,6 @@ use crate::tables::{DerivedRow, Estimate, Setting, TOO_FEW_TRIALS};
 pub(super) const SURROUNDINGS: [&str; 5] = ["wire", "receive path", "payload", "working set", "workload"];
 
 /// The section of tables.
-#[must_use]
 pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
     let mut blocks = vec![
         Block::section("Tables"),

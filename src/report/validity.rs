@@ -11,7 +11,6 @@ use crate::tables::{
 };
 
 /// The section on validity. `figures` are those that were tried.
-#[must_use]
 pub(super) fn blocks(subject: &Subject, figures: &[Outcome]) -> Vec<Block> {
     let mut warnings = vec![];
     warnings.extend(whole(subject));

@@ -54,9 +54,6 @@ impl RunDir {
     }
 
     /// Makes a run's directory of this name within another's.
-    ///
-    /// # Errors
-    /// When it cannot be made.
     pub(crate) fn inside(run: &Self, name: &str, manifest: Manifest) -> anyhow::Result<Self> {
         let path = run.path.join(name);
         std::fs::create_dir(&path)
@@ -96,9 +93,6 @@ impl RunDir {
     }
 
     /// Appends a trial and what it left beside its row; all files hold whole rows only, whatever happens.
-    ///
-    /// # Errors
-    /// When the disk does not take them.
     pub(crate) fn append(&mut self, trial: &Trial, beside: &TrialRows) -> anyhow::Result<()> {
         // The trial's row last: it is the one that says that all is there.
         self.files
@@ -114,16 +108,12 @@ impl RunDir {
     }
 
     /// Writes the manifest as it now stands.
-    ///
-    /// # Errors
-    /// When the disk does not take it.
     pub(crate) fn write_manifest(&self) -> anyhow::Result<()> {
         let path = self.path.join("manifest.json");
         self.manifest.write(&path).with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// Where the run is.
-    #[must_use]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

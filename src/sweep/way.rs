@@ -16,9 +16,6 @@ const WINDOW: Duration = Duration::from_millis(300);
 
 /// The stages of the way of this cell's messages; none where they are not answered, so that nobody asks how long one
 /// takes.
-///
-/// # Errors
-/// When an agent is gone.
 pub(super) fn split(lab: &mut Lab, cell: &Cell, options: &TrialOptions) -> Result<Vec<Way>, Trouble> {
     if !workload::is_answered(&cell.workload) {
         return Ok(Vec::new());

@@ -130,9 +130,6 @@ fn release(image: &mut &[u8], path: &Path) -> Result<String> {
 }
 
 /// The bytes in a file that is in memory alone, for a program that is to be handed a file.
-///
-/// # Errors
-/// When the system has no memory for it.
 pub(crate) fn in_memory(name: &std::ffi::CStr, bytes: &[u8]) -> Result<File> {
     use std::io::Write;
     let flags = nix::sys::memfd::MFdFlags::MFD_CLOEXEC;

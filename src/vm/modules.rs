@@ -29,9 +29,6 @@ pub(crate) struct Module {
 impl Modules {
     /// The modules of these names and all that they need, in the order in which they can be loaded. What is
     /// built into the kernel is left out.
-    ///
-    /// # Errors
-    /// When the kernel has no module of that name, or one cannot be read.
     pub(crate) fn load_order(&self, names: &[&str]) -> Result<Vec<Module>> {
         let paths = self.paths()?;
         let (mut order, mut seen) = (Vec::new(), BTreeSet::new());

@@ -9,12 +9,13 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::initramfs::lexically;
+use crate::lab::kind::INTERFACES;
 use crate::record::manifest::VM_FACTS;
 
 /// The environment that a command in the guest inherits; and all variables of copycost's own.
 const INHERITED: [&str; 4] = ["TERM", "NO_COLOR", "TZ", "RUST_BACKTRACE"];
 /// Variables of copycost that are about this host.
-const HOSTS_OWN: [&str; 4] = ["COPYCOST_INTERFACES", "COPYCOST_QEMU", VM_FACTS, crate::witness::DEVICE];
+const HOSTS_OWN: [&str; 4] = [INTERFACES, "COPYCOST_QEMU", VM_FACTS, crate::witness::DEVICE];
 
 /// Where the task is in the guest. A process with the number 1 that finds it there is a guest's `/init`.
 pub(crate) const TASK: &str = "/copycost-task.json";
@@ -58,9 +59,6 @@ const MACHINES_OWN: &str = "/run/copycost";
 
 impl Task {
     /// The task of a command, and of the files that are carried along.
-    ///
-    /// # Errors
-    /// When there is no current directory, or a word is not UTF-8.
     pub(crate) fn of(command: &[OsString], carried: &[PathBuf], in_order: bool) -> Result<Self> {
         let directory = std::env::current_dir().context("the current directory is gone")?;
         let mut words = Vec::new();

@@ -47,9 +47,6 @@ impl Pages {
     }
 
     /// Looks a last time; all frames that were found.
-    ///
-    /// # Errors
-    /// When the page map cannot be read any more.
     pub(crate) fn collect(self) -> Result<Frames, String> {
         drop(self._stop_when_dropped);
         self.thread.join().map_err(|_| "the thread that looks up pages broke".to_owned())?
@@ -186,13 +183,7 @@ mod tests {
     fn buffers_and_memfds_are_found() {
         let buffer = crate::buffer::buffer(64 << 10);
         let begin = (buffer.as_ptr().addr() as u64).next_multiple_of(FRAME);
-        let pages = match Pages::watch() {
-            Ok(pages) => pages,
-            Err(why) => {
-                crate::skip::skip("buffers_and_memfds_are_found", why);
-                return;
-            }
-        };
+        let Some(pages) = crate::skip::unless("buffers_and_memfds_are_found", Pages::watch()) else { return };
         // Made after the first look, and held by a thread with a table of its own, as a worker's is.
         let (made, wait) = channel();
         let (done, until) = channel::<()>();

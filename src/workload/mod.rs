@@ -78,7 +78,6 @@ pub struct Worker<'a> {
 
 impl Worker<'_> {
     /// Whether the stream is one that only loads the wire and the hosts, beside those that are measured.
-    #[must_use]
     pub fn is_background(&self) -> bool {
         self.stream >= self.work.cell.threads
     }
@@ -101,9 +100,6 @@ pub const CLOSED_LOOP: &Entry = &request::ENTRY;
 pub const STAMPED: &Entry = &stamped::ENTRY;
 
 /// The workload of this name.
-///
-/// # Errors
-/// One sentence that lists the names there are.
 pub fn find(name: &str) -> Result<&'static Entry, String> {
     REGISTRY.iter().chain([STAMPED]).find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
@@ -117,9 +113,6 @@ pub fn is_answered(workload: &Workload) -> bool {
 }
 
 /// Checks that there is such a workload, and that it has its parameters.
-///
-/// # Errors
-/// One sentence that names what there is.
 pub fn check(workload: &Workload) -> Result<&'static Entry, String> {
     let entry = find(&workload.name)?;
     let said = workload.parameters();

@@ -22,7 +22,6 @@ pub struct EndReport {
 
 impl EndReport {
     /// Figures of the windows of so many streams together: of the first.
-    #[must_use]
     pub fn total(&self, streams: u32) -> End {
         End::sum(
             &self.streams.iter().take(streams as usize).map(|stream| stream.end.clone()).collect::<Vec<_>>(),

@@ -42,9 +42,6 @@ pub struct Work {
 
 impl Work {
     /// Checks every number that an allocation, a thread or a wait depends on.
-    ///
-    /// # Errors
-    /// One sentence that names the figure and its range.
     pub fn check(&self) -> Result<(), String> {
         let Cell { message_bytes, threads, working_set, .. } = &self.cell;
         let workload = workload::check(&self.cell.workload)?;
@@ -93,19 +90,16 @@ impl Work {
     }
 
     /// How many streams there are, with those in the background.
-    #[must_use]
     pub fn streams(&self) -> u32 {
         self.cell.threads.saturating_add(self.cell.workload.background)
     }
 
     /// Most messages of a measured stream that may be unanswered; absent where nobody answers.
-    #[must_use]
     pub fn most_unanswered(&self) -> Option<u32> {
         workload::find(&self.cell.workload.name).ok().and_then(|entry| (entry.unanswered)(self))
     }
 
     /// What a stream's paths are opened with.
-    #[must_use]
     pub fn setup(&self, pattern: Pattern) -> Setup {
         Setup {
             message_bytes: self.cell.message_bytes as usize,

@@ -28,9 +28,8 @@ use super::obstacle::Obstacle;
 use super::sampler::build;
 use super::tracefs::{RecordField, Tracefs, Tracepoint};
 use crate::counters::events::reason;
-use crate::interface::KernelInterface;
+use crate::interface::{KernelInterface, MovedBytes};
 use crate::record::copies::Place;
-use crate::{path, receive};
 
 /// A function that is compiled with its copy length in this argument register.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +55,7 @@ pub(super) enum Length {
     /// The result of a system call that is one of these; other calls have none.
     Result {
         number: RecordField,
-        of: Vec<i64>,
+        of: &'static [i64],
         result: RecordField,
     },
     /// It has none: that it was made is all there is to know.
@@ -75,14 +74,6 @@ impl Length {
             Self::None => None,
         }
     }
-}
-
-/// The system calls whose results are the bytes that they handed to a socket, or took from one, on any path.
-fn moving_calls(sending: bool) -> Vec<i64> {
-    let sends = path::REGISTRY.iter().map(|entry| entry.interface);
-    let receives = receive::REGISTRY.iter().map(|entry| entry.interface);
-    let interfaces: Vec<KernelInterface> = if sending { sends.collect() } else { receives.collect() };
-    interfaces.iter().flat_map(|interface| interface.system_calls).copied().collect()
 }
 
 /// An event that records every pass with its length.
@@ -153,26 +144,35 @@ impl Probe {
         }
     }
 
-    /// The event that records every send call's, or receive call's, bytes: a tracepoint of sockets in Linux
-    /// 6.3 and later, before that the results of system calls.
-    pub(super) fn calls(sending: bool, tracefs: Result<&Tracefs, &Obstacle>) -> Result<Self, Obstacle> {
+    /// The event that records the bytes of every send call, or receive call: a tracepoint of sockets in Linux 6.3 and
+    /// later, before that the results of system calls where these tell.
+    pub(super) fn calls(
+        sending: bool,
+        moved: MovedBytes,
+        tracefs: Result<&Tracefs, &Obstacle>,
+    ) -> Result<Self, Obstacle> {
+        if moved == MovedBytes::Nowhere {
+            let why = "the kernel tells nowhere how many bytes these calls moved";
+            return Err(Obstacle::NotInKernel(why.to_owned()));
+        }
         let tracefs = tracefs.map_err(Clone::clone)?;
         let name = if sending { "sock_send_length" } else { "sock_recv_length" };
-        tracefs.tracepoint("sock", name).and_then(|tracepoint| Self::tracepoint(&tracepoint, "ret")).or_else(
-            |why| {
-                let also = |also| Obstacle::NotInKernel(format!("{why}; {also}"));
-                Self::system_calls(sending, tracefs).map_err(also)
-            },
-        )
+        let of_sockets =
+            tracefs.tracepoint("sock", name).and_then(|tracepoint| Self::tracepoint(&tracepoint, "ret"));
+        of_sockets.or_else(|why| {
+            let of_calls = match moved {
+                MovedBytes::Results(calls) => Self::system_calls(calls, tracefs),
+                _ => {
+                    Err("the results of these calls do not tell how many bytes they moved".to_owned().into())
+                }
+            };
+            of_calls.map_err(|also| Obstacle::NotInKernel(format!("{why}; {also}")))
+        })
     }
 
-    fn system_calls(sending: bool, tracefs: &Tracefs) -> Result<Self, Obstacle> {
+    fn system_calls(of: &'static [i64], tracefs: &Tracefs) -> Result<Self, Obstacle> {
         let tracepoint = tracefs.tracepoint("raw_syscalls", "sys_exit")?;
-        let length = Length::Result {
-            number: tracepoint.field("id")?,
-            of: moving_calls(sending),
-            result: tracepoint.field("ret")?,
-        };
+        let length = Length::Result { number: tracepoint.field("id")?, of, result: tracepoint.field("ret")? };
         Ok(Self::new(
             "sys_exit",
             Builder::new(perf_event::events::Tracepoint::with_id(tracepoint.id)),
@@ -188,14 +188,15 @@ impl Probe {
 }
 
 /// Whether the copies of a place can be counted here, by opening their probe once for this thread.
-///
-/// # Errors
-/// Which right or which feature of the kernel is missing.
 pub fn can_count(place: Place) -> Result<(), Obstacle> {
     let tracefs = Tracefs::open();
     let thread = nix::unistd::gettid().as_raw() as u32;
     let open = |probe: Probe| probe.open(thread).map(drop);
-    Probe::calls(place != Place::Receive, tracefs.as_ref()).and_then(open)?;
+    let (sending, usual) = match place {
+        Place::Receive => (false, KernelInterface::RECV),
+        _ => (true, KernelInterface::SEND),
+    };
+    Probe::calls(sending, usual.moved, tracefs.as_ref()).and_then(open)?;
     Probe::of(place, tracefs.as_ref())?.into_iter().try_for_each(open)
 }
 
@@ -263,30 +264,15 @@ mod tests {
 
     #[test]
     fn kernels_before_6_3_have_the_results_of_system_calls() {
-        let tracefs = match Tracefs::open() {
-            Ok(tracefs) => tracefs,
-            Err(why) => {
-                crate::skip::skip("kernels_before_6_3_have_the_results_of_system_calls", why);
-                return;
-            }
-        };
-        let probe = match Probe::system_calls(true, &tracefs) {
-            Ok(probe) => probe,
-            Err(why) => {
-                crate::skip::skip("kernels_before_6_3_have_the_results_of_system_calls", why);
-                return;
-            }
-        };
-        let thread = nix::unistd::gettid().as_raw() as u32;
-        let ring = probe
-            .open(thread)
-            .and_then(|counter| counter.sampled(1 << 16).map_err(|error| reason(&error).into()));
-        let mut ring = match ring {
-            Ok(ring) => ring,
-            Err(why) => {
-                crate::skip::skip("kernels_before_6_3_have_the_results_of_system_calls", why);
-                return;
-            }
+        let opened = Tracefs::open().and_then(|tracefs| {
+            let probe = Probe::system_calls(&[libc::SYS_sendto], &tracefs)?;
+            let counter = probe.open(nix::unistd::gettid().as_raw() as u32)?;
+            Ok((probe, counter.sampled(1 << 16).map_err(|error| reason(&error))?))
+        });
+        let Some((probe, mut ring)) =
+            crate::skip::unless("kernels_before_6_3_have_the_results_of_system_calls", opened)
+        else {
+            return;
         };
         let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
         ring.as_counter_mut().enable().unwrap();
@@ -300,6 +286,21 @@ mod tests {
             }
         }
         assert_eq!(results, [77], "the send alone");
+    }
+
+    #[test]
+    fn calls_whose_results_do_not_tell_are_recorded_by_the_tracepoints_of_sockets_alone() {
+        let nowhere = Probe::calls(true, MovedBytes::Nowhere, Tracefs::open().as_ref());
+        assert!(nowhere.err().unwrap().to_string().contains("tells nowhere"));
+        let Ok(tracefs) = Tracefs::open() else { return };
+        let by_sockets = Probe::calls(true, MovedBytes::Tracepoints, Ok(&tracefs));
+        match tracefs.tracepoint("sock", "sock_send_length") {
+            Ok(_) => assert!(by_sockets.is_ok()),
+            Err(why) => {
+                let said = by_sockets.err().unwrap().to_string();
+                assert!(said.contains(&why.to_string()) && said.contains("do not tell"), "{said}");
+            }
+        }
     }
 
     #[test]

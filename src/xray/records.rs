@@ -14,6 +14,7 @@ use super::probe::{Length, Probe};
 use super::sampler::is_memory_limit;
 use super::tracefs::Tracefs;
 use crate::counters::events::reason;
+use crate::interface::MovedBytes;
 use crate::record::copies::Place;
 use perf_event::Counter;
 use perf_event::data::Record;
@@ -53,18 +54,23 @@ impl std::fmt::Debug for Recorder {
 
 impl Recorder {
     /// Opens the records of these threads, which all send or all receive: their calls, and the copies of
-    /// each place that can be counted here. Copies in user space count from `field_bytes` on.
+    /// each place that can be counted here. `moved` is where the calls tell of their bytes. Copies in user space count from `field_bytes` on.
     ///
     /// # Errors
     /// Why not even the calls can be recorded.
-    pub fn open(sending: bool, threads: &[u32], field_bytes: u64) -> Result<Self, Obstacle> {
+    pub fn open(
+        sending: bool,
+        moved: MovedBytes,
+        threads: &[u32],
+        field_bytes: u64,
+    ) -> Result<Self, Obstacle> {
         let places: &[Place] = match sending {
             true => &[Place::User, Place::Kernel, Place::Deferred, Place::BelowTcp],
             false => &[Place::Receive, Place::Deferred, Place::BelowTcp],
         };
         let tracefs = Tracefs::open();
         let tracefs = tracefs.as_ref();
-        let calls_probe = Probe::calls(sending, tracefs)?;
+        let calls_probe = Probe::calls(sending, moved, tracefs)?;
         let probes: Vec<_> = places.iter().map(|&place| Probe::of(place, tracefs)).collect();
         let mut states: Vec<Result<(), Obstacle>> =
             probes.iter().map(|probes| probes.as_ref().map(|_| ()).map_err(Clone::clone)).collect();
@@ -97,9 +103,6 @@ impl Recorder {
     }
 
     /// Ends the window: the calls first.
-    ///
-    /// # Errors
-    /// When an event cannot be switched off.
     pub fn disable(&mut self) -> io::Result<()> {
         self.rings.iter_mut().try_for_each(|ring| ring.calls.as_counter_mut().disable())?;
         for ring in &mut self.rings {
@@ -273,13 +276,8 @@ mod tests {
     /// Runs `work` on this thread with its calls and copies recorded.
     fn record(test: &str, sending: bool, work: impl FnOnce()) -> Option<Counted> {
         let thread = nix::unistd::gettid().as_raw() as u32;
-        let mut recorder = match Recorder::open(sending, &[thread], 1000) {
-            Ok(recorder) => recorder,
-            Err(why) => {
-                crate::skip::skip(test, why);
-                return None;
-            }
-        };
+        let moved = MovedBytes::Results(&[libc::SYS_sendto, libc::SYS_recvfrom]);
+        let mut recorder = crate::skip::unless(test, Recorder::open(sending, moved, &[thread], 1000))?;
         recorder.enable().unwrap();
         work();
         recorder.disable().unwrap();

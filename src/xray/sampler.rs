@@ -19,7 +19,7 @@ use crate::record::category::{SamplingClock, Scope};
 
 /// How often samples are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
+pub enum SampleRate {
     /// About 4 kHz: many samples in a second or two.
     Dense,
     /// Below the rate of the kernel's ticks, for long windows. Each sample needs a timer interrupt, and each time that
@@ -27,7 +27,7 @@ pub enum Pace {
     Sparse,
 }
 
-impl Pace {
+impl SampleRate {
     /// Nanoseconds between samples by the clock. The remainders of 1, 4 and 10 ms, the kernel's ticks, are far from any
     /// simple fraction, so that samples keep no step with ticks.
     fn clock_period(self) -> u64 {
@@ -38,7 +38,7 @@ impl Pace {
     }
 }
 
-/// Cycles between samples, at either pace: about 4 kHz at 3 GHz. A counter interrupts without a timer.
+/// Cycles between samples, at either rate: about 4 kHz at 3 GHz. A counter interrupts without a timer.
 const CYCLES_PERIOD: u64 = 750_019;
 /// Bytes of a ring: 2 s of the deepest chains usually seen (700 B a record).
 const RING_BYTES: usize = 8 << 20;
@@ -64,7 +64,7 @@ pub struct StackSample<'a> {
 /// Samplers of one end of a trial, stopped until [`Sampler::enable`].
 pub struct Sampler {
     rings: Vec<perf_event::Sampler>,
-    pace: Pace,
+    rate: SampleRate,
     clock: SamplingClock,
     scope: Scope,
     limits: Vec<String>,
@@ -81,13 +81,13 @@ impl Sampler {
     ///
     /// # Errors
     /// Why not even the last may be sampled.
-    pub fn open(pace: Pace, cpus: &[usize], threads: &[u32]) -> Result<Self, String> {
+    pub fn open(rate: SampleRate, cpus: &[usize], threads: &[u32]) -> Result<Self, String> {
         let mut limits = Vec::new();
         for scope in [Scope::Cpus, Scope::Threads, Scope::UserSpace] {
             let mut refusals = Vec::new();
             for clock in [SamplingClock::Cycles, SamplingClock::CpuClock] {
-                match open_all(scope, (clock, pace), cpus, threads, RING_BYTES) {
-                    Ok(rings) => return Ok(Self { rings, pace, clock, scope, limits }),
+                match open_all(scope, (clock, rate), cpus, threads, RING_BYTES) {
+                    Ok(rings) => return Ok(Self { rings, rate, clock, scope, limits }),
                     Err(error) => refusals.push((clock, error)),
                 }
             }
@@ -100,11 +100,8 @@ impl Sampler {
     }
 
     /// Opens whole CPUs that no worker runs on, by the same clock, for what softirqs and threads of the kernel do there.
-    ///
-    /// # Errors
-    /// Why they may not be sampled.
     pub fn beside(&self, cpus: &[usize]) -> Result<Self, String> {
-        let rings = open_all(Scope::Cpus, (self.clock, self.pace), cpus, &[], DISTANT_RING_BYTES)
+        let rings = open_all(Scope::Cpus, (self.clock, self.rate), cpus, &[], DISTANT_RING_BYTES)
             .map_err(|error| reason(&error))?;
         Ok(Self { rings, scope: Scope::Cpus, limits: Vec::new(), ..*self })
     }
@@ -130,9 +127,6 @@ impl Sampler {
     }
 
     /// Ends the window.
-    ///
-    /// # Errors
-    /// When an event cannot be switched off.
     pub fn disable(&mut self) -> io::Result<()> {
         self.rings.iter_mut().try_for_each(|ring| ring.as_counter_mut().disable())
     }
@@ -161,7 +155,7 @@ impl Sampler {
                 // The clock goes on in the kernel, where no sample is taken (perf_swevent_hrtimer,
                 // kernel/events/core.c), so its count is that of more than the samples: each is one period.
                 (Scope::UserSpace, SamplingClock::CpuClock) => {
-                    self.pace.clock_period() as f64 * (1.0 + missing as f64 / samples.len().max(1) as f64)
+                    self.rate.clock_period() as f64 * (1.0 + missing as f64 / samples.len().max(1) as f64)
                 }
                 _ => data.count() as f64 / samples.len().max(1) as f64,
             };
@@ -183,7 +177,7 @@ fn refused(scope: Scope) -> &'static str {
 
 fn open_all(
     scope: Scope,
-    (clock, pace): (SamplingClock, Pace),
+    (clock, rate): (SamplingClock, SampleRate),
     cpus: &[usize],
     threads: &[u32],
     ring_bytes: usize,
@@ -193,7 +187,7 @@ fn open_all(
         SamplingClock::CpuClock => Builder::new(Software::CPU_CLOCK),
     };
     builder
-        .sample_period(if clock == SamplingClock::Cycles { CYCLES_PERIOD } else { pace.clock_period() })
+        .sample_period(if clock == SamplingClock::Cycles { CYCLES_PERIOD } else { rate.clock_period() })
         .sample(SampleFlag::TID | SampleFlag::CPU | SampleFlag::CALLCHAIN)
         .exclude_kernel(scope == Scope::UserSpace)
         .exclude_callchain_kernel(scope == Scope::UserSpace);
@@ -282,12 +276,12 @@ mod tests {
     #[test]
     fn a_busy_thread_is_sampled_for_the_time_it_ran() {
         let thread = nix::unistd::gettid().as_raw() as u32;
-        let (pace, clock) = (Pace::Dense, SamplingClock::CpuClock);
-        let mut sampler = match Sampler::open(pace, &[], &[thread]) {
+        let (rate, clock) = (SampleRate::Dense, SamplingClock::CpuClock);
+        let mut sampler = match Sampler::open(rate, &[], &[thread]) {
             Ok(sampler) if sampler.scope() != Scope::Cpus => sampler,
             // With no CPU to watch, the scope of CPUs opens and is empty.
-            Ok(_) => match open_all(Scope::Threads, (clock, pace), &[], &[thread], RING_BYTES) {
-                Ok(rings) => Sampler { rings, pace, clock, scope: Scope::Threads, limits: vec![] },
+            Ok(_) => match open_all(Scope::Threads, (clock, rate), &[], &[thread], RING_BYTES) {
+                Ok(rings) => Sampler { rings, rate, clock, scope: Scope::Threads, limits: vec![] },
                 Err(error) => {
                     crate::skip::skip("a_busy_thread_is_sampled_for_the_time_it_ran", reason(&error));
                     return;

@@ -25,9 +25,6 @@ pub struct Tracefs {
 
 impl Tracefs {
     /// Finds tracefs, or mounts it for this process alone.
-    ///
-    /// # Errors
-    /// Which right is missing.
     pub fn open() -> Result<Self, Obstacle> {
         for place in PLACES {
             if Path::new(place).join("events").is_dir() {
@@ -90,9 +87,6 @@ impl Tracepoint {
     }
 
     /// The field of this name.
-    ///
-    /// # Errors
-    /// When this kernel's tracepoint has none.
     pub fn field(&self, name: &str) -> Result<RecordField, Obstacle> {
         let field = self.fields.iter().find(|field| field.name == name).cloned();
         field.ok_or_else(|| {
@@ -152,12 +146,9 @@ mod tests {
 
     #[test]
     fn the_kernels_own_tracepoint_is_found() {
-        let tracefs = match Tracefs::open() {
-            Ok(tracefs) => tracefs,
-            Err(why) => {
-                crate::skip::skip("the_kernels_own_tracepoint_is_found", why);
-                return;
-            }
+        let Some(tracefs) = crate::skip::unless("the_kernels_own_tracepoint_is_found", Tracefs::open())
+        else {
+            return;
         };
         match tracefs.tracepoint("skb", "skb_copy_datagram_iovec") {
             Ok(tracepoint) => assert!(tracepoint.id > 0 && tracepoint.field("len").is_ok()),

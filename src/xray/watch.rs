@@ -11,8 +11,9 @@ use super::counted::Counted;
 use super::ledger::Ledger;
 use super::records::Recorder;
 use super::sampled::{Sampled, SampledCost};
-use super::sampler::{Pace, Sampler};
+use super::sampler::{SampleRate, Sampler};
 use super::symbols::{Symbols, kernel_names};
+use crate::interface::MovedBytes;
 use crate::message::FIELDS;
 use crate::record::End;
 use crate::record::category::{SamplingClock, Scope};
@@ -95,12 +96,12 @@ enum Instrument {
 }
 
 impl Watcher {
-    /// Opens what the machine allows for these worker threads.
-    pub fn open(watch: &Watch, sending: bool, threads: &[u32]) -> Self {
+    /// Opens what the machine allows for these worker threads, whose calls tell of their bytes as `moved` says.
+    pub fn open(watch: &Watch, sending: bool, moved: MovedBytes, threads: &[u32]) -> Self {
         let instrument = match watch.pass {
-            Pass::Samples => sampling(watch, threads, Pace::Dense),
-            Pass::Sparse => sampling(watch, threads, Pace::Sparse),
-            Pass::Records => Recorder::open(sending, threads, watch.field_bytes)
+            Pass::Samples => sampling(watch, threads, SampleRate::Dense),
+            Pass::Sparse => sampling(watch, threads, SampleRate::Sparse),
+            Pass::Records => Recorder::open(sending, moved, threads, watch.field_bytes)
                 .map(Instrument::Recorder)
                 .map_err(String::from),
             Pass::Pages if sending => Pages::watch().map(Instrument::Pages),
@@ -154,8 +155,8 @@ impl Watcher {
     }
 }
 
-fn sampling(watch: &Watch, threads: &[u32], pace: Pace) -> Result<Instrument, String> {
-    let sampler = Sampler::open(pace, &watch.cpus, threads)?;
+fn sampling(watch: &Watch, threads: &[u32], rate: SampleRate) -> Result<Instrument, String> {
+    let sampler = Sampler::open(rate, &watch.cpus, threads)?;
     let distant = distant(watch, &sampler);
     Ok(Instrument::Sampler(sampler, distant))
 }
@@ -259,7 +260,7 @@ mod tests {
         let cpus = crate::host::read().cpus_allowed;
         let watch =
             Watch { pass: Pass::Samples, cpus: cpus.clone(), own_cpus: cpus, all_but: None, field_bytes: 0 };
-        let mut watcher = Watcher::open(&watch, true, &[thread]);
+        let mut watcher = Watcher::open(&watch, true, MovedBytes::Nowhere, &[thread]);
         watcher.begin();
         let (from, mut to) = (vec![1_u8; 1 << 16], vec![0; 1 << 16]);
         let until = std::time::Instant::now() + std::time::Duration::from_millis(100);

@@ -7,7 +7,7 @@ use copycost::record::category::Category;
 use copycost::record::copies::{Place, Verdict};
 use copycost::record::{Attribution, Copies, Roofline, csv_file};
 use copycost::xray::{
-    sampler::{Pace, Sampler},
+    sampler::{SampleRate, Sampler},
     symbols::kernel_names,
     tracefs::Tracefs,
     verdict::headline,
@@ -81,7 +81,7 @@ pub fn sees_everything(test: &str) -> bool {
         return false;
     }
     let this = std::process::id();
-    let sampled = Sampler::open(Pace::Dense, &[], &[this]).map(drop);
+    let sampled = Sampler::open(SampleRate::Dense, &[], &[this]).map(drop);
     let missing = sampled
         .and_then(|()| Ok(kernel_names()?))
         .and_then(|()| Ok(Tracefs::open()?.tracepoint("sock", "sock_send_length").map(drop)?));

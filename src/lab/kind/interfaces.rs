@@ -26,7 +26,7 @@ pub(super) fn make(names: &[String; 2], link: &LinkOptions, wanted: &[Wire]) -> 
     if !wires.contains(&own) {
         join(pids, link, None)?;
         let route = (Some(Wire::Veth), pair::DEFAULT_SENDER.addr());
-        return Lab::of(netns::ENTRY.name, agents, replies, &[route], None);
+        return Lab::of(netns::ENTRY.name, agents, replies, &[route], ());
     }
     let borrowed = loan.take(pids, give_back)?;
     adopt(&borrowed, link)?;
@@ -38,7 +38,7 @@ pub(super) fn make(names: &[String; 2], link: &LinkOptions, wanted: &[Wire]) -> 
         }
         routes.push((Some(wire), address.addr()));
     }
-    Lab::of(netns::ENTRY.name, agents, replies, &routes, Some(borrowed))
+    Lab::of(netns::ENTRY.name, agents, replies, &routes, borrowed)
 }
 
 /// The wires of the lab: what the interfaces are, and a veth pair where that is named beside it.

@@ -33,5 +33,5 @@ fn make(site: &Site) -> anyhow::Result<Lab> {
     let sender = spawn(Side::Sender, &[], heard.clone())?;
     let receiver = spawn(Side::Receiver, &[], heard)?;
     let route = (Some(Wire::Loopback), IpAddr::V4(Ipv4Addr::LOCALHOST));
-    Lab::of(ENTRY.name, [sender, receiver], replies, &[route], None)
+    Lab::of(ENTRY.name, [sender, receiver], replies, &[route], ())
 }

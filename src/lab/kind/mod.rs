@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use super::Lab;
 use crate::agent::handshake::Token;
 use crate::cell::Wire;
-use crate::options::LinkOptions;
+use crate::options::{LinkOptions, parse_interfaces};
 pub use remote::dial;
 
 /// What a lab is made from: what the flags and the grid say.
@@ -37,6 +37,9 @@ pub struct Agents {
     /// The token that they were started with.
     pub token: Token,
 }
+
+/// The variable that names the interfaces to be lent where the wire is to be a nic and nothing else names them.
+pub(crate) const INTERFACES: &str = "COPYCOST_INTERFACES";
 
 /// One kind of lab, as users name it.
 #[derive(Clone, Copy, Debug)]
@@ -72,9 +75,6 @@ pub fn here() -> impl Iterator<Item = &'static Entry> {
 }
 
 /// The lab on this machine of this name.
-///
-/// # Errors
-/// One sentence that lists the names there are.
 pub fn find(name: &str) -> Result<&'static Entry, String> {
     here().find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<_> = here().map(|entry| entry.name).collect();
@@ -88,12 +88,26 @@ impl Entry {
         self.wires.contains(&wire) || self.borrows && wire == Wire::Nic
     }
 
+    /// Whether one of these wires is to be had only over interfaces that are lent.
+    fn must_borrow(&self, wanted: &[Wire]) -> bool {
+        self.borrows && wanted.contains(&Wire::Nic)
+    }
+
+    /// The interfaces that the environment lends for these wires.
+    ///
+    /// # Errors
+    /// When they are needed, and what the variable holds are no two names.
+    pub fn lent_by_environment(&self, wanted: &[Wire]) -> Result<Option<[String; 2]>, String> {
+        let text = std::env::var(INTERFACES).ok().filter(|text| !text.is_empty() && self.must_borrow(wanted));
+        text.map(|text| parse_interfaces(&text).map_err(|what| format!("{INTERFACES}: {what}"))).transpose()
+    }
+
     /// Whether the wires that it has will do for those that somebody named.
     fn check(&self, wanted: &[Wire]) -> Result<(), String> {
         let has = |wire: &Wire| self.wires.contains(wire);
         match wanted {
             [] => Ok(()),
-            _ if self.borrows && wanted.contains(&Wire::Nic) => Err(
+            _ if self.must_borrow(wanted) => Err(
                 "a lab on this machine has a nic wire only over two interfaces of yours that are joined: name them, as \
                  --interfaces ens1f0,ens1f1 or link: {interfaces: [ens1f0, ens1f1]}"
                     .to_owned(),

@@ -40,7 +40,7 @@ fn make(site: &Site) -> anyhow::Result<Lab> {
     let (agents, replies) = agents()?;
     join(pids(&agents), &site.link, None)?;
     let route = (Some(Wire::Veth), pair::DEFAULT_SENDER.addr());
-    Lab::of(ENTRY.name, agents, replies, &[route], None)
+    Lab::of(ENTRY.name, agents, replies, &[route], ())
 }
 
 /// The two agents, each in a namespace of its own that nothing joins yet.

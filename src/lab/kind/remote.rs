@@ -53,7 +53,7 @@ fn make(site: &Site) -> anyhow::Result<Lab> {
     if routes.is_empty() {
         routes.push((None, at.ip()));
     }
-    Lab::of(ENTRY.name, [sender, receiver], replies, &routes, None)
+    Lab::of(ENTRY.name, [sender, receiver], replies, &routes, ())
 }
 
 fn connect(
@@ -85,9 +85,6 @@ fn connect(
 }
 
 /// Connects to an agent's port, within seconds or not at all.
-///
-/// # Errors
-/// Those of connect(2).
 pub fn dial(address: SocketAddr) -> std::io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.cloexec(), Some(Protocol::TCP))?;
     socket.connect_timeout(&address.into(), CONNECT)?;

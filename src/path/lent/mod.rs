@@ -83,7 +83,6 @@ pub(super) fn supply<B: Body, R: Rewrite>(setup: &Setup) -> Result<Supply<B, R>,
 pub const MOST_LENT: usize = 1024;
 
 /// Messages in the ring of one of so many streams: enough to keep the connection full, few enough to be held in memory.
-#[must_use]
 pub fn most_lent(message_bytes: usize, streams: u32) -> usize {
     let bytes = (TRIAL_BYTES / streams.max(1) as usize).min(STREAM_BYTES);
     (bytes / message_bytes).clamp(8, MOST_LENT)

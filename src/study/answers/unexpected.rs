@@ -41,6 +41,11 @@ fn point(label: &str, words: String) -> Text {
     Text::default().strong(label).and(format!(": {words}"))
 }
 
+/// One point of all the cells of which something holds, if there are any.
+fn of_all(label: &str, cells: &[String], what: &str) -> Option<Text> {
+    (!cells.is_empty()).then(|| point(label, format!("{}: {what}.", words::list(cells))))
+}
+
 /// Labels that the completions contradict, or leave unproved.
 fn labels(subject: &Subject) -> Vec<Text> {
     let mut points = Vec::new();
@@ -111,7 +116,7 @@ fn crossings(subject: &Subject) -> Vec<Text> {
 }
 
 /// Cells that lie far from their cost model.
-fn bends(subject: &Subject) -> Vec<Text> {
+fn bends(subject: &Subject) -> Option<Text> {
     let mut far = Vec::new();
     for row in &subject.tables.cost_model {
         let place = subject.conditions.iter().position(|one| one.setting(row.setting.threads) == row.setting);
@@ -128,14 +133,11 @@ fn bends(subject: &Subject) -> Vec<Text> {
         }
     }
     let why = "their time is not linear in the size, so fixed and per-byte costs say little there";
-    (!far.is_empty())
-        .then(|| point("cost model", format!("{}: {why}.", words::list(&far))))
-        .into_iter()
-        .collect()
+    of_all("cost model", &far, why)
 }
 
 /// A larger message with a lower throughput, beyond both intervals.
-fn falling_with_size(subject: &Subject) -> Vec<Text> {
+fn falling_with_size(subject: &Subject) -> Option<Text> {
     let mut falls = Vec::new();
     for (place, condition) in subject.streams() {
         for path in &condition.paths {
@@ -157,14 +159,11 @@ fn falling_with_size(subject: &Subject) -> Vec<Text> {
         }
     }
     let what = "the larger message has the lower throughput, beyond both intervals";
-    (!falls.is_empty())
-        .then(|| point("size", format!("{}: {what}.", words::list(&falls))))
-        .into_iter()
-        .collect()
+    of_all("size", &falls, what)
 }
 
 /// More threads with a lower throughput, within blocks.
-fn falling_with_threads(subject: &Subject) -> Vec<Text> {
+fn falling_with_threads(subject: &Subject) -> Option<Text> {
     let mut falls = Vec::new();
     for (place, condition) in subject.streams() {
         for path in &condition.paths {
@@ -188,10 +187,7 @@ fn falling_with_threads(subject: &Subject) -> Vec<Text> {
         }
     }
     let what = "more threads move fewer bytes";
-    (!falls.is_empty())
-        .then(|| point("threads", format!("{}: {what}.", words::list(&falls))))
-        .into_iter()
-        .collect()
+    of_all("threads", &falls, what)
 }
 
 /// Trials whose streams got very different shares.

@@ -19,6 +19,7 @@ use nix::unistd::Pid;
 use super::{Port, boot};
 use crate::frame::{self, CAP};
 use crate::host::policy;
+use crate::lab::kind::INTERFACES;
 use crate::vm::frame::{GuestRequest, News, OutputStream};
 use crate::vm::task::{CARRIED, INPUT, Size, Task};
 use crate::witness;
@@ -46,7 +47,7 @@ pub(super) fn run(task: &Task, port: &Port) -> Result<u8> {
     let (error, from_error) = output(task.terminals[1])?;
     let cards = boot::cards();
     if cards.len() == 2 {
-        command.env("COPYCOST_INTERFACES", cards.join(","));
+        command.env(INTERFACES, cards.join(","));
     }
     command.env(witness::DEVICE, boot::port(witness::question::PORT)?);
     command

@@ -47,13 +47,13 @@ impl FileWatcher {
 
 /// What the host knows of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Known {
+struct FileState {
     inode: u64,
     bytes: u64,
     changed: (i64, i64),
 }
 
-impl Known {
+impl FileState {
     fn of(meta: &Metadata) -> Self {
         Self { inode: meta.ino(), bytes: meta.len(), changed: (meta.mtime(), meta.mtime_nsec()) }
     }
@@ -63,7 +63,7 @@ struct Files {
     port: Port,
     inotify: Inotify,
     places: HashMap<WatchDescriptor, PathBuf>,
-    known: HashMap<PathBuf, Known>,
+    known: HashMap<PathBuf, FileState>,
     /// Whether what is found is new to the host.
     is_new: bool,
 }
@@ -120,7 +120,7 @@ impl Files {
         if meta.is_dir() {
             return self.visit_directory(path, &meta);
         }
-        let now = Known::of(&meta);
+        let now = FileState::of(&meta);
         let before = self.known.insert(path.to_owned(), now);
         if before == Some(now) || !self.is_new {
             return Ok(());
@@ -146,7 +146,7 @@ impl Files {
     }
 
     /// What was new at a path is gone before it could be read: the host knows what it knew `before`.
-    fn forget(&mut self, path: &Path, before: Option<Known>) -> Result<()> {
+    fn forget(&mut self, path: &Path, before: Option<FileState>) -> Result<()> {
         match before {
             Some(before) => self.known.insert(path.to_owned(), before),
             None => self.known.remove(path),
@@ -161,7 +161,7 @@ impl Files {
             return Ok(());
         }
         if !self.known.contains_key(path) {
-            self.known.insert(path.to_owned(), Known::of(meta));
+            self.known.insert(path.to_owned(), FileState::of(meta));
             let flags = AddWatchFlags::IN_MODIFY
                 | AddWatchFlags::IN_CREATE
                 | AddWatchFlags::IN_DELETE

@@ -1,28 +1,23 @@
 //! What the records and the completions of a cell say of a copy: how many, and of how many bytes.
 
-use super::presence::Presence;
+use super::presence::{Presence, SampledPresence};
+use super::unseen::Unseen;
 use super::{Observations, TOLERANCE};
-use crate::cell::Cell;
-use crate::interface::KernelInterface;
 use crate::record::ReceiveUsage;
 use crate::record::copies::{Copies, Evidence, Place, Verdict};
 use crate::xray::counted::{Count, Counted};
 use crate::xray::watch::Seen;
-use crate::{path, receive};
-
-/// What the samples of a place said, or why there are none.
-type SampledPresence = Result<(Presence, String), String>;
 
 /// What is to be said where a count decides nothing, which may be nothing.
 #[derive(Default)]
 pub(super) struct Uncounted {
     notes: Vec<String>,
     /// Why an end did not count, among the notes.
-    reasons: Vec<String>,
+    reasons: Vec<Unseen>,
 }
 
 impl Uncounted {
-    fn because(reasons: impl IntoIterator<Item = String>) -> Self {
+    fn because(reasons: impl IntoIterator<Item = Unseen>) -> Self {
         let mut said = Self::default();
         reasons.into_iter().for_each(|why| said.add(why));
         said
@@ -34,14 +29,14 @@ impl Uncounted {
         }
     }
 
-    fn add(&mut self, why: String) {
+    fn add(&mut self, why: Unseen) {
         self.note(format!("not counted: {why}"));
         self.reasons.push(why);
     }
 
-    /// Whether this was why.
-    pub(super) fn says(&self, why: &str) -> bool {
-        self.reasons.iter().any(|reason| reason == why)
+    /// Whether all of these are among its reasons, and so need not be said again.
+    pub(super) fn gives(&self, reasons: &[Unseen]) -> bool {
+        reasons.iter().all(|reason| self.reasons.contains(reason))
     }
 }
 
@@ -67,36 +62,21 @@ impl Observations<'_> {
     }
 
     /// What an end counted of a place, or why it did not.
-    fn count(&self, end: usize, place: Place) -> Result<(&Counted, Count), String> {
+    fn count(&self, end: usize, place: Place) -> Result<(&Counted, Count), Unseen> {
         match self.records[end] {
-            _ if self.interface(end).is_some_and(|interface| interface.system_calls.is_empty()) => {
-                Err("the results of its calls do not tell how many bytes they moved".to_owned())
-            }
             Seen::Records(counted) => {
                 let copied = counted.copies.iter().find(|copied| copied.place == place);
                 let count = match copied {
-                    Some(copied) => copied.counted.clone()?,
-                    None => return Err("its length passes no probe".to_owned()),
+                    Some(copied) => copied.counted.clone().map_err(Unseen::Told)?,
+                    None => return Err(Unseen::NoProbe),
                 };
                 if counted.bytes == 0 {
-                    return Err(format!(
-                        "no whole call was recorded, and {} records were lost",
-                        counted.lost
-                    ));
+                    return Err(Unseen::NoWholeCall { lost: counted.lost });
                 }
                 Ok((counted, count))
             }
-            Seen::Nothing(why) => Err(why.clone()),
-            Seen::Samples(_) | Seen::Pages(_) => Err("no records were made".to_owned()),
-        }
-    }
-
-    /// What an end calls, where its path is known.
-    fn interface(&self, end: usize) -> Option<KernelInterface> {
-        let Cell { send_path, receive_path, .. } = self.cell;
-        match end {
-            0 => path::find(send_path).map(|entry| entry.interface).ok(),
-            _ => receive::find(receive_path).map(|entry| entry.interface).ok(),
+            Seen::Nothing(why) => Err(Unseen::Told(why.clone())),
+            Seen::Samples(_) | Seen::Pages(_) => Err(Unseen::NoRecords),
         }
     }
 

@@ -15,6 +15,7 @@ mod counts;
 mod presence;
 #[cfg(test)]
 mod tests;
+mod unseen;
 
 pub use self::card::CardReading;
 use self::presence::Presence;
@@ -125,7 +126,7 @@ impl Observations<'_> {
         match place {
             Place::User => Some(f64::from(sends()?.promise.user)),
             Place::Kernel => Some(f64::from(sends()?.promise.kernel)),
-            Place::Receive => Some(f64::from(receive::find(&self.cell.receive_path).ok()?.promise.user)),
+            Place::Receive => Some(f64::from(receive::find(&self.cell.receive_path).ok()?.promised_copies)),
             Place::Deferred | Place::BelowTcp | Place::Unknown | Place::Card => Some(0.0),
         }
     }
@@ -148,8 +149,11 @@ impl Observations<'_> {
         let why = uncounted.to_string();
         let (presence, note) = match look {
             Ok((presence, note)) => (presence, joined(&[&note, &why])),
-            Err(unsampled) if uncounted.says(&unsampled) => return Copies { note: why, ..row }.into(),
-            Err(unsampled) => return Copies { note: joined(&[&why, &unsampled]), ..row }.into(),
+            Err(unsampled) if uncounted.gives(&unsampled) => return Copies { note: why, ..row }.into(),
+            Err(unsampled) => {
+                let note = joined(&[&why, &unseen::joined(&unsampled)]);
+                return Copies { note, ..row }.into();
+            }
         };
         let impossible = place == Place::Deferred && self.zero_copy.sends.is_none() && self.copies_at_once();
         let row = match presence {

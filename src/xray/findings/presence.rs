@@ -1,6 +1,7 @@
 //! What the samples of a cell say of a copy: whether it is made of the payload, is not, or cannot be told.
 
 use super::Observations;
+use super::unseen::{Unseen, joined};
 use crate::record::category::{Category, Owner, Scope};
 use crate::record::copies::Place;
 use crate::xray::sampled::Sampled;
@@ -23,6 +24,9 @@ pub(super) enum Presence {
     TooFew,
     Unclear,
 }
+
+/// What the samples of a place say, and in words; or why there are none.
+pub(super) type SampledPresence = Result<(Presence, String), Vec<Unseen>>;
 
 /// Whether this many samples show a copy that would take `expected` of them, at the machine's fastest, if it
 /// were made of every byte. Less than a tenth of that is other small copies; in between some bytes may be
@@ -71,7 +75,7 @@ struct SampleSums {
     ns: Option<f64>,
     strangers: u64,
     /// Why a copy may have been missed.
-    blind: Vec<String>,
+    blind: Vec<Unseen>,
 }
 
 impl SampleSums {
@@ -86,26 +90,26 @@ impl SampleSums {
         self.strangers += sampled.strangers;
         if ends_of(place).len() > 1 {
             self.outside += sampled.samples_outside(category);
-            self.blind.extend(sampled.missed.clone());
+            self.blind.extend(sampled.missed.clone().map(Unseen::Told));
             if sampled.scope != Scope::Cpus {
-                self.blind.extend(sampled.limits.iter().cloned());
+                self.blind.extend(sampled.limits.iter().cloned().map(Unseen::Told));
             }
         }
     }
 }
 
 /// What an end saw of a place, or why it saw nothing.
-fn sampled(seen: &Seen, place: Place) -> Result<&Sampled, String> {
+fn sampled(seen: &Seen, place: Place) -> Result<&Sampled, Unseen> {
     let sampled = match seen {
         Seen::Samples(sampled) if sampled.scope == Scope::UserSpace && place != Place::User => {
-            return Err(sampled.limits.join("; "));
+            return Err(Unseen::Told(sampled.limits.join("; ")));
         }
         Seen::Samples(sampled) => sampled,
-        Seen::Nothing(why) => return Err(why.clone()),
-        Seen::Records(_) | Seen::Pages(_) => return Err("no samples were taken".to_owned()),
+        Seen::Nothing(why) => return Err(Unseen::Told(why.clone())),
+        Seen::Records(_) | Seen::Pages(_) => return Err(Unseen::NoSamples),
     };
     match &sampled.unnamed {
-        Some(why) => Err(why.clone()),
+        Some(why) => Err(Unseen::Told(why.clone())),
         None => Ok(sampled),
     }
 }
@@ -117,7 +121,7 @@ impl Observations<'_> {
         Some(look.found as f64 / look.busy.max(1) as f64)
     }
 
-    fn look(&self, place: Place) -> Result<SampleSums, String> {
+    fn look(&self, place: Place) -> Result<SampleSums, Vec<Unseen>> {
         let mut look = SampleSums::default();
         for &end in ends_of(place) {
             match sampled(self.samples[end], place) {
@@ -126,11 +130,11 @@ impl Observations<'_> {
             }
         }
         look.blind.dedup();
-        if look.busy == 0 && !look.blind.is_empty() { Err(look.blind.join("; ")) } else { Ok(look) }
+        if look.busy == 0 && !look.blind.is_empty() { Err(look.blind) } else { Ok(look) }
     }
 
     /// What the samples say of a place, and in words; or why there are none.
-    pub(super) fn sampled(&self, place: Place) -> Result<(Presence, String), String> {
+    pub(super) fn sampled(&self, place: Place) -> SampledPresence {
         let look = self.look(place)?;
         let bytes = self.bytes[ends_of(place)[0]];
         let ns_per_kib = look.ns.zip(bytes).map(|(ns, bytes)| ns * 1024.0 / bytes.max(1) as f64);
@@ -164,7 +168,7 @@ impl Observations<'_> {
             );
         }
         if presence == Presence::Unclear && !look.blind.is_empty() {
-            note += &format!("; {}", look.blind.join("; "));
+            note += &format!("; {}", joined(&look.blind));
         }
         if presence != Presence::Absent {
             note += &self.callers(category_of(place));
