@@ -23,6 +23,8 @@ use perf_event::data::Record;
 const ALL_RINGS: usize = 64 << 20;
 const LARGEST_RING: usize = 16 << 20;
 const SMALLEST_RING: usize = 64 << 10;
+/// Smallest pieces that a build without optimisation is believed: it calls `memcpy` for moves of its own values, too.
+const UNOPTIMISED: u64 = 256;
 
 /// Records of one end of a trial, stopped until [`Recorder::enable`].
 pub struct Recorder {
@@ -74,6 +76,11 @@ impl Recorder {
         let probes: Vec<_> = places.iter().map(|&place| Probe::of(place, tracefs)).collect();
         let mut states: Vec<Result<(), Obstacle>> =
             probes.iter().map(|probes| probes.as_ref().map(|_| ()).map_err(Clone::clone)).collect();
+        if cfg!(debug_assertions) && sending && field_bytes < UNOPTIMISED {
+            states[0] = Err("a debug build makes small copies that are no payload; use a release build"
+                .to_owned()
+                .into());
+        }
         let mut rings = Vec::new();
         for &thread in threads {
             let size = (ALL_RINGS / threads.len()).next_power_of_two().min(LARGEST_RING);
