@@ -2,7 +2,6 @@
 
 use std::net::Shutdown;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -13,6 +12,7 @@ use super::order::Order;
 use super::protocol::Reply;
 use super::thread::{guarded, own_descriptors, pin, spawn};
 use super::window::Window;
+use crate::channel::Sender;
 use crate::failure::Failure;
 use crate::host::policy;
 use crate::link::Traffic;

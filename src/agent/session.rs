@@ -4,7 +4,7 @@
 //! machine is never blocked: it notices at once when the coordinator is gone, and drops the trial.
 
 use std::net::Shutdown;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use super::protocol::{Reply, Report, Request};
 use super::running_trial::RunningTrial;
 use super::streams;
 use super::thread::{guarded, spawn};
+use crate::channel::{Receiver, Sender, channel};
 use crate::failure::Failure;
 use crate::frame::{self, CAP, FrameError};
 use crate::host::{self, policy};

@@ -4,12 +4,12 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::Sender;
 
 use anyhow::{Context, bail};
 
 use super::peer::{Heard, Peer, Side};
 use crate::agent::handshake::Token;
+use crate::channel::Sender;
 
 /// This program, whatever became of its file.
 fn this_program(arguments: &[String]) -> Command {

@@ -1,7 +1,6 @@
 //! One agent, as the coordinator sees it.
 
 use std::process::Child;
-use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use socket2::Socket;
@@ -9,6 +8,7 @@ use socket2::Socket;
 use crate::agent::handshake::{self, CHILD_PATIENCE, PATIENCE, Token};
 use crate::agent::protocol::{Reply, Request, Welcome};
 pub use crate::cell::Side;
+use crate::channel::{Receiver, Sender};
 use crate::frame::{self, CAP, FrameError};
 use crate::host::policy;
 

@@ -1,10 +1,10 @@
 //! loopback: two processes on 127.0.0.1.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::mpsc::channel;
 
 use super::{DEFAULT, Entry, Site};
 use crate::cell::Wire;
+use crate::channel::channel;
 use crate::exit::UsageError;
 use crate::lab::child::spawn;
 use crate::lab::{Lab, Side};

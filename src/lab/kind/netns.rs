@@ -3,13 +3,12 @@
 //! The namespaces have no name: they live as long as the agents do, and the agents end when the
 //! coordinator's end of their socket is closed, by whatever signal. Nothing can be left behind.
 
-use std::sync::mpsc::channel;
-
 use anyhow::Context;
 use ipnet::IpNet;
 
 use super::{Entry, Site, interfaces};
 use crate::cell::Wire;
+use crate::channel::channel;
 use crate::exit::UsageError;
 use crate::lab::child::{run_link, spawn};
 use crate::lab::peer::{Peer, Replies};

@@ -1,7 +1,6 @@
 //! remote: agents that are reached by address: containers, other hosts, a cluster.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -11,6 +10,7 @@ use super::{Entry, Site};
 use crate::agent::handshake::Token;
 use crate::agent::serve::keep_alive;
 use crate::cell::Wire;
+use crate::channel::{Sender, channel};
 use crate::exit::UsageError;
 use crate::lab::child::spawn;
 use crate::lab::peer::{Heard, Peer};
