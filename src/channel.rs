@@ -71,8 +71,13 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        self.0.state().senders -= 1;
-        self.0.changed.notify_one();
+        let mut state = self.0.state();
+        state.senders -= 1;
+        let is_last = state.senders == 0;
+        drop(state);
+        if is_last {
+            self.0.changed.notify_one();
+        }
     }
 }
 

@@ -65,6 +65,19 @@ impl Delays {
         read.map(Self).map_err(|error| refuse(error.to_string()))
     }
 
+    /// Reads several and adds them up; none where there are none.
+    pub fn decode_all<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Option<Self>, String> {
+        let mut all: Option<Self> = None;
+        for text in texts {
+            let one = Self::decode(text)?;
+            match &mut all {
+                Some(all) => all.add(&one),
+                None => all = Some(one),
+            }
+        }
+        Ok(all)
+    }
+
     /// The delay that this share of the messages had at most, and how many had more.
     fn at(&self, share: f64) -> (f64, u64) {
         let value = self.0.value_at_quantile(share);

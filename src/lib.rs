@@ -21,7 +21,7 @@
 //! - [`link`], [`host`]: network namespaces and their veth pair; what the machine is.
 //! - [`histogram`], [`record`]: delays, and the files that come out.
 //! - [`buffer`], [`cell`], [`channel`], [`clock`], [`exit`], [`failure`], [`file`], [`frame`], [`interface`], [`message`], [`output`],
-//!   [`pattern`], [`setup`], [`socket`], [`style`], [`units`]: the nouns.
+//!   [`pattern`], [`setup`], [`socket`], [`span`], [`style`], [`units`]: the nouns.
 
 // Unit tests and tests of the binary draw runs with the same code, which names this crate.
 #[cfg(test)]
@@ -66,6 +66,7 @@ mod simulate;
 #[cfg(test)]
 mod skip;
 pub mod socket;
+mod span;
 pub mod stats;
 mod study;
 mod style;

@@ -19,7 +19,7 @@ use crate::link::Traffic;
 use crate::pattern::Pattern;
 use crate::receive::ReceiveCounters;
 use crate::workload::gate::{self, Gate};
-use crate::workload::{self, CommonWindow, EndReport, Note, Notes, StreamReport, Worker};
+use crate::workload::{CommonWindow, EndReport, Note, Notes, StreamReport, Worker};
 use crate::xray::watch::Watcher;
 
 /// The trial in hand.
@@ -88,11 +88,7 @@ impl RunningTrial {
         sockets: Vec<Socket>,
         events: &Sender<SessionEvent>,
     ) -> Result<(), Failure> {
-        let (entry, is_sending) = (
-            workload::find(&self.order.work.cell.workload.name).map_err(Failure::Unsupported)?,
-            self.order.is_sending(),
-        );
-        let run = if is_sending { entry.send } else { entry.receive };
+        let is_sending = self.order.is_sending();
         self.sockets = sockets.into_iter().map(Arc::new).collect();
         for (stream, socket) in (0..).zip(&self.sockets) {
             let (order, gate, tallies) =
@@ -108,7 +104,7 @@ impl RunningTrial {
                     let (work, tally) = (&order.work, &tallies[stream as usize]);
                     let worker =
                         Worker { work, stream, pattern, socket: &socket, gate: &gate, notes: &notes, tally };
-                    Ok(StreamReport { cpu, ..run(&worker)? })
+                    Ok(StreamReport { cpu, ..worker.run(is_sending)? })
                 });
                 let _ = events.send(SessionEvent::Done(trial, stream, Box::new(result)));
             })?);

@@ -15,7 +15,6 @@ mod supply;
 mod two_copy;
 mod zero_copy;
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use nix::sys::socket::ControlMessageOwned;
@@ -26,6 +25,7 @@ pub use crate::interface::MovedBytes;
 use crate::interface::{Completions, KernelInterface};
 use crate::record::stream::ZeroCopy;
 use crate::setup::Setup;
+use crate::span::Span;
 use crate::style::Style;
 pub use lent::{MOST_LENT, most_lent};
 pub use supply::{Fresh, Rewrite, Static, Supply};
@@ -47,16 +47,9 @@ pub trait SendPath: Send {
     /// `Unsupported` when this machine cannot send this way, `Failed` when the connection broke.
     fn send_message(&mut self, socket: &Socket, tally: &mut Tally) -> Result<(), Failure>;
 
-    /// Sends messages until the phase is no longer `phase`, or the tally has `limit` messages.
-    fn run(
-        &mut self,
-        socket: &Socket,
-        now: &AtomicU32,
-        phase: u32,
-        limit: u64,
-        tally: &mut Tally,
-    ) -> Result<(), Failure> {
-        while now.load(Ordering::Relaxed) == phase && tally.messages < limit {
+    /// Sends messages until the span is over.
+    fn run(&mut self, socket: &Socket, span: Span, tally: &mut Tally) -> Result<(), Failure> {
+        while span.goes_on(tally.messages) {
             self.send_message(socket, tally)?;
             tally.messages += 1;
         }

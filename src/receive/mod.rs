@@ -4,7 +4,7 @@ mod check;
 mod recv;
 mod trunc;
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::io::Errno;
 use socket2::Socket;
@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::interface::KernelInterface;
 use crate::record::ReceiveUsage;
 use crate::setup::Setup;
+use crate::span::Span;
 
 /// What a stream has received since it was connected. One thread adds, the worker that receives; any other may look
 /// at any time, which is how all streams are read at one instant. Alone on its cache line.
@@ -59,16 +60,9 @@ pub trait ReceivePath: Send {
     /// `Failed` when the connection broke or a byte was not what was sent.
     fn receive(&mut self, socket: &Socket) -> Result<Option<usize>, Failure>;
 
-    /// Receives until the phase is no longer `phase`, the tally has `limit` bytes, or the stream ends.
-    fn run(
-        &mut self,
-        socket: &Socket,
-        now: &AtomicU32,
-        phase: u32,
-        limit: u64,
-        tally: &ReceiveCounters,
-    ) -> Result<ReceiveEnd, Failure> {
-        while now.load(Ordering::Relaxed) == phase && tally.bytes() < limit {
+    /// Receives until the span is over, or the stream ends.
+    fn run(&mut self, socket: &Socket, span: Span, tally: &ReceiveCounters) -> Result<ReceiveEnd, Failure> {
+        while span.goes_on(tally.bytes()) {
             match self.receive(socket)? {
                 Some(0) => return Ok(ReceiveEnd::Eof),
                 Some(bytes) => tally.add(bytes as u64),

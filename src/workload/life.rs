@@ -15,24 +15,19 @@ use crate::failure::Failure;
 use crate::path::{self, SendPath, Tally};
 use crate::receive::{self, ReceiveEnd, ReceivePath};
 use crate::socket;
+use crate::span::Span;
 
 /// How often a receiver without bytes looks whether its stream is to pause.
 const READ_TIMEOUT: Duration = Duration::from_millis(2);
 
 /// What a workload does at the end that sends.
 pub(super) trait Sending {
-    /// Sends messages until the phase is no longer `phase`, or the tally has `limit` messages.
-    fn run(
-        &mut self,
-        path: &mut dyn SendPath,
-        phase: u32,
-        limit: u64,
-        tally: &mut Tally,
-    ) -> Result<(), Failure>;
+    /// Sends messages until the span is over.
+    fn run(&mut self, path: &mut dyn SendPath, span: Span, tally: &mut Tally) -> Result<(), Failure>;
 
     /// Sends one message, by which the receiver notices that its window begins.
-    fn wake(&mut self, path: &mut dyn SendPath, tally: &mut Tally) -> Result<(), Failure> {
-        self.run(path, MEASURE, 1, tally)
+    fn wake(&mut self, path: &mut dyn SendPath, span: Span, tally: &mut Tally) -> Result<(), Failure> {
+        self.run(path, span, tally)
     }
 
     /// Waits until nothing of what was sent is under way any more.
@@ -53,9 +48,8 @@ pub(super) trait Sending {
 
 /// What a workload does at the end that receives.
 pub(super) trait Receiving {
-    /// Receives until the phase is no longer `phase`, `limit` bytes have come since the connection was made, or the
-    /// stream ends.
-    fn run(&mut self, path: &mut dyn ReceivePath, phase: u32, limit: u64) -> Result<ReceiveEnd, Failure>;
+    /// Receives until the span is over, or the stream ends.
+    fn run(&mut self, path: &mut dyn ReceivePath, span: Span) -> Result<ReceiveEnd, Failure>;
 }
 
 /// The life of a stream at the end that sends.
@@ -70,7 +64,7 @@ pub(super) fn send(worker: &Worker, mut sending: impl Sending) -> Result<StreamR
     gate.wait_beyond(PREPARED)?;
 
     let mut warm = Tally::default();
-    sending.run(path, WARM_UP, u64::MAX, &mut warm)?;
+    sending.run(path, worker.span(WARM_UP, u64::MAX), &mut warm)?;
     if messages.is_some() {
         sending.settle(path)?;
         push(socket)?;
@@ -89,12 +83,12 @@ pub(super) fn send(worker: &Worker, mut sending: impl Sending) -> Result<StreamR
         // slice, and the last one would notice seconds after the first; so would the receivers behind them. So each
         // waits until all streams have begun at both ends. The one message wakes the stream's receiver, which then
         // notices too.
-        sending.wake(path, &mut tally)?;
+        sending.wake(path, worker.span(MEASURE, 1), &mut tally)?;
         notes.began();
         gate.wait_beyond(MEASURE)?;
     }
     sending.begin();
-    sending.run(path, FLOW, messages.unwrap_or(u64::MAX), &mut tally)?;
+    sending.run(path, worker.span(FLOW, messages.unwrap_or(u64::MAX)), &mut tally)?;
     let mut end = counters.end();
     notes.measured();
     gate.check()?;
@@ -141,12 +135,12 @@ pub(super) fn receive(worker: &Worker, mut receiving: impl Receiving) -> Result<
     notes.ready();
     gate.wait_beyond(PREPARED)?;
 
-    let mut ended = receiving.run(path, WARM_UP, u64::MAX)?;
+    let mut ended = receiving.run(path, worker.span(WARM_UP, u64::MAX))?;
     if work.messages.is_some() {
         gate.wait_beyond(WARM_UP)?;
         let boundary = gate.boundary.get().and_then(|bytes| bytes.get(stream as usize)).copied();
         let boundary = boundary.ok_or_else(|| Failure::Failed("no boundary for the stream".to_owned()))?;
-        ended = receiving.run(path, HELD, boundary)?;
+        ended = receiving.run(path, worker.span(HELD, boundary))?;
         let got = tally.bytes();
         if got != boundary {
             return Err(Failure::Failed(format!("{got} bytes before the window where {boundary} were sent")));
@@ -167,13 +161,13 @@ pub(super) fn receive(worker: &Worker, mut receiving: impl Receiving) -> Result<
     notes.began();
     let began_s = gate.epoch.elapsed().as_secs_f64();
     counters.begin();
-    let mut ended = receiving.run(path, MEASURE, u64::MAX)?;
+    let mut ended = receiving.run(path, worker.span(MEASURE, u64::MAX))?;
     let mut end = counters.end();
     let (bytes, calls) = (tally.bytes() - bytes, tally.calls() - calls);
     notes.measured();
 
     if ended == ReceiveEnd::Stopped {
-        ended = receiving.run(path, STOP, u64::MAX)?;
+        ended = receiving.run(path, worker.span(STOP, u64::MAX))?;
     }
     gate.check()?;
     debug_assert_eq!(ended, ReceiveEnd::Eof);

@@ -30,6 +30,7 @@ use crate::failure::Failure;
 use crate::pattern::Pattern;
 use crate::receive::ReceiveCounters;
 use crate::setup::Setup;
+use crate::span::Span;
 
 /// One workload, as users name it.
 #[derive(Clone, Copy, Debug)]
@@ -78,8 +79,23 @@ pub struct Worker<'a> {
 
 impl Worker<'_> {
     /// Whether the stream is one that only loads the wire and the hosts, beside those that are measured.
-    pub fn is_background(&self) -> bool {
+    fn is_background(&self) -> bool {
         self.stream >= self.work.cell.threads
+    }
+
+    /// Lives the stream's life at one end. A stream in the background is a `stream`, whatever the measured ones are.
+    ///
+    /// # Errors
+    /// When there is no such workload, the paths refuse, or the connection breaks.
+    pub fn run(&self, is_sending: bool) -> Result<StreamReport, Failure> {
+        let measured = || find(&self.work.cell.workload.name).map_err(Failure::Unsupported);
+        let entry = if self.is_background() { &stream::ENTRY } else { measured()? };
+        if is_sending { (entry.send)(self) } else { (entry.receive)(self) }
+    }
+
+    /// While the trial is in this phase, up to a limit.
+    fn span(&self, phase: u32, limit: u64) -> Span<'_> {
+        Span { now: &self.gate.phase.0, phase, limit }
     }
 
     /// What the stream's paths are opened with.

@@ -1,13 +1,12 @@
 //! request: a message, its answer, the next message. The load adapts to the delay: nothing waits behind a stall but what
 //! was in flight.
 
-use std::sync::atomic::Ordering;
-
 use super::answered::{self, Outstanding};
 use super::life::{self, Sending};
-use super::{Entry, StreamReport, Worker, stream};
+use super::{Entry, StreamReport, Worker};
 use crate::failure::Failure;
 use crate::path::{SendPath, Tally};
+use crate::span::Span;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "request",
@@ -22,29 +21,18 @@ pub(super) const ENTRY: Entry = Entry {
 };
 
 fn send(worker: &Worker) -> Result<StreamReport, Failure> {
-    if worker.is_background() {
-        return stream::send(worker);
-    }
     let depth = worker.work.cell.workload.depth.into();
-    life::send(worker, ClosedLoop { worker, depth, outstanding: Outstanding::new(worker)? })
+    life::send(worker, ClosedLoop { depth, outstanding: Outstanding::new(worker)? })
 }
 
 struct ClosedLoop<'a> {
-    worker: &'a Worker<'a>,
     depth: u64,
     outstanding: Outstanding<'a>,
 }
 
 impl Sending for ClosedLoop<'_> {
-    fn run(
-        &mut self,
-        path: &mut dyn SendPath,
-        phase: u32,
-        limit: u64,
-        tally: &mut Tally,
-    ) -> Result<(), Failure> {
-        let now = &self.worker.gate.phase.0;
-        while now.load(Ordering::Relaxed) == phase && tally.messages < limit {
+    fn run(&mut self, path: &mut dyn SendPath, span: Span, tally: &mut Tally) -> Result<(), Failure> {
+        while span.goes_on(tally.messages) {
             if self.outstanding.unanswered() < self.depth {
                 self.outstanding.send(path, tally, None)?;
             } else {

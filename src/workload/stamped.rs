@@ -9,7 +9,6 @@
 
 use std::io::IoSliceMut;
 use std::os::fd::AsRawFd;
-use std::sync::atomic::Ordering;
 
 use nix::cmsg_space;
 use nix::errno::Errno;
@@ -29,6 +28,7 @@ use crate::histogram::Delays;
 use crate::path::{SendPath, Tally};
 use crate::receive::{ReceiveEnd, ReceivePath};
 use crate::record::way::Stage;
+use crate::span::Span;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "stamped",
@@ -65,13 +65,11 @@ fn ask(socket: &Socket, flags: TimestampingFlag) -> Result<(), Failure> {
 /// A trial's figures are a stream's, and the stages of all streams together.
 fn figures(work: &Work, sent: &EndReport, received: &EndReport) -> Result<TrialFigures, Failure> {
     let mut figures = stream::figures(work, sent, received)?;
-    for StageDelays { stage, delays } in sent.streams.iter().flat_map(|stream| &stream.stages) {
-        let read = Delays::decode(&delays.histogram)
+    for stage in Stage::ALL {
+        let of_stage = sent.streams.iter().flat_map(|stream| &stream.stages).filter(|one| one.stage == stage);
+        let all = Delays::decode_all(of_stage.map(|one| &*one.delays.histogram))
             .map_err(|what| Failure::Failed(format!("the sender's stages: {what}")))?;
-        match figures.stages.get_mut(stage) {
-            Some(all) => all.add(&read),
-            None => drop(figures.stages.insert(*stage, read)),
-        }
+        figures.stages.extend(all.map(|all| (stage, all)));
     }
     Ok(figures)
 }
@@ -105,15 +103,8 @@ struct Stamping<'a> {
 }
 
 impl Sending for Stamping<'_> {
-    fn run(
-        &mut self,
-        path: &mut dyn SendPath,
-        phase: u32,
-        limit: u64,
-        tally: &mut Tally,
-    ) -> Result<(), Failure> {
-        let now = &self.worker.gate.phase.0;
-        while now.load(Ordering::Relaxed) == phase && tally.messages < limit {
+    fn run(&mut self, path: &mut dyn SendPath, span: Span, tally: &mut Tally) -> Result<(), Failure> {
+        while span.goes_on(tally.messages) {
             self.exchange(path, tally)?;
         }
         Ok(())
@@ -223,9 +214,9 @@ struct Answering<'a> {
 
 impl Receiving for Answering<'_> {
     /// By recvmsg(2), whatever the receive path: no other call tells the stamp.
-    fn run(&mut self, _: &mut dyn ReceivePath, phase: u32, limit: u64) -> Result<ReceiveEnd, Failure> {
-        let &Worker { work, socket, gate, tally, .. } = self.worker;
-        while gate.phase.0.load(Ordering::Relaxed) == phase && tally.bytes() < limit {
+    fn run(&mut self, _: &mut dyn ReceivePath, span: Span) -> Result<ReceiveEnd, Failure> {
+        let &Worker { work, socket, tally, .. } = self.worker;
+        while span.goes_on(tally.bytes()) {
             match self.receive(socket)? {
                 Some(0) => return Ok(ReceiveEnd::Eof),
                 Some(bytes) => {

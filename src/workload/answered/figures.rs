@@ -29,17 +29,9 @@ pub(in crate::workload) fn of(
 
 /// The delays of a kind of all streams; none where no stream has any.
 fn together(kind: DelayKind, sent: &EndReport) -> Result<Option<Delays>, Failure> {
-    let mut all: Option<Delays> = None;
     let of_kind = sent.streams.iter().flat_map(|stream| &stream.delays).filter(|one| one.kind == kind);
-    for one in of_kind {
-        let delays = Delays::decode(&one.delays.histogram)
-            .map_err(|what| Failure::Failed(format!("the sender's delays: {what}")))?;
-        match &mut all {
-            Some(all) => all.add(&delays),
-            none => *none = Some(delays),
-        }
-    }
-    Ok(all)
+    Delays::decode_all(of_kind.map(|one| &*one.delays.histogram))
+        .map_err(|what| Failure::Failed(format!("the sender's delays: {what}")))
 }
 
 /// A kind's row, with what it rests on.

@@ -1,7 +1,6 @@
 //! The end that receives: it answers each message as soon as it has its last byte.
 
 use std::os::fd::AsFd;
-use std::sync::atomic::Ordering;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::io::Errno;
@@ -12,16 +11,14 @@ use crate::cell::Wait;
 use crate::clock;
 use crate::failure::Failure;
 use crate::receive::{ReceiveEnd, ReceivePath};
+use crate::span::Span;
 use crate::workload::life::{self, Receiving};
-use crate::workload::{StreamReport, Worker, stream};
+use crate::workload::{StreamReport, Worker};
 
 /// Answers that are sent in one call.
 const BATCH: usize = 512;
 
 pub(in crate::workload) fn run(worker: &Worker) -> Result<StreamReport, Failure> {
-    if worker.is_background() {
-        return stream::receive(worker);
-    }
     let wait = worker.work.cell.workload.wait.receiver;
     super::prepare(worker.work, wait, worker.socket)?;
     if wait == Wait::Spin {
@@ -47,9 +44,9 @@ struct Answering<'a> {
 }
 
 impl Receiving for Answering<'_> {
-    fn run(&mut self, path: &mut dyn ReceivePath, phase: u32, limit: u64) -> Result<ReceiveEnd, Failure> {
-        let &Worker { socket, gate, tally, .. } = self.worker;
-        while gate.phase.0.load(Ordering::Relaxed) == phase && tally.bytes() < limit {
+    fn run(&mut self, path: &mut dyn ReceivePath, span: Span) -> Result<ReceiveEnd, Failure> {
+        let &Worker { socket, tally, .. } = self.worker;
+        while span.goes_on(tally.bytes()) {
             match path.receive(socket)? {
                 Some(0) => return Ok(ReceiveEnd::Eof),
                 Some(bytes) => {

@@ -3,14 +3,13 @@
 
 mod schedule;
 
-use std::sync::atomic::Ordering;
-
 use super::answered::{self, Outstanding};
 use super::life::{self, Sending};
-use super::{Entry, Pace, StreamReport, Worker, stream};
+use super::{Entry, Pace, StreamReport, Worker};
 use crate::clock;
 use crate::failure::Failure;
 use crate::path::{self, SendPath, Tally};
+use crate::span::Span;
 use schedule::Schedule;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -29,9 +28,6 @@ pub(super) const ENTRY: Entry = Entry {
 };
 
 fn send(worker: &Worker) -> Result<StreamReport, Failure> {
-    if worker.is_background() {
-        return stream::send(worker);
-    }
     let work = worker.work;
     let Some(rate) = work.rate else {
         return Err(Failure::Failed("no rate was given for the open loop".to_owned()));
@@ -41,7 +37,6 @@ fn send(worker: &Worker) -> Result<StreamReport, Failure> {
         .map_err(|errno| Failure::Failed(format!("PR_SET_TIMERSLACK: {errno}")))?;
     let schedule = Schedule::new(rate, work.cell.workload.arrivals, worker.pattern.key(u64::MAX));
     let open_loop = OpenLoop {
-        worker,
         most: work.most_unanswered().unwrap_or(1).into(),
         outstanding: Outstanding::new(worker)?,
         schedule,
@@ -52,7 +47,6 @@ fn send(worker: &Worker) -> Result<StreamReport, Failure> {
 }
 
 struct OpenLoop<'a> {
-    worker: &'a Worker<'a>,
     /// Messages that may be unanswered; beyond that those that are due wait, and their delay grows.
     most: u64,
     outstanding: Outstanding<'a>,
@@ -63,19 +57,12 @@ struct OpenLoop<'a> {
 }
 
 impl Sending for OpenLoop<'_> {
-    fn run(
-        &mut self,
-        path: &mut dyn SendPath,
-        phase: u32,
-        limit: u64,
-        tally: &mut Tally,
-    ) -> Result<(), Failure> {
-        let now = &self.worker.gate.phase.0;
-        if self.phase.replace(phase) != Some(phase) {
+    fn run(&mut self, path: &mut dyn SendPath, span: Span, tally: &mut Tally) -> Result<(), Failure> {
+        if self.phase.replace(span.phase) != Some(span.phase) {
             self.schedule.begin(clock::now());
         }
         self.pace = Pace::default();
-        while now.load(Ordering::Relaxed) == phase && tally.messages < limit {
+        while span.goes_on(tally.messages) {
             let due = self.schedule.due();
             let is_due = clock::now() >= due;
             if is_due && self.outstanding.unanswered() < self.most {
@@ -98,7 +85,7 @@ impl Sending for OpenLoop<'_> {
     }
 
     /// It is no part of the schedule.
-    fn wake(&mut self, path: &mut dyn SendPath, tally: &mut Tally) -> Result<(), Failure> {
+    fn wake(&mut self, path: &mut dyn SendPath, _: Span, tally: &mut Tally) -> Result<(), Failure> {
         self.outstanding.send(path, tally, None).map(drop)
     }
 

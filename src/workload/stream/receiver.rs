@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::receive::{ReceiveEnd, ReceivePath};
+use crate::span::Span;
 use crate::workload::life::{self, Receiving};
 use crate::workload::{StreamReport, Worker};
 
@@ -12,7 +13,7 @@ pub(in crate::workload) fn run(worker: &Worker) -> Result<StreamReport, Failure>
 struct Sink<'a>(&'a Worker<'a>);
 
 impl Receiving for Sink<'_> {
-    fn run(&mut self, path: &mut dyn ReceivePath, phase: u32, limit: u64) -> Result<ReceiveEnd, Failure> {
-        path.run(self.0.socket, &self.0.gate.phase.0, phase, limit, self.0.tally)
+    fn run(&mut self, path: &mut dyn ReceivePath, span: Span) -> Result<ReceiveEnd, Failure> {
+        path.run(self.0.socket, span, self.0.tally)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::path::{SendPath, Tally};
+use crate::span::Span;
 use crate::workload::life::{self, Sending};
 use crate::workload::{StreamReport, Worker};
 
@@ -12,13 +13,7 @@ pub(in crate::workload) fn run(worker: &Worker) -> Result<StreamReport, Failure>
 struct Flood<'a>(&'a Worker<'a>);
 
 impl Sending for Flood<'_> {
-    fn run(
-        &mut self,
-        path: &mut dyn SendPath,
-        phase: u32,
-        limit: u64,
-        tally: &mut Tally,
-    ) -> Result<(), Failure> {
-        path.run(self.0.socket, &self.0.gate.phase.0, phase, limit, tally)
+    fn run(&mut self, path: &mut dyn SendPath, span: Span, tally: &mut Tally) -> Result<(), Failure> {
+        path.run(self.0.socket, span, tally)
     }
 }
