@@ -20,7 +20,7 @@
 //! - [`options`]: how a trial is measured.
 //! - [`link`], [`host`]: network namespaces and their veth pair; what the machine is.
 //! - [`histogram`], [`record`]: delays, and the files that come out.
-//! - [`buffer`], [`cell`], [`channel`], [`clock`], [`exit`], [`failure`], [`file`], [`frame`], [`interface`], [`message`], [`output`],
+//! - [`buffer`], [`cell`], [`channel`], [`choice`], [`clock`], [`exit`], [`failure`], [`file`], [`frame`], [`interface`], [`message`], [`output`],
 //!   [`pattern`], [`setup`], [`socket`], [`span`], [`style`], [`units`]: the nouns.
 
 // Unit tests and tests of the binary draw runs with the same code, which names this crate.
@@ -32,6 +32,7 @@ pub mod agent;
 mod buffer;
 pub mod cell;
 mod channel;
+pub mod choice;
 pub mod cli;
 pub mod clock;
 pub mod command;

@@ -1,11 +1,14 @@
 //! What the paths of a stream are opened with, at either end.
 
 use crate::cell::Payload;
+use crate::choice::Choice;
 use crate::pattern::Pattern;
 
 /// What a stream's send path and receive path are made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
+    /// The path, with its parameters.
+    pub choice: Choice,
     /// Size of a message, bytes.
     pub message_bytes: usize,
     /// Bytes of distinct messages to cycle through; absent: as few as the path needs.
@@ -29,6 +32,7 @@ impl Setup {
     /// One stream of static messages of this size, which are read one by one.
     pub fn of_messages(message_bytes: usize, pattern: Pattern) -> Self {
         Self {
+            choice: Choice::usual("", &[], &[]),
             message_bytes,
             working_set: None,
             streams: 1,

@@ -25,6 +25,11 @@ pub enum Wire {
     Overlay,
     /// A network card.
     Nic,
+    /// A veth pair whose far end drops the payload before the kernel copies it, and is acknowledged for: the sender's
+    /// side of a card that reads pages where they are.
+    Sink,
+    /// Unix-domain sockets of one host: a stream without TCP.
+    Unix,
 }
 
 impl Wire {
@@ -177,7 +182,7 @@ macro_rules! words {
 }
 pub(crate) use words;
 
-words!(Wire: Loopback = "loopback", Veth = "veth", Bridge = "bridge", Overlay = "overlay", Nic = "nic");
+words!(Wire: Loopback = "loopback", Veth = "veth", Bridge = "bridge", Overlay = "overlay", Nic = "nic", Sink = "sink", Unix = "unix");
 words!(Payload: Static = "static", Fresh = "fresh");
 words!(Side: Sender = "sender", Receiver = "receiver");
 

@@ -95,8 +95,8 @@ pub enum TrialFormat {
 /// Runs the trial and prints its figures.
 pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
     let usage = |what: String| anyhow::Error::from(UsageError(what));
-    let send_path = path::find(&arguments.path).map_err(usage)?.name.to_owned();
-    let receive_path = receive::find(&arguments.receive_path).map_err(usage)?.name.to_owned();
+    let send_path = path::choose(&arguments.path).map_err(usage)?.to_string();
+    let receive_path = receive::choose(&arguments.receive_path).map_err(usage)?.to_string();
     let options = options(arguments);
     let mut cell = Cell {
         workload: arguments.workload.clone(),

@@ -12,6 +12,7 @@ use super::source::read_grid;
 use super::working_set::{WorkingSet, parse_working_set};
 use super::{Exit, UsageError, print, stop_flag};
 use crate::cell::{Cell, Payload, Side, USUAL_WORKLOAD, Workload};
+use crate::choice::Choice;
 use crate::grid::{self, Grid, Repetitions};
 use crate::record::category::Category;
 use crate::record::copies::{Place, Verdict};
@@ -100,14 +101,11 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
 fn grid_of(arguments: &XrayArgs) -> Result<Grid, String> {
     let paths = match arguments.path.is_empty() {
         true => path::REGISTRY.iter().map(|entry| entry.name.to_owned()).collect(),
-        false => names(&arguments.path, |name| Ok(path::find(name)?.name))?,
+        false => names(&arguments.path, path::choose)?,
     };
     let grid = Grid {
         paths: distinct("path", paths)?,
-        receive_paths: distinct(
-            "receive path",
-            names(&arguments.receive_path, |name| Ok(receive::find(name)?.name))?,
-        )?,
+        receive_paths: distinct("receive path", names(&arguments.receive_path, receive::choose)?)?,
         workloads: vec![arguments.workload.clone()],
         payloads: vec![arguments.payload],
         message_sizes: distinct("message size", arguments.size.clone())?,
@@ -121,11 +119,8 @@ fn grid_of(arguments: &XrayArgs) -> Result<Grid, String> {
     Ok(Grid { text: text_of(&grid), ..grid })
 }
 
-fn names(
-    given: &[String],
-    find: impl Fn(&str) -> Result<&'static str, String>,
-) -> Result<Vec<String>, String> {
-    given.iter().map(|name| find(name).map(str::to_owned)).collect()
+fn names(given: &[String], choose: impl Fn(&str) -> Result<Choice, String>) -> Result<Vec<String>, String> {
+    given.iter().map(|name| choose(name).map(|choice| choice.to_string())).collect()
 }
 
 fn distinct<T: PartialEq>(what: &str, given: Vec<T>) -> Result<Vec<T>, String> {

@@ -4,6 +4,7 @@ pub mod builtin;
 mod defaults;
 mod error;
 mod parse;
+mod paths;
 mod raw;
 mod scalar;
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::scalar::{
     bounded_size, grid_name, number, parse_delay, parse_loss, parse_message_size, parse_rate,
     parse_read_size, parse_threads, parse_warmup, parse_window, parse_working_set,
 };
-use super::{Grid, MOST_CELLS, Repetitions, workloads};
+use super::{Grid, MOST_CELLS, Repetitions, paths, workloads};
 use crate::cell::Wire;
 use crate::lab::kind;
 use crate::link::{Offload, netem};
@@ -77,25 +77,6 @@ fn distinct<'a, T: Eq + Hash + Clone>(
     Ok(all)
 }
 
-/// The word for everything that there is.
-const ALL: &str = "all";
-
-/// Names out of a registry; the one word `all` stands for `every` one.
-fn names<E: Iterator<Item = &'static str>>(
-    words: &Words,
-    what: &str,
-    every: impl FnOnce() -> E,
-    find: impl Fn(&str) -> Result<&'static str, String>,
-) -> Result<Vec<String>, GridError> {
-    match words.value.as_slice() {
-        [one] if one.value == ALL => Ok(every().map(str::to_owned).collect()),
-        more => match more.iter().find(|one| one.value == ALL) {
-            Some(all) => Err(refuse(all, format!("`{ALL}` stands for every {what}; leave the others out"))),
-            None => list(words, what, |text| find(text).map(str::to_owned)),
-        },
-    }
-}
-
 pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
     if text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#')) {
         let what = "it is empty, and needs at least name, paths, message_sizes and threads";
@@ -103,12 +84,7 @@ pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
     }
     let raw: RawGrid = serde_yaml::from_str(text)?;
     let mut grid = Grid {
-        paths: names(
-            &raw.paths,
-            "path",
-            || path::REGISTRY.iter().map(|entry| entry.name),
-            |text| Ok(path::find(text)?.name),
-        )?,
+        paths: paths::parse(&raw.paths, "path", path::REGISTRY.iter().map(|entry| entry.name), path::choose)?,
         message_sizes: list(&raw.message_sizes, "message size", parse_message_size)?,
         threads: list(&raw.threads, "number of threads", parse_threads)?,
         xray: raw.xray.unwrap_or(false),
@@ -122,7 +98,7 @@ pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
         grid.repetitions = repetitions(count)?;
     }
     if let Some(name) = &raw.control {
-        grid.control = Some(word(name, |text| Ok(path::find(text)?.name.to_owned()))?);
+        grid.control = Some(word(name, |text| Ok(path::choose(text)?.to_string()))?);
     }
     if let Some(seed) = &raw.seed {
         grid.seed = Some(word(seed, |text| number(text, 0, u64::MAX, "seed"))?);
@@ -165,8 +141,8 @@ fn check_size(grid: &Grid) -> Result<(), GridError> {
 fn dimensions(grid: &mut Grid, raw: &RawGrid) -> Result<(), GridError> {
     grid.workloads = workloads::parse(raw)?;
     if let Some(words) = &raw.receive_paths {
-        let every = || receive::REGISTRY.iter().map(|entry| entry.name);
-        grid.receive_paths = names(words, "receive path", every, |text| Ok(receive::find(text)?.name))?;
+        let every = receive::REGISTRY.iter().map(|entry| entry.name);
+        grid.receive_paths = paths::parse(words, "receive path", every, receive::choose)?;
     }
     if let Some(words) = &raw.payload {
         grid.payloads = list(words, "payload", str::parse)?;

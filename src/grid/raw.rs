@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_yaml::Spanned;
 
+use super::paths::RawPaths;
 use super::workloads::RawWorkloads;
 
 /// A scalar as written, with its line.
@@ -19,8 +20,8 @@ pub(super) struct RawGrid {
     pub(super) depth: Option<Spanned<OneOrMany>>,
     pub(super) wait: Option<Spanned<OneOrMany>>,
     pub(super) background: Option<Spanned<OneOrMany>>,
-    pub(super) paths: Words,
-    pub(super) receive_paths: Option<Words>,
+    pub(super) paths: RawPaths,
+    pub(super) receive_paths: Option<RawPaths>,
     pub(super) payload: Option<Words>,
     pub(super) message_sizes: Words,
     pub(super) working_set: Option<Spanned<OneOrMany>>,
@@ -55,6 +56,7 @@ pub(super) enum OneOrMany {
 pub(super) enum Plain {
     Word(String),
     Number(u64),
+    Switch(bool),
 }
 
 impl OneOrMany {
@@ -62,6 +64,7 @@ impl OneOrMany {
         let text = |plain: &Plain| match plain {
             Plain::Word(word) => word.clone(),
             Plain::Number(number) => number.to_string(),
+            Plain::Switch(is_on) => (if *is_on { "on" } else { "off" }).to_owned(),
         };
         match self {
             Self::One(plain) => vec![text(plain)],

@@ -252,7 +252,8 @@ mod tests {
         let both = report(1.0, 125_000_000, 200_000_000);
         let mut received = both.clone();
         for stream in &mut received.streams {
-            stream.receive_usage = ReceiveUsage { mapped_bytes: Some(4096), copied_bytes: Some(100) };
+            stream.receive_usage =
+                ReceiveUsage { mapped_bytes: Some(4096), copied_bytes: Some(100), ..ReceiveUsage::default() };
         }
         let mut row = Trial::default();
         let streams = joined(SECOND, both, received).unwrap().fill(&mut row).streams;

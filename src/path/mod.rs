@@ -20,6 +20,7 @@ use std::time::Instant;
 use nix::sys::socket::ControlMessageOwned;
 use socket2::Socket;
 
+use crate::choice::{self, Choice, Parameter, Parameters, SWITCH};
 use crate::failure::Failure;
 pub use crate::interface::MovedBytes;
 use crate::interface::{Completions, KernelInterface};
@@ -122,6 +123,8 @@ pub struct Entry {
     pub promise: Promise,
     /// How it looks in figures.
     pub style: Style,
+    /// What can be set of it, beside [`COMMON`].
+    pub parameters: Parameters,
     /// Makes a stream's path.
     pub open: Open,
 }
@@ -143,8 +146,39 @@ pub const REGISTRY: &[Entry] =
 /// Paths that calibrate the instrument: found by name, and in no list of what there is to choose from.
 pub const CALIBRATION: &[Entry] = &planted::ENTRIES;
 
-/// The path of this name or alias.
-pub fn find(name: &str) -> Result<&'static Entry, String> {
+/// What can be set of every send path.
+pub const COMMON: &[Parameter] = &[Parameter {
+    key: CORK,
+    about: "TCP_CORK: full segments alone, until the socket is closed",
+    values: SWITCH,
+    usual: 0,
+}];
+
+/// The switch of [`COMMON`].
+pub const CORK: &str = "cork";
+
+impl Entry {
+    /// The path, its parameters as usual.
+    #[must_use]
+    pub fn usual(&self) -> Choice {
+        Choice::usual(self.name, self.parameters.list, COMMON)
+    }
+}
+
+/// The path of a text that may have parameters behind the name: `uring-send:depth=8:chain=link`.
+///
+/// # Errors
+/// One sentence with what is allowed.
+pub fn choose(text: &str) -> Result<Choice, String> {
+    let entry = find(text)?;
+    let choice = entry.usual().with(text)?;
+    (entry.parameters.check)(&choice)?;
+    Ok(choice)
+}
+
+/// The path of this name or alias, whatever parameters stand behind it.
+pub fn find(text: &str) -> Result<&'static Entry, String> {
+    let name = choice::name(text);
     let mut all = REGISTRY.iter().chain(CALIBRATION);
     all.find(|entry| entry.name == name || entry.alias == Some(name)).ok_or_else(|| {
         let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();

@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use socket2::Socket;
 
 use super::supply::open_by_payload;
-use super::{Entry, KernelInterface, Promise, Rewrite, SendPath, Supply, Tally, call};
+use super::{Entry, KernelInterface, Parameters, Promise, Rewrite, SendPath, Supply, Tally, call};
 use crate::failure::Failure;
 use crate::message::{FIELDS, Message};
 use crate::setup::Setup;
@@ -19,6 +19,7 @@ pub(super) const ENTRY: Entry = Entry {
     interface: KernelInterface::SENDMSG,
     promise: Promise { user: 0, kernel: 1, is_deferred: false },
     style: Style { colour: ORANGE, marker: Marker::Square },
+    parameters: Parameters::NONE,
     open: open_by_payload!(OneCopy),
 };
 

@@ -4,7 +4,7 @@ use rustix::io::Errno;
 use socket2::Socket;
 
 use super::supply::open_by_payload;
-use super::{Entry, KernelInterface, Promise, Rewrite, SendPath, Supply, Tally, call};
+use super::{Entry, KernelInterface, Parameters, Promise, Rewrite, SendPath, Supply, Tally, call};
 use crate::failure::Failure;
 use crate::message::Contiguous;
 use crate::setup::Setup;
@@ -17,6 +17,7 @@ pub(super) const ENTRY: Entry = Entry {
     interface: KernelInterface::SEND,
     promise: Promise { user: 0, kernel: 1, is_deferred: false },
     style: Style { colour: GREY, marker: Marker::Diamond },
+    parameters: Parameters::NONE,
     open: open_by_payload!(PlainSend),
 };
 

@@ -5,7 +5,7 @@
 use socket2::Socket;
 
 use super::plain_send::send_all;
-use super::{Entry, Fresh, KernelInterface, Promise, Rewrite, SendPath, Static, Supply, Tally};
+use super::{Entry, Fresh, KernelInterface, Parameters, Promise, Rewrite, SendPath, Static, Supply, Tally};
 use crate::buffer::{Buffer, buffer};
 use crate::cell::Payload;
 use crate::failure::Failure;
@@ -30,6 +30,7 @@ const fn entry(name: &'static str, user: u32, open: super::Open) -> Entry {
         interface: KernelInterface::SEND,
         promise: Promise { user, kernel: 1, is_deferred: false },
         style: Style { colour: SKY, marker: Marker::Cross },
+        parameters: Parameters::NONE,
         open,
     }
 }

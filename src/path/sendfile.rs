@@ -16,7 +16,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use socket2::Socket;
 
 use super::splice::reusable;
-use super::{Entry, Fresh, KernelInterface, MovedBytes, Promise, Rewrite, SendPath, Tally};
+use super::{Entry, Fresh, KernelInterface, MovedBytes, Parameters, Promise, Rewrite, SendPath, Tally};
 use crate::cell::Payload;
 use crate::failure::Failure;
 use crate::pattern;
@@ -34,6 +34,7 @@ pub(super) const ENTRY: Entry = Entry {
     },
     promise: Promise { user: 0, kernel: 0, is_deferred: false },
     style: Style { colour: GREEN, marker: Marker::Down },
+    parameters: Parameters::NONE,
     open: |setup, _| {
         let refused = |error| {
             Failure::Unsupported(format!("a memfd for sendfile: {error}; it takes Linux 3.17 or newer"))

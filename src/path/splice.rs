@@ -12,7 +12,7 @@ use memmap2::{Mmap, MmapMut};
 use rustix::io::Errno;
 use socket2::Socket;
 
-use super::{Entry, Fresh, KernelInterface, MovedBytes, Promise, Rewrite, SendPath, Tally, call};
+use super::{Entry, Fresh, KernelInterface, MovedBytes, Parameters, Promise, Rewrite, SendPath, Tally, call};
 use crate::cell::Payload;
 use crate::failure::Failure;
 use crate::message::FIELDS;
@@ -27,6 +27,7 @@ pub(super) const ENTRY: Entry = Entry {
     interface: SPLICE,
     promise: Promise { user: 0, kernel: 0, is_deferred: false },
     style: Style { colour: PURPLE, marker: Marker::Ring },
+    parameters: Parameters::NONE,
     open: |setup, _| {
         let refused = |error| Failure::Unsupported(format!("a pipe for splice: {error}"));
         Ok(match (setup.payload, reusable("splice", setup)?) {

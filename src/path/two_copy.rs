@@ -5,7 +5,7 @@ use socket2::Socket;
 
 use super::plain_send::send_all;
 use super::supply::open_by_payload;
-use super::{Entry, KernelInterface, Promise, Rewrite, SendPath, Supply, Tally};
+use super::{Entry, KernelInterface, Parameters, Promise, Rewrite, SendPath, Supply, Tally};
 use crate::buffer::{Buffer, buffer};
 use crate::failure::Failure;
 use crate::message::Message;
@@ -19,6 +19,7 @@ pub(super) const ENTRY: Entry = Entry {
     interface: KernelInterface::SEND,
     promise: Promise { user: 1, kernel: 1, is_deferred: false },
     style: Style { colour: BLUE, marker: Marker::Disc },
+    parameters: Parameters::NONE,
     open: open_by_payload!(TwoCopy),
 };
 

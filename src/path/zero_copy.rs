@@ -13,7 +13,8 @@ use super::lent::{self, ErrorQueue, Lent, Notifier};
 use super::one_copy::iovec;
 use super::supply::open_by_payload;
 use super::{
-    Completions, Entry, KernelInterface, MovedBytes, Promise, Rewrite, SendPath, Supply, Tally, call,
+    Completions, Entry, KernelInterface, MovedBytes, Parameters, Promise, Rewrite, SendPath, Supply, Tally,
+    call,
 };
 use crate::failure::Failure;
 use crate::message::Message;
@@ -29,6 +30,7 @@ pub(super) const ENTRY: Entry = Entry {
     interface: MSG_ZEROCOPY,
     promise: Promise { user: 0, kernel: 0, is_deferred: true },
     style: Style { colour: VERMILLION, marker: Marker::Up },
+    parameters: Parameters::NONE,
     open: open_by_payload!(ZeroCopySend),
 };
 

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::io::Errno;
 use socket2::Socket;
 
+use crate::cell::Wire;
+use crate::choice::{self, Choice, Parameter, Parameters, Values};
 use crate::failure::Failure;
 use crate::interface::KernelInterface;
 use crate::record::ReceiveUsage;
@@ -93,6 +95,8 @@ pub struct Entry {
     /// How often it copies each byte into user space where nothing stands in its way: the promise that a measurement
     /// confirms or refutes.
     pub promised_copies: u32,
+    /// What can be set of it, beside [`COMMON`].
+    pub parameters: Parameters,
     /// Makes a stream's path.
     pub open: Open,
 }
@@ -106,12 +110,51 @@ pub const DEFAULT: &str = recv::ENTRY.name;
 /// Every receive path: a new one is a new file and one line here.
 pub const REGISTRY: &[Entry] = &[recv::ENTRY, trunc::ENTRY];
 
-/// The path of this name.
-pub fn find(name: &str) -> Result<&'static Entry, String> {
+/// What can be set of every receive path.
+pub const COMMON: &[Parameter] = &[Parameter {
+    key: RCVLOWAT,
+    about: "SO_RCVLOWAT: a call waits for so many bytes; 0: for any",
+    values: Values::Bytes { most: 64 << 20 },
+    usual: 0,
+}];
+
+/// The size of [`COMMON`].
+pub const RCVLOWAT: &str = "rcvlowat";
+
+impl Entry {
+    /// The path, its parameters as usual.
+    #[must_use]
+    pub fn usual(&self) -> Choice {
+        Choice::usual(self.name, self.parameters.list, COMMON)
+    }
+}
+
+/// The path of a text that may have parameters behind the name.
+///
+/// # Errors
+/// One sentence with what is allowed.
+pub fn choose(text: &str) -> Result<Choice, String> {
+    let entry = find(text)?;
+    let choice = entry.usual().with(text)?;
+    (entry.parameters.check)(&choice)?;
+    Ok(choice)
+}
+
+/// The path of this name, whatever parameters stand behind it.
+pub fn find(text: &str) -> Result<&'static Entry, String> {
+    let name = choice::name(text);
     REGISTRY.iter().find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
         format!("`{name}` is not a receive path; choose one of {}", names.join(", "))
     })
+}
+
+/// Refuses a receive path that a wire cannot have.
+///
+/// # Errors
+/// One sentence with the remedy.
+pub fn check_wire(_name: &str, _wire: Wire) -> Result<(), String> {
+    Ok(())
 }
 
 /// What a receive call's error means: none when there is simply nothing yet.

@@ -4,7 +4,7 @@ use rustix::net::RecvFlags;
 use socket2::Socket;
 
 use super::check::{Check, open_by_check};
-use super::{Entry, KernelInterface, ReceivePath, nothing_or_failure};
+use super::{Entry, KernelInterface, Parameters, ReceivePath, nothing_or_failure};
 use crate::buffer::{Buffer, buffer};
 use crate::failure::Failure;
 use crate::setup::Setup;
@@ -14,6 +14,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "recv() into a buffer",
     interface: KernelInterface::RECV,
     promised_copies: 1,
+    parameters: Parameters::NONE,
     open: open_by_check!(Recv),
 };
 

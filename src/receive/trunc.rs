@@ -5,7 +5,7 @@
 use rustix::net::{RecvFlags, recv};
 use socket2::Socket;
 
-use super::{Entry, KernelInterface, ReceivePath, nothing_or_failure};
+use super::{Entry, KernelInterface, Parameters, ReceivePath, nothing_or_failure};
 use crate::buffer::{Buffer, buffer};
 use crate::failure::Failure;
 
@@ -14,6 +14,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "recv() with MSG_TRUNC: bytes are discarded in the kernel",
     interface: KernelInterface::RECV,
     promised_copies: 0,
+    parameters: Parameters::NONE,
     open: |setup, _| {
         if setup.verify {
             return Err(Failure::Unsupported(

@@ -47,4 +47,4 @@ pub use trial_rows::{TrialFiles, TrialRows};
 pub use way::Way;
 
 /// Version of the files of a run (semver): a rename or a change of meaning is a new major version.
-pub const SCHEMA_VERSION: &str = "1.4.0";
+pub const SCHEMA_VERSION: &str = "1.5.0";

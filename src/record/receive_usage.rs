@@ -1,12 +1,14 @@
-//! What the kernel did with received bytes, on a path where it may map pages instead of copying.
+//! What became of received bytes, on a path where the kernel may map pages instead of copying, or where nobody reads
+//! and the sender is acknowledged for all the same.
+
+use std::iter::Sum;
 
 use serde::{Deserialize, Serialize};
 
 use super::row::row;
 
 row! {
-    /// Received bytes of one stream, or of all, by what the kernel did with them. Absent on paths that always copy, or
-    /// never.
+    /// Received bytes of one stream, or of all, by what became of them. Absent on paths on which there is nothing to tell.
     #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields, default)]
     pub struct ReceiveUsage {
@@ -14,6 +16,11 @@ row! {
         mapped_bytes: Option<u64> in "B" since "1.4.0",
         /// Bytes that it copied there after all.
         copied_bytes: Option<u64> in "B" since "1.4.0",
+        /// Acknowledgements that were sent in place of a receiver, on the sink wire, from connection to EOF.
+        acks: Option<u64> since "1.5.0",
+        /// CPU time of the threads that sent them, in their windows (CLOCK_THREAD_CPUTIME_ID): no receiver's, so that the
+        /// receiver's own columns are empty.
+        acks_cpu_s: Option<f64> in "s" since "1.5.0",
     }
 }
 
@@ -27,10 +34,15 @@ impl ReceiveUsage {
     /// The figures of several streams together; one that a stream lacks is absent from the sum.
     #[must_use]
     pub fn sum(streams: &[Self]) -> Self {
-        let add = |of: fn(&Self) -> Option<u64>| -> Option<u64> {
+        fn add<T: Sum>(streams: &[ReceiveUsage], of: fn(&ReceiveUsage) -> Option<T>) -> Option<T> {
             if streams.is_empty() { None } else { streams.iter().map(of).sum() }
-        };
-        Self { mapped_bytes: add(|usage| usage.mapped_bytes), copied_bytes: add(|usage| usage.copied_bytes) }
+        }
+        Self {
+            mapped_bytes: add(streams, |usage| usage.mapped_bytes),
+            copied_bytes: add(streams, |usage| usage.copied_bytes),
+            acks: add(streams, |usage| usage.acks),
+            acks_cpu_s: add(streams, |usage| usage.acks_cpu_s),
+        }
     }
 }
 
@@ -40,9 +52,10 @@ mod tests {
 
     #[test]
     fn bytes_are_added_and_those_of_no_path_that_maps_stay_absent() {
-        let one = ReceiveUsage { mapped_bytes: Some(4096), copied_bytes: Some(0) };
-        let two = ReceiveUsage { mapped_bytes: Some(8192), copied_bytes: Some(7) };
-        let sum = ReceiveUsage { mapped_bytes: Some(12288), copied_bytes: Some(7) };
+        let one = ReceiveUsage { mapped_bytes: Some(4096), copied_bytes: Some(0), ..ReceiveUsage::default() };
+        let two = ReceiveUsage { mapped_bytes: Some(8192), copied_bytes: Some(7), ..ReceiveUsage::default() };
+        let sum =
+            ReceiveUsage { mapped_bytes: Some(12288), copied_bytes: Some(7), ..ReceiveUsage::default() };
         assert_eq!(ReceiveUsage::sum(&[one.clone(), two]), sum);
         assert_eq!(ReceiveUsage::sum(&[one, ReceiveUsage::default()]), ReceiveUsage::default());
         assert_eq!(ReceiveUsage::sum(&[]), ReceiveUsage::default());

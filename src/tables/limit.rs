@@ -92,8 +92,8 @@ impl Limit {
 /// Whether a wire is more than the two ends' own kernel.
 fn has_a_rate(wire: Wire) -> bool {
     match wire {
-        Wire::Loopback | Wire::Veth => false,
-        Wire::Bridge | Wire::Overlay | Wire::Nic => true,
+        Wire::Loopback | Wire::Veth | Wire::Unix => false,
+        Wire::Bridge | Wire::Overlay | Wire::Nic | Wire::Sink => true,
     }
 }
 

@@ -58,7 +58,8 @@ pub(super) fn send(worker: &Worker, mut sending: impl Sending) -> Result<StreamR
     let Work { cell, messages, .. } = work;
     let mut counters = ThreadCounters::open();
     let entry = path::find(&cell.send_path).map_err(Failure::Unsupported)?;
-    let mut path = (entry.open)(&worker.setup(), socket)?;
+    let choice = path::choose(&cell.send_path).map_err(Failure::Unsupported)?;
+    let mut path = (entry.open)(&worker.setup(choice), socket)?;
     let path = path.as_mut();
     notes.ready();
     gate.wait_beyond(PREPARED)?;
@@ -127,7 +128,8 @@ pub(super) fn receive(worker: &Worker, mut receiving: impl Receiving) -> Result<
     let &Worker { work, stream, socket, gate, notes, tally, .. } = worker;
     let mut counters = ThreadCounters::open();
     let entry = receive::find(&work.cell.receive_path).map_err(Failure::Unsupported)?;
-    let mut path = (entry.open)(&worker.setup(), socket)?;
+    let choice = receive::choose(&work.cell.receive_path).map_err(Failure::Unsupported)?;
+    let mut path = (entry.open)(&worker.setup(choice), socket)?;
     let path = path.as_mut();
     if work.messages.is_some() {
         socket.set_read_timeout(Some(READ_TIMEOUT)).map_err(Failure::io("SO_RCVTIMEO"))?;

@@ -26,6 +26,7 @@ pub(crate) use work::check_wait;
 pub use work::{MOST_STREAMS, Work};
 
 use crate::cell::{Rate, Workload};
+use crate::choice::Choice;
 use crate::failure::Failure;
 use crate::pattern::Pattern;
 use crate::receive::ReceiveCounters;
@@ -98,9 +99,9 @@ impl Worker<'_> {
         Span { now: &self.gate.phase.0, phase, limit }
     }
 
-    /// What the stream's paths are opened with.
-    fn setup(&self) -> Setup {
-        let setup = self.work.setup(self.pattern);
+    /// What one of the stream's paths is opened with.
+    fn setup(&self, choice: Choice) -> Setup {
+        let setup = self.work.setup(choice, self.pattern);
         if self.is_background() { Setup { unanswered: None, ..setup } } else { setup }
     }
 }

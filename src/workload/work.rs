@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
+use crate::choice::Choice;
 use crate::clock::Clocks;
 use crate::histogram::Delays;
 use crate::message::{LARGEST, SMALLEST};
@@ -45,8 +46,9 @@ impl Work {
     pub fn check(&self) -> Result<(), String> {
         let Cell { message_bytes, threads, working_set, .. } = &self.cell;
         let workload = workload::check(&self.cell.workload)?;
-        path::find(&self.cell.send_path)?;
-        receive::find(&self.cell.receive_path)?;
+        path::choose(&self.cell.send_path)?;
+        let received = receive::choose(&self.cell.receive_path)?;
+        receive::check_wire(received.name(), self.cell.wire)?;
         if !(SMALLEST..=LARGEST).contains(message_bytes) {
             return Err(format!("a message must have {SMALLEST} to {LARGEST} bytes, not {message_bytes}"));
         }
@@ -99,9 +101,10 @@ impl Work {
         workload::find(&self.cell.workload.name).ok().and_then(|entry| (entry.unanswered)(self))
     }
 
-    /// What a stream's paths are opened with.
-    pub fn setup(&self, pattern: Pattern) -> Setup {
+    /// What one of a stream's paths is opened with.
+    pub fn setup(&self, choice: Choice, pattern: Pattern) -> Setup {
         Setup {
+            choice,
             message_bytes: self.cell.message_bytes as usize,
             working_set: self.cell.working_set,
             streams: self.streams(),

@@ -82,7 +82,7 @@ impl Observations<'_> {
 
     /// What the receive calls said of the bytes that they brought, where they say it.
     fn received(&self, row: Copies) -> Copies {
-        let ReceiveUsage { mapped_bytes, copied_bytes } = &self.receive_usage;
+        let ReceiveUsage { mapped_bytes, copied_bytes, .. } = &self.receive_usage;
         let [mapped, copied] = [mapped_bytes, copied_bytes].map(|bytes| bytes.unwrap_or_default());
         let note = format!("by the kernel's word {mapped} bytes were mapped and {copied} copied");
         row.found(self.receive_usage.copied_share(), Evidence::Flagged, note)

@@ -283,7 +283,8 @@ fn calls_of_the_function_that_makes_deferred_copies_refute() {
 fn what_a_receive_call_says_of_mapping_is_taken_at_its_word() {
     let nothing = Seen::Nothing("no counter".to_owned());
     let cell = cell("plain-send");
-    let receive_usage = ReceiveUsage { mapped_bytes: Some(3000), copied_bytes: Some(1000) };
+    let receive_usage =
+        ReceiveUsage { mapped_bytes: Some(3000), copied_bytes: Some(1000), ..ReceiveUsage::default() };
     let found = copies(&Observations { receive_usage, ..observed(&cell, [&nothing; 2], [&nothing; 2]) });
     let row = found.iter().find(|row| row.place == Place::Receive).unwrap();
     assert_eq!((row.copied_per_byte, row.evidence), (Some(0.25), Evidence::Flagged));
