@@ -2,6 +2,7 @@
 
 use super::account;
 use super::basis;
+use super::by_wire;
 use super::delays;
 use super::figures::measure::Measure;
 use crate::prose::block::{Block, Text};
@@ -27,7 +28,8 @@ pub(super) fn verdict(subject: &Subject) -> Vec<Block> {
         // A label that the evidence contradicts comes first.
         rivals.sort_by_key(|path| subject.name(place, path) == *path);
         let told = rivals.into_iter().filter_map(|path| against_baseline(subject, place, path));
-        let lines: Vec<Text> = told.chain(fastest(subject, place)).collect();
+        let lines: Vec<Text> =
+            told.chain(fastest(subject, place)).chain(by_wire::sentences(subject, place)).collect();
         let at = format!("{}, over {}", machine(subject), condition.words());
         if !subject.tables.cells.iter().any(|cell| cell.trials > 0 && condition.holds(cell)) {
             blocks.push(Block::says(format!("{at}, no trial went well, so this run says nothing of it.")));
@@ -37,6 +39,7 @@ pub(super) fn verdict(subject: &Subject) -> Vec<Block> {
             blocks.push(Block::says(format!("{at}, {}", alone(subject, place))));
         } else {
             blocks.extend([Block::says(format!("{at}:")), Block::List(lines)]);
+            blocks.extend(condition.wire.caveat().map(Block::says));
         }
     }
     blocks.extend(delays::verdict(subject, &machine(subject)));
@@ -111,7 +114,7 @@ fn against_baseline(subject: &Subject, place: usize, path: &str) -> Option<Text>
         );
     };
     if let Some(copied) = copied(subject, place, path) {
-        text = text.and(format!(" {copied} and"));
+        text = text.and(format!(" {copied}"));
     }
     let limit = |threads: u32| {
         let limit = subject.measured(place, path, size, threads).and_then(|row| row.cell.limit);
@@ -167,10 +170,11 @@ fn copied(subject: &Subject, place: usize, path: &str) -> Option<String> {
         }
     }
     match completions {
-        0 if silent => Some("had no completion, which leaves open whether it copied,".to_owned()),
+        0 if silent => Some("had no completion, which leaves open whether it copied, and".to_owned()),
         0 => None,
+        _ if copied == 0 => Some("copied none of its completed sends and".to_owned()),
         all => Some(format!(
-            "copied {} of its completed sends after all",
+            "copied {} of its completed sends after all and",
             words::percent(copied as f64 / all as f64)
         )),
     }
