@@ -6,6 +6,7 @@
 mod containers;
 mod counters;
 mod host;
+mod io_uring;
 mod lab;
 pub(crate) mod print;
 mod xray;
@@ -83,6 +84,7 @@ pub(crate) fn diagnose(results: &Path) -> Diagnosis {
     findings.extend(counters::check());
     findings.extend(xray::check());
     findings.extend(zero_copy::check());
+    findings.extend(io_uring::check());
     findings.extend(host::check(&facts, results));
     findings.extend(containers::check());
     Diagnosis { default_lab, findings }
