@@ -5,7 +5,7 @@ mod support;
 
 use copycost::path::{BASELINE, MovedBytes, REGISTRY};
 use copycost::record::copies::{Copies, Evidence, Place, Verdict};
-use copycost::record::{Status, Verified};
+use copycost::record::{Status, Trial, Verified};
 use std::path::{Path, PathBuf};
 use support::lab::{assert_whole, manifest, only_run, trials};
 use support::machine::Machine;
@@ -70,6 +70,11 @@ fn xray(machine: &Machine, flags: &[&str], wire: &str, paths: &[&str]) -> Xray {
     Xray::read(&home(Path::new(&results)))
 }
 
+/// Whether a trial is of what this kernel lacks, and says which one has it.
+fn is_beyond(series: &str, row: &Trial) -> bool {
+    row.status == Status::Unsupported && series == "6.1" && row.reason.ends_with("they take Linux 6.10")
+}
+
 fn every_path_runs_and_every_byte_is_verified(series: &str, test: &str) {
     let Some(machine) = Machine::with_kernel(series, test) else { return };
     let scratch = Scratch::new();
@@ -90,6 +95,9 @@ fn every_path_runs_and_every_byte_is_verified(series: &str, test: &str) {
     let (rows, _) = trials(&run);
     assert_eq!(rows.len(), names.len() * 2 * 2 * 2, "{ended:?}");
     for row in &rows {
+        if is_beyond(series, row) {
+            continue;
+        }
         assert_eq!((row.status, row.verified), (Status::Ok, Some(Verified::Bytes)), "{row:?}");
     }
     assert_whole(&run);

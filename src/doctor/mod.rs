@@ -6,6 +6,7 @@
 mod containers;
 mod counters;
 mod host;
+mod io_uring;
 mod lab;
 pub(crate) mod print;
 mod sink;
@@ -86,6 +87,7 @@ pub(crate) fn diagnose(results: &Path) -> Diagnosis {
     findings.extend(zero_copy::check());
     // Without a lab there is no trial to be had.
     findings.extend(default_lab.then(sink::check));
+    findings.extend(io_uring::check());
     findings.extend(host::check(&facts, results));
     findings.extend(containers::check());
     Diagnosis { default_lab, findings }
