@@ -1,8 +1,13 @@
 //! Receive paths: how bytes leave the socket. One file each and one line in [`REGISTRY`], as for send paths.
 
 mod check;
+mod patience;
 mod recv;
+mod scatter;
+mod splice_null;
 mod trunc;
+mod uring;
+mod zc_mmap;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,10 +17,11 @@ use socket2::Socket;
 use crate::cell::Wire;
 use crate::choice::{self, Choice, Parameter, Parameters, Values};
 use crate::failure::Failure;
-use crate::interface::KernelInterface;
+use crate::interface::{KernelInterface, MovedBytes};
 use crate::record::ReceiveUsage;
 use crate::setup::Setup;
 use crate::span::Span;
+pub use patience::Patience;
 
 /// What a stream has received since it was connected. One thread adds, the worker that receives; any other may look
 /// at any time, which is how all streams are read at one instant. Alone on its cache line.
@@ -74,6 +80,9 @@ pub trait ReceivePath: Send {
         Ok(ReceiveEnd::Stopped)
     }
 
+    /// Tells how long a call is to wait from now on; the socket has been told already.
+    fn set_patience(&mut self, _: Patience) {}
+
     /// What the kernel did with the bytes; absent on paths on which it has no choice.
     fn usage(&self) -> ReceiveUsage {
         ReceiveUsage::default()
@@ -108,7 +117,15 @@ pub const LEAST_WORK: &Entry = &trunc::ENTRY;
 pub const DEFAULT: &str = recv::ENTRY.name;
 
 /// Every receive path: a new one is a new file and one line here.
-pub const REGISTRY: &[Entry] = &[recv::ENTRY, trunc::ENTRY];
+pub const REGISTRY: &[Entry] = &[
+    recv::ENTRY,
+    trunc::ENTRY,
+    scatter::ENTRY,
+    zc_mmap::ENTRY,
+    splice_null::ENTRY,
+    uring::MULTISHOT,
+    uring::BUNDLE,
+];
 
 /// What can be set of every receive path.
 pub const COMMON: &[Parameter] = &[Parameter {
@@ -164,3 +181,6 @@ fn nothing_or_failure(errno: Errno) -> Result<Option<usize>, Failure> {
         _ => Err(Failure::Failed(format!("recv: {errno}"))),
     }
 }
+
+#[cfg(test)]
+mod tests;
