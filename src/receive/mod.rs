@@ -22,6 +22,7 @@ use crate::record::ReceiveUsage;
 use crate::setup::Setup;
 use crate::span::Span;
 pub use patience::Patience;
+pub use zc_mmap::WHAT_CAN_BE_MAPPED;
 
 /// What a stream has received since it was connected. One thread adds, the worker that receives; any other may look
 /// at any time, which is how all streams are read at one instant. Alone on its cache line.

@@ -33,6 +33,13 @@ use crate::pattern::Verifier;
 use crate::record::ReceiveUsage;
 use crate::setup::Setup;
 
+/// How much can be mapped, for a reader.
+pub const WHAT_CAN_BE_MAPPED: &str = "\
+A page is mapped where it is a packet's alone and whole: between two ends on one host next to none of what send(), \
+sendfile() and splice() send, for their pages are parts of larger ones or have another owner; of what MSG_ZEROCOPY and io_uring's \
+SEND_ZC send nearly all, for the deferred copy makes pages of its own, and most with an MTU of 4148 bytes, a page and \
+its headers";
+
 const TOUCH: &str = "touch";
 const COPY_BUFFER: &str = "copybuf";
 const CACHE_LINE: usize = 64;

@@ -1,7 +1,7 @@
 //! The report's parts, in the order they are read in.
 
 use super::figures::Outcome;
-use super::{account, basis, delays, environment, tabular, validity, verdict, xray};
+use super::{account, basis, both_ends, delays, environment, tabular, validity, verdict, xray};
 use crate::prose::block::Block;
 use crate::study::{self, Subject};
 
@@ -32,6 +32,7 @@ impl Document {
         });
         blocks.extend(drawn);
         blocks.extend(xray::blocks(subject));
+        blocks.extend(both_ends::blocks(subject));
         blocks.extend(account::blocks(subject));
         blocks.extend(delays::blocks(subject));
         // An x-ray alone has nothing to be compared.
