@@ -112,8 +112,8 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
     let mut blocks = vec![
         Block::section("Send and receive paths"),
         Block::says(
-            "A row is a send path, a column the receive path at the other end. Of two paths that cost one end the same, the \
-             one that lets the other end copy less is the better; medians over trials, with 95 % intervals in brackets.",
+            "A row is a send path, a column the receive path at the other end. Medians over trials, with 95 % intervals in \
+             brackets.",
         ),
     ];
     blocks.extend(maps.then(|| Block::Paragraph(Text::from(receive::WHAT_CAN_BE_MAPPED).and("."))));
