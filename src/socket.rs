@@ -155,6 +155,35 @@ pub fn busy_poll(socket: &Socket, time: Duration) -> Result<(), Failure> {
     }
 }
 
+/// Has a receive call wait for so many bytes (SO_RCVLOWAT), or for any with 0, as sockets have it from the start.
+///
+/// # Errors
+/// `Unsupported` when the kernel does not keep it: of more than half the receive buffer it keeps that half in silence
+/// (tcp_set_rcvlowat).
+pub fn receive_low_water(socket: &Socket, bytes: u64) -> Result<(), Failure> {
+    // The kernel makes 1 of 0.
+    let asked = bytes.max(1) as libc::c_int;
+    let (fd, from) = (socket.as_raw_fd(), (&raw const asked).cast());
+    // SAFETY: the kernel reads one integer of this size from `from`.
+    let done = unsafe {
+        libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVLOWAT, from, size_of::<libc::c_int>() as _)
+    };
+    if done != 0 {
+        return Err(Failure::Unsupported(format!("SO_RCVLOWAT: {}", io::Error::last_os_error())));
+    }
+    let mut kept = [0; size_of::<libc::c_int>()];
+    let kept = getsockopt_bytes(socket, libc::SOL_SOCKET, libc::SO_RCVLOWAT, &mut kept)
+        .map(|filled| u32_at(filled, 0).unwrap_or_default())
+        .map_err(Failure::io("SO_RCVLOWAT"))?;
+    if u64::from(kept) == bytes.max(1) {
+        return Ok(());
+    }
+    Err(Failure::Unsupported(format!(
+        "rcvlowat: {bytes} bytes asked, {kept} kept, which is half of what the receive buffer can have; raise \
+         socket.receive_buffer or net.ipv4.tcp_rmem, or lower rcvlowat"
+    )))
+}
+
 /// TCP segments sent again so far (`tcpi_total_retrans`); absent where the kernel does not tell.
 pub fn retransmits(socket: &Socket) -> Option<u64> {
     let mut info = [0; size_of::<libc::tcp_info>()];

@@ -4,6 +4,7 @@
 mod support;
 
 use copycost::path::{BASELINE, MovedBytes, REGISTRY};
+use copycost::receive;
 use copycost::record::copies::{Copies, Evidence, Place, Verdict};
 use copycost::record::{Status, Trial, Verified};
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ macro_rules! on_each_kernel {
 
 on_each_kernel!(
     every_path_runs_and_every_byte_is_verified,
+    every_receive_path_runs_or_says_which_kernel_has_it,
     over_veth_copies_into_the_kernel_are_counted,
     over_a_card_no_copy_is_confirmed_and_witnessed,
     without_scatter_gather_nothing_is_confirmed,
@@ -104,6 +106,39 @@ fn every_path_runs_and_every_byte_is_verified(series: &str, test: &str) {
     assert!(manifest(&run).sender.host.kernel.starts_with(&format!("{series}.")));
     let valid = support::process::run(copycost(["validate", run.to_str().unwrap()]));
     assert_eq!(valid.code(), Some(0), "{valid:?}");
+}
+
+fn every_receive_path_runs_or_says_which_kernel_has_it(series: &str, test: &str) {
+    let Some(machine) = Machine::with_kernel(series, test) else { return };
+    let scratch = Scratch::new();
+    let grid = scratch.file(
+        "grid.yaml",
+        "name: receive\npaths: [plain-send, zero-copy]\nreceive_paths: [all]\nmessage_sizes: [64, 64KiB]\nthreads: [1]\n\
+         messages: 50\nwarmup: 5ms\nrepetitions: 1\nseed: 7\nwire: veth\nlink: {mtu: 4148}\n\
+         socket: {rcvlowat: [0, 4KiB]}\n",
+    );
+    let results = scratch.text_path("results");
+    let ended =
+        run(machine.run(["--quiet"], ["sweep", &grid, "--no-report", "--quiet", "--results", &results]));
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+    let run = home(Path::new(&results));
+    let (rows, _) = trials(&run);
+    assert_eq!(rows.len(), 2 * receive::REGISTRY.len() * 2 * 2, "{ended:?}");
+    for row in &rows {
+        let is_bundle = row.receive_path.starts_with("uring-bundle");
+        if is_bundle && series == "6.1" {
+            assert_eq!(row.status, Status::Unsupported, "{row:?}");
+            assert!(row.reason.contains("Linux 6.10") && row.reason.contains("uring-multishot"), "{row:?}");
+            continue;
+        }
+        assert_eq!((row.status, row.bytes), (Status::Ok, Some(50 * row.message_bytes)), "{row:?}");
+        let usage = &row.receive_usage;
+        let told = usage.mapped_bytes.zip(usage.copied_bytes);
+        assert_eq!(told.map(|(mapped, copied)| mapped + copied), told.and(row.total_bytes), "{row:?}");
+        let maps = row.receive_path.starts_with("zc-mmap") && row.send_path == "zero-copy";
+        assert!(!maps || row.message_bytes < 4096 || usage.mapped_bytes > Some(0), "{row:?}");
+    }
+    assert_whole(&run);
 }
 
 fn over_veth_copies_into_the_kernel_are_counted(series: &str, test: &str) {

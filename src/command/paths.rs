@@ -3,6 +3,7 @@
 use comfy_table::{Row, Table, presets};
 
 use super::{Exit, print};
+use crate::choice::Parameter;
 use crate::lab::kind;
 use crate::prose::words;
 use crate::{path, receive, workload};
@@ -12,10 +13,11 @@ pub fn run() -> anyhow::Result<Exit> {
     print(&format!(
         "Bytes that the CPU copies for each payload byte, as labelled; a run shows whether it is so.\n\n{}\n\n{}\n\n\
          A deferred copy is made by the kernel after the call, because the skb is delivered on the same host;\n\
-         the completions of {} say so (zc_copied in trials.csv).\n\n{}\n\n{}\n",
+         the completions of {} say so (zc_copied in trials.csv).\n\n{}\n\n{}\n\n{}\n",
         sends().trim_fmt(),
         receives().trim_fmt(),
         words::list(&Vec::from_iter(path::notified().map(|(entry, _)| entry.name))),
+        mapping(),
         workloads().trim_fmt(),
         labs().trim_fmt(),
     ))?;
@@ -50,8 +52,33 @@ fn receives() -> Table {
     let mut receives = table(["receive path", "into user space", ""]);
     for entry in receive::REGISTRY {
         receives.add_row([entry.name, &entry.promised_copies.to_string(), entry.about]);
+        for parameter in entry.parameters.list {
+            receives.add_row(["", "", &parameter_words(parameter)]);
+        }
+    }
+    for parameter in receive::COMMON {
+        receives.add_row(["(each)", "", &parameter_words(parameter)]);
     }
     receives
+}
+
+/// A parameter with what it can be.
+fn parameter_words(parameter: &Parameter) -> String {
+    format!("  {}={}: {}", parameter.key, parameter.values.about(), parameter.about)
+}
+
+/// What a receiver can map, in lines of the width of the others.
+fn mapping() -> String {
+    const WIDTH: usize = 100;
+    let mut lines = vec![String::new()];
+    for word in receive::WHAT_CAN_BE_MAPPED.split(' ') {
+        match lines.last_mut().expect("a line") {
+            line if line.is_empty() => line.push_str(word),
+            line if line.len() + 1 + word.len() <= WIDTH => line.extend([" ", word]),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n") + "\n(receiver_mapped_bytes and receiver_copied_bytes in trials.csv)."
 }
 
 fn workloads() -> Table {

@@ -144,6 +144,10 @@ fn dimensions(grid: &mut Grid, raw: &RawGrid) -> Result<(), GridError> {
         let every = receive::REGISTRY.iter().map(|entry| entry.name);
         grid.receive_paths = paths::parse(words, "receive path", every, receive::choose)?;
     }
+    if let Some(values) = raw.socket.as_ref().and_then(|socket| socket.rcvlowat.as_ref()) {
+        grid.receive_paths =
+            paths::with_parameter(&grid.receive_paths, receive::RCVLOWAT, values, receive::choose)?;
+    }
     if let Some(words) = &raw.payload {
         grid.payloads = list(words, "payload", str::parse)?;
     }

@@ -109,6 +109,7 @@ pub(super) struct RawSocket {
     pub(super) nodelay: Option<bool>,
     pub(super) send_buffer: Option<Word>,
     pub(super) receive_buffer: Option<Word>,
+    pub(super) rcvlowat: Option<Spanned<OneOrMany>>,
 }
 
 #[derive(Deserialize)]

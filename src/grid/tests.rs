@@ -49,6 +49,26 @@ fn the_design_example_reads() {
 }
 
 #[test]
+fn what_is_said_of_sockets_is_spread_over_the_paths() {
+    let received = |line| with(line).map(|grid| grid.receive_paths);
+    assert_eq!(received("socket: {rcvlowat: 64KiB}").unwrap(), ["recv:rcvlowat=65536B"]);
+    let all =
+        received("receive_paths: [recv, {zc-mmap: {touch: read}}]\nsocket: {rcvlowat: [0, 64KiB]}").unwrap();
+    let expected =
+        ["recv", "recv:rcvlowat=65536B", "zc-mmap:touch=read", "zc-mmap:touch=read:rcvlowat=65536B"];
+    assert_eq!(all, expected);
+    for (line, part) in [
+        ("receive_paths: [\"recv:rcvlowat=4KiB\"]\nsocket: {rcvlowat: 64KiB}", "twice"),
+        ("socket: {rcvlowat: [64KiB, 65536B]}", "listed twice"),
+        ("socket: {rcvlowat: []}", "empty"),
+        ("socket: {rcvlowat: 1GiB}", "up to 64MiB"),
+    ] {
+        let refused = received(line).unwrap_err().to_string();
+        assert!(refused.contains(part), "{line}: {refused}");
+    }
+}
+
+#[test]
 fn refusals_name_the_line_and_what_is_allowed() {
     for (text, line, part) in [
         ("colour: red", 5, "unknown field `colour`"),

@@ -2,8 +2,13 @@
 
 mod check;
 mod none;
+mod patience;
 mod recv;
+mod scatter;
+mod splice_null;
 mod trunc;
+mod uring;
+mod zc_mmap;
 
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,10 +20,12 @@ use socket2::Socket;
 use crate::cell::Wire;
 use crate::choice::{self, Choice, Parameter, Parameters, Values};
 use crate::failure::Failure;
-use crate::interface::KernelInterface;
+use crate::interface::{KernelInterface, MovedBytes};
 use crate::record::{End, ReceiveUsage};
 use crate::setup::Setup;
 use crate::span::Span;
+pub use patience::Patience;
+pub use zc_mmap::WHAT_CAN_BE_MAPPED;
 
 /// What a stream has received since it was connected. One thread adds, the worker that receives; any other may look
 /// at any time, which is how all streams are read at one instant. Alone on its cache line.
@@ -89,6 +96,8 @@ pub trait ReceivePath: Send {
 
     /// Takes out of the window's figures what is no receiver's.
     fn disown(&mut self, _end: &mut End) {}
+    /// Tells how long a call is to wait from now on; the socket has been told already.
+    fn set_patience(&mut self, _: Patience) {}
 
     /// What the kernel did with the bytes; absent on paths on which it has no choice.
     fn usage(&self) -> ReceiveUsage {
@@ -124,7 +133,15 @@ pub const LEAST_WORK: &Entry = &trunc::ENTRY;
 pub const DEFAULT: &str = recv::ENTRY.name;
 
 /// Every receive path: a new one is a new file and one line here.
-pub const REGISTRY: &[Entry] = &[recv::ENTRY, trunc::ENTRY];
+pub const REGISTRY: &[Entry] = &[
+    recv::ENTRY,
+    trunc::ENTRY,
+    scatter::ENTRY,
+    zc_mmap::ENTRY,
+    splice_null::ENTRY,
+    uring::MULTISHOT,
+    uring::BUNDLE,
+];
 
 /// The path of a wire on which nobody reads: found by name, and chosen by that wire.
 pub const NOBODY: &Entry = &none::ENTRY;
@@ -201,3 +218,6 @@ fn nothing_or_failure(errno: Errno) -> Result<Option<usize>, Failure> {
         _ => Err(Failure::Failed(format!("recv: {errno}"))),
     }
 }
+
+#[cfg(test)]
+mod tests;

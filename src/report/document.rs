@@ -1,7 +1,9 @@
 //! The report's parts, in the order they are read in.
 
 use super::figures::Outcome;
-use super::{account, basis, by_wire, delays, environment, tabular, validity, verdict, xray};
+use super::{
+    account, basis, both_ends, by_wire, delays, environment, tabular, validity, verdict, xray,
+};
 use crate::prose::block::Block;
 use crate::study::{self, Subject};
 
@@ -35,6 +37,7 @@ impl Document {
             blocks.extend(by_wire::blocks(subject));
         }
         blocks.extend(xray::blocks(subject));
+        blocks.extend(both_ends::blocks(subject));
         blocks.extend(account::blocks(subject));
         blocks.extend(delays::blocks(subject));
         // An x-ray alone has nothing to be compared.

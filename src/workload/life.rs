@@ -11,7 +11,7 @@ use super::{StreamReport, Work, Worker};
 use crate::counters::ThreadCounters;
 use crate::failure::Failure;
 use crate::path::{self, SendPath, Tally};
-use crate::receive::{self, ReceiveEnd, ReceivePath};
+use crate::receive::{self, Patience, ReceiveEnd, ReceivePath};
 use crate::socket;
 use crate::span::Span;
 
@@ -46,6 +46,11 @@ pub(super) trait Sending {
 
 /// What a workload does at the end that receives.
 pub(super) trait Receiving {
+    /// How long its receive calls wait for bytes in the window.
+    fn patience(&self) -> Patience {
+        Patience::Endless
+    }
+
     /// Receives until the span is over, or the stream ends.
     fn run(&mut self, path: &mut dyn ReceivePath, span: Span) -> Result<ReceiveEnd, Failure>;
 }
@@ -127,34 +132,28 @@ fn push(socket: &Socket) -> Result<(), Failure> {
 
 /// The life of a stream at the end that receives.
 pub(super) fn receive(worker: &Worker, mut receiving: impl Receiving) -> Result<StreamReport, Failure> {
-    let &Worker { work, stream, socket, gate, notes, tally, .. } = worker;
+    let &Worker { work, socket, gate, notes, tally, .. } = worker;
     let mut counters = ThreadCounters::open();
     let entry = receive::find(&work.cell.receive_path).map_err(Failure::Unsupported)?;
     let choice = receive::choose(&work.cell.receive_path).map_err(Failure::Unsupported)?;
     let mut path = (entry.open)(&worker.setup(choice), socket)?;
     let path = path.as_mut();
-    if work.messages.is_some() {
-        socket.set_read_timeout(Some(READ_TIMEOUT)).map_err(Failure::io("SO_RCVTIMEO"))?;
-    }
+    let least = choice.value(receive::RCVLOWAT);
+    wait_for(socket, least)?;
+    let patience = match receiving.patience() {
+        // A sender that pauses may have sent too little to wake it.
+        Patience::Endless if work.messages.is_some() || least > 0 => Patience::Limit(READ_TIMEOUT),
+        other => other,
+    };
+    patience.apply(socket, path)?;
     notes.ready();
     gate.wait_beyond(PREPARED)?;
 
     let mut ended = receiving.run(path, worker.span(WARM_UP, u64::MAX))?;
     if work.messages.is_some() {
-        gate.wait_beyond(WARM_UP)?;
-        let boundary = gate.boundary.get().and_then(|bytes| bytes.get(stream as usize)).copied();
-        let boundary = boundary.ok_or_else(|| Failure::Failed("no boundary for the stream".to_owned()))?;
-        ended = receiving.run(path, worker.span(HELD, boundary))?;
-        let got = tally.bytes();
-        if got != boundary {
-            return Err(Failure::Failed(format!("{got} bytes before the window where {boundary} were sent")));
-        }
-        notes.held(stream, boundary);
-        socket.set_read_timeout(None).map_err(Failure::io("SO_RCVTIMEO"))?;
-        gate.wait_beyond(HELD)?;
-        // The window begins when there is something to receive.
-        path.wait(socket, &|| gate.check().is_ok())?;
+        ended = hold(worker, &mut receiving, path, least)?;
     }
+    receiving.patience().apply(socket, path)?;
     if ended == ReceiveEnd::Eof {
         gate.check()?;
         return Err(Failure::Failed("the sender closed the stream before the window".to_owned()));
@@ -186,4 +185,37 @@ pub(super) fn receive(worker: &Worker, mut receiving: impl Receiving) -> Result<
         read_back: work.socket.read_back(socket),
         ..StreamReport::default()
     })
+}
+
+/// The pause of a receiver before a window that is bounded by messages: from the last bytes before it to the first in it.
+fn hold(
+    worker: &Worker,
+    receiving: &mut impl Receiving,
+    path: &mut dyn ReceivePath,
+    least: u64,
+) -> Result<ReceiveEnd, Failure> {
+    let &Worker { stream, socket, gate, notes, tally, .. } = worker;
+    gate.wait_beyond(WARM_UP)?;
+    let boundary = gate.boundary.get().and_then(|bytes| bytes.get(stream as usize)).copied();
+    let boundary = boundary.ok_or_else(|| Failure::Failed("no boundary for the stream".to_owned()))?;
+    if least > 0 {
+        // What is left before the boundary may be less than a call waits for.
+        socket::receive_low_water(socket, 0)?;
+    }
+    let ended = receiving.run(path, worker.span(HELD, boundary))?;
+    let got = tally.bytes();
+    if got != boundary {
+        return Err(Failure::Failed(format!("{got} bytes before the window where {boundary} were sent")));
+    }
+    notes.held(stream, boundary);
+    gate.wait_beyond(HELD)?;
+    // The window begins when there is something to receive.
+    path.wait(socket, &|| gate.check().is_ok())?;
+    wait_for(socket, least)?;
+    Ok(ended)
+}
+
+/// Has receive calls wait for so many bytes; where it is not asked for, the socket stays as it is.
+fn wait_for(socket: &Socket, least: u64) -> Result<(), Failure> {
+    if least > 0 { socket::receive_low_water(socket, least) } else { Ok(()) }
 }

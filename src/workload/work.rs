@@ -75,6 +75,12 @@ impl Work {
         }
         let unanswered = (workload.unanswered)(self);
         if let Some(asked) = unanswered {
+            let least = received.value(receive::RCVLOWAT);
+            if least > *message_bytes {
+                return Err(format!(
+                    "a receiver that waits for {least} B never answers a message of {message_bytes} B; lower rcvlowat"
+                ));
+            }
             let most = path::most_lent(*message_bytes as usize, *threads);
             if asked as usize > most {
                 return Err(format!(

@@ -10,7 +10,7 @@ use super::ANSWER;
 use crate::cell::Wait;
 use crate::clock;
 use crate::failure::Failure;
-use crate::receive::{ReceiveEnd, ReceivePath};
+use crate::receive::{Patience, ReceiveEnd, ReceivePath};
 use crate::span::Span;
 use crate::workload::life::{self, Receiving};
 use crate::workload::{StreamReport, Worker};
@@ -21,11 +21,9 @@ const BATCH: usize = 512;
 pub(in crate::workload) fn run(worker: &Worker) -> Result<StreamReport, Failure> {
     let wait = worker.work.cell.workload.wait.receiver;
     super::prepare(worker.work, wait, worker.socket)?;
-    if wait == Wait::Spin {
-        worker.socket.set_nonblocking(true).map_err(Failure::io("O_NONBLOCK"))?;
-    }
     let answering = Answering {
         worker,
+        patience: if wait == Wait::Spin { Patience::None } else { Patience::Endless },
         message_bytes: worker.work.cell.message_bytes,
         answered: 0,
         offset: worker.work.clocks.stamped(),
@@ -36,6 +34,7 @@ pub(in crate::workload) fn run(worker: &Worker) -> Result<StreamReport, Failure>
 
 struct Answering<'a> {
     worker: &'a Worker<'a>,
+    patience: Patience,
     message_bytes: u64,
     answered: u64,
     /// What is added to the clock in a stamp, nanoseconds.
@@ -44,6 +43,10 @@ struct Answering<'a> {
 }
 
 impl Receiving for Answering<'_> {
+    fn patience(&self) -> Patience {
+        self.patience
+    }
+
     fn run(&mut self, path: &mut dyn ReceivePath, span: Span) -> Result<ReceiveEnd, Failure> {
         let &Worker { socket, tally, .. } = self.worker;
         while span.goes_on(tally.bytes()) {
