@@ -5,14 +5,18 @@
 //! send call, two additions and one relaxed load.
 
 mod call;
+mod disk_file;
+mod ktls;
 mod lent;
 mod one_copy;
 mod plain_send;
 mod planted;
 mod sendfile;
+mod sendfile_disk;
 mod splice;
 mod supply;
 mod two_copy;
+mod writev;
 mod zero_copy;
 
 use std::time::Instant;
@@ -88,6 +92,9 @@ pub trait SendPath: Send {
 /// Makes a stream's path on a connected socket.
 pub type Open = fn(&Setup, &Socket) -> Result<Box<dyn SendPath>, Failure>;
 
+/// Prepares the receiver's socket of a stream: it is called with the setup of the send path, at the other end.
+pub type PrepareReceiver = fn(&Setup, &Socket) -> Result<(), Failure>;
+
 /// How often a path copies each byte on the sender's side, where nothing stands in its way: the promise that a
 /// measurement confirms or refutes.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +132,8 @@ pub struct Entry {
     pub style: Style,
     /// What can be set of it, beside [`COMMON`].
     pub parameters: Parameters,
+    /// What the receiver's socket needs before the first byte comes; none where any socket will do.
+    pub prepare_receiver: Option<PrepareReceiver>,
     /// Makes a stream's path.
     pub open: Open,
 }
@@ -140,8 +149,17 @@ pub const PLAIN: &Entry = &plain_send::ENTRY;
 pub const LEAST_WORK: &Entry = &splice::ENTRY;
 
 /// Every send path: a new one is a new file and one line here.
-pub const REGISTRY: &[Entry] =
-    &[plain_send::ENTRY, two_copy::ENTRY, one_copy::ENTRY, zero_copy::ENTRY, sendfile::ENTRY, splice::ENTRY];
+pub const REGISTRY: &[Entry] = &[
+    plain_send::ENTRY,
+    two_copy::ENTRY,
+    one_copy::ENTRY,
+    zero_copy::ENTRY,
+    sendfile::ENTRY,
+    splice::ENTRY,
+    writev::ENTRY,
+    sendfile_disk::ENTRY,
+    ktls::ENTRY,
+];
 
 /// Paths that calibrate the instrument: found by name, and in no list of what there is to choose from.
 pub const CALIBRATION: &[Entry] = &planted::ENTRIES;
