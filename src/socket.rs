@@ -94,9 +94,8 @@ impl SocketOptions {
             let text: Vec<u8> = name.into_iter().take_while(|&byte| byte != 0).collect();
             String::from_utf8_lossy(&text).into_owned()
         });
-        let size = |is_told: bool, read: io::Result<usize>| {
-            read.ok().filter(|_| is_told).map(|bytes| bytes as u64)
-        };
+        let size =
+            |is_told: bool, read: io::Result<usize>| read.ok().filter(|_| is_told).map(|bytes| bytes as u64);
         // Without TCP the kernel tunes no buffer, and what waits for the reader is on the sender's account alone.
         let is_fixed = !is_tcp(socket);
         ReadBack {

@@ -38,6 +38,12 @@ impl Wire {
     pub fn counts_at_once(self) -> bool {
         self != Self::Nic
     }
+
+    /// Whether it goes by interfaces at all, and so by TCP.
+    #[must_use]
+    pub fn has_interfaces(self) -> bool {
+        self != Self::Unix
+    }
 }
 
 /// Whether the bytes of a message change between two sends.

@@ -3,6 +3,7 @@
 use comfy_table::{Row, Table, presets};
 
 use super::{Exit, print};
+use crate::choice::Parameter;
 use crate::lab::kind;
 use crate::prose::words;
 use crate::{path, receive, workload};
@@ -12,10 +13,11 @@ pub fn run() -> anyhow::Result<Exit> {
     print(&format!(
         "Bytes that the CPU copies for each payload byte, as labelled; a run shows whether it is so.\n\n{}\n\n{}\n\n\
          A deferred copy is made by the kernel after the call, because the skb is delivered on the same host;\n\
-         the completions of {} say so (zc_copied in trials.csv).\n\n{}\n\n{}\n",
+         the completions of {} say so (zc_copied in trials.csv).\n\n{}\n\n{}\n\n{}\n",
         sends().trim_fmt(),
         receives().trim_fmt(),
         words::list(&Vec::from_iter(path::notified().map(|(entry, _)| entry.name))),
+        parameters().trim_fmt(),
         workloads().trim_fmt(),
         labs().trim_fmt(),
     ))?;
@@ -52,6 +54,21 @@ fn receives() -> Table {
         receives.add_row([entry.name, &entry.promised_copies.to_string(), entry.about]);
     }
     receives
+}
+
+/// What can be set of paths: behind the name as `sendfile-disk:cache=cold`, in a grid also `{sendfile-disk: {cache: [hot, cold]}}`.
+fn parameters() -> Table {
+    let mut parameters = table(["parameter of", "", "values", "usual", ""]);
+    let mut add = |of: &str, list: &[Parameter]| {
+        for one in list {
+            parameters.add_row([of, one.key, &one.values.about(), &one.usual(), one.about]);
+        }
+    };
+    add("every send path", path::COMMON);
+    path::REGISTRY.iter().for_each(|entry| add(entry.name, entry.parameters.list));
+    add("every receive path", receive::COMMON);
+    receive::REGISTRY.iter().for_each(|entry| add(entry.name, entry.parameters.list));
+    parameters
 }
 
 fn workloads() -> Table {

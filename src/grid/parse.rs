@@ -144,6 +144,9 @@ fn dimensions(grid: &mut Grid, raw: &RawGrid) -> Result<(), GridError> {
         let every = receive::REGISTRY.iter().map(|entry| entry.name);
         grid.receive_paths = paths::parse(words, "receive path", every, receive::choose)?;
     }
+    if let Some(values) = raw.socket.as_ref().and_then(|socket| socket.cork.as_ref()) {
+        grid.paths = paths::spread_over(&grid.paths, path::CORK, values, path::choose)?;
+    }
     if let Some(words) = &raw.payload {
         grid.payloads = list(words, "payload", str::parse)?;
     }

@@ -56,6 +56,28 @@ pub(super) fn parse<'a>(
     Ok(all)
 }
 
+/// Spreads paths over the values of a parameter that all of them have.
+pub(super) fn spread_over(
+    paths: &[String],
+    key: &str,
+    values: &Spanned<OneOrMany>,
+    choose: impl Fn(&str) -> Result<Choice, String>,
+) -> Result<Vec<String>, GridError> {
+    let mut all = Vec::new();
+    for (path, value) in paths.iter().cartesian_product(values.value.list()) {
+        let chosen =
+            choose(&format!("{path}:{key}={value}")).map_err(|what| refuse(values, what))?.to_string();
+        if all.contains(&chosen) {
+            return Err(refuse(values, format!("{key} `{value}` is listed twice")));
+        }
+        all.push(chosen);
+    }
+    match all.is_empty() {
+        true => Err(refuse(values, format!("the list of values of {key} is empty"))),
+        false => Ok(all),
+    }
+}
+
 impl RawPath {
     /// The paths that it stands for: one for each combination of values.
     fn texts(&self) -> Vec<String> {

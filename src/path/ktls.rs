@@ -104,10 +104,8 @@ mod tests {
     fn what_is_encrypted_is_received_as_plain_bytes_or_the_kernel_is_said_to_lack_it() {
         for path in ["ktls", "ktls:file=on"] {
             for bytes in [64, 1001, 16 << 10, 300_001] {
-                let setup = Setup {
-                    choice: choose(path).unwrap(),
-                    ..Setup::of_messages(bytes, Pattern::new(8, 0))
-                };
+                let setup =
+                    Setup { choice: choose(path).unwrap(), ..Setup::of_messages(bytes, Pattern::new(8, 0)) };
                 let (socket, mut peer) = connected();
                 let prepared = ENTRY.prepare_receiver.unwrap()(&setup, &peer);
                 if let Err(Failure::Unsupported(why)) = &prepared {

@@ -158,7 +158,8 @@ impl SendPath for Cold {
 /// # Errors
 /// Where the streams together would need more than there may be.
 fn file_bytes(setup: &Setup) -> Result<u64, Failure> {
-    let least = (LEAST_MESSAGES * setup.message_bytes as u64).max(LEAST_BYTES).max(setup.working_set.unwrap_or(0));
+    let least =
+        (LEAST_MESSAGES * setup.message_bytes as u64).max(LEAST_BYTES).max(setup.working_set.unwrap_or(0));
     let most = TRIAL_BYTES / u64::from(setup.streams);
     if least > most {
         return Err(Failure::Unsupported(format!(
@@ -231,9 +232,13 @@ mod tests {
         assert_eq!(of(64, 1, None), Ok(64 << 20));
         assert_eq!(of(1 << 20, 64, None), Ok(16 << 20));
         assert_eq!(of(64, 1, Some(100 << 20)), Ok(100 << 20));
-        for (bytes, streams, working_set) in [(64, 1024, None), (8 << 20, 64, None), (64, 2, Some(600 << 20))] {
+        for (bytes, streams, working_set) in [(64, 1024, None), (8 << 20, 64, None), (64, 2, Some(600 << 20))]
+        {
             let refused = of(bytes, streams, working_set).unwrap_err();
-            assert!(matches!(&refused, Failure::Unsupported(why) if why.contains("fewer streams")), "{refused}");
+            assert!(
+                matches!(&refused, Failure::Unsupported(why) if why.contains("fewer streams")),
+                "{refused}"
+            );
         }
     }
 

@@ -5,7 +5,9 @@ use socket2::Socket;
 
 use super::one_copy::gather;
 use super::supply::open_by_payload;
-use super::{Entry, KernelInterface, MovedBytes, Parameters, Promise, Rewrite, SendPath, Supply, Tally, call};
+use super::{
+    Entry, KernelInterface, MovedBytes, Parameters, Promise, Rewrite, SendPath, Supply, Tally, call,
+};
 use crate::failure::Failure;
 use crate::message::Message;
 use crate::setup::Setup;
@@ -55,7 +57,8 @@ mod tests {
         for bytes in [64, 1001, 300_000] {
             let setup = Setup::of_messages(bytes, Pattern::new(5, 0));
             receive_while(&setup, |socket| {
-                let (mut path, mut tally) = (Writev::<Static>::open(&setup, socket).unwrap(), Tally::default());
+                let (mut path, mut tally) =
+                    (Writev::<Static>::open(&setup, socket).unwrap(), Tally::default());
                 (0..20).for_each(|_| path.send_message(socket, &mut tally).unwrap());
                 assert!(tally.calls >= 20);
                 20

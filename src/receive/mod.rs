@@ -153,8 +153,30 @@ pub fn find(text: &str) -> Result<&'static Entry, String> {
 ///
 /// # Errors
 /// One sentence with the remedy.
-pub fn check_wire(_name: &str, _wire: Wire) -> Result<(), String> {
+pub fn check_wire(name: &str, wire: Wire) -> Result<(), String> {
+    if wire == Wire::Unix && name == trunc::ENTRY.name {
+        // unix_stream_read_generic knows no MSG_TRUNC.
+        return Err(format!(
+            "{name} discards nothing on the wire {wire}: MSG_TRUNC is TCP's, and a Unix-domain socket copies all the same; \
+             use recv"
+        ));
+    }
     Ok(())
+}
+
+/// Refuses a receive path for bytes that the kernel has decrypted, which are new bytes that lie in its memory: only what
+/// copies them gets them.
+///
+/// # Errors
+/// One sentence with the remedy.
+pub fn check_decrypted(name: &str, send_path: &str) -> Result<(), String> {
+    match find(name)?.promised_copies {
+        0 => Err(format!(
+            "{send_path} makes the receiver's kernel decrypt, and {name} cannot take what it decrypted without a copy; \
+             use recv"
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// What a receive call's error means: none when there is simply nothing yet.
