@@ -21,6 +21,14 @@ pub struct Parameter {
     pub usual: u64,
 }
 
+impl Parameter {
+    /// The value that it has where nothing is said, as a grid would write it.
+    #[must_use]
+    pub fn usual(&self) -> String {
+        self.values.write(self.usual)
+    }
+}
+
 /// The values that a parameter can have. Each is a number: the place of a word, or what the number counts.
 #[derive(Clone, Copy, Debug)]
 pub enum Values {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use nix::{getsockopt_impl, setsockopt_impl, sockopt_impl};
 use serde::{Deserialize, Serialize};
-use socket2::Socket;
+use socket2::{Domain, Socket};
 
 use crate::failure::Failure;
 
@@ -42,9 +42,9 @@ pub struct SocketOptions {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReadBack {
-    /// TCP_CONGESTION.
+    /// TCP_CONGESTION; absent without TCP.
     pub congestion: Option<String>,
-    /// TCP_NODELAY.
+    /// TCP_NODELAY; absent without TCP.
     pub nodelay: Option<bool>,
     /// SO_SNDBUF, twice what was asked for; absent when the kernel tunes it.
     pub send_buffer: Option<u64>,
@@ -59,8 +59,8 @@ impl SocketOptions {
     /// # Errors
     /// When the kernel refuses one, named with its remedy.
     pub fn apply(&self, socket: &Socket) -> Result<(), Failure> {
-        socket.set_tcp_nodelay(self.nodelay.unwrap_or(false)).map_err(Failure::io("TCP_NODELAY"))?;
-        if let Some(name) = &self.congestion
+        set_nodelay(socket, self.nodelay.unwrap_or(false))?;
+        if let Some(name) = self.congestion.as_ref().filter(|_| is_tcp(socket))
             && let Err(error) = socket.set_tcp_congestion(name.as_bytes())
             && self.insist_on_congestion
         {
@@ -95,13 +95,58 @@ impl SocketOptions {
             String::from_utf8_lossy(&text).into_owned()
         });
         let size =
-            |asked: Option<u64>, read: io::Result<usize>| asked.and(read.ok()).map(|bytes| bytes as u64);
+            |is_told: bool, read: io::Result<usize>| read.ok().filter(|_| is_told).map(|bytes| bytes as u64);
+        // Without TCP the kernel tunes no buffer, and what waits for the reader is on the sender's account alone.
+        let is_fixed = !is_tcp(socket);
         ReadBack {
             congestion,
             nodelay: socket.tcp_nodelay().ok(),
-            send_buffer: size(self.send_buffer, socket.send_buffer_size()),
-            receive_buffer: size(self.receive_buffer, socket.recv_buffer_size()),
+            send_buffer: size(self.send_buffer.is_some() || is_fixed, socket.send_buffer_size()),
+            receive_buffer: size(self.receive_buffer.is_some() && !is_fixed, socket.recv_buffer_size()),
         }
+    }
+}
+
+/// Whether a stream goes by TCP. Unix-domain sockets have none of its options.
+fn is_tcp(socket: &Socket) -> bool {
+    socket.domain().is_ok_and(|domain| domain != Domain::UNIX)
+}
+
+/// Sets TCP_NODELAY; without TCP nothing holds a message back.
+///
+/// # Errors
+/// When the kernel refuses it.
+pub fn set_nodelay(socket: &Socket, is_on: bool) -> Result<(), Failure> {
+    match is_tcp(socket) {
+        true => socket.set_tcp_nodelay(is_on).map_err(Failure::io("TCP_NODELAY")),
+        false => Ok(()),
+    }
+}
+
+/// Sends what Nagle's algorithm or a cork holds back: it would come only after the peer's delayed acknowledgement, or
+/// after 200 ms. Setting TCP_NODELAY pushes it out, of a corked socket too (`__tcp_sock_set_nodelay`).
+///
+/// # Errors
+/// When the kernel refuses it.
+pub fn push(socket: &Socket) -> Result<(), Failure> {
+    if !is_tcp(socket) {
+        return Ok(());
+    }
+    let asked = socket.tcp_nodelay().map_err(Failure::io("TCP_NODELAY"))?;
+    [true, asked].into_iter().try_for_each(|is_on| set_nodelay(socket, is_on))
+}
+
+/// Sets TCP_CORK and reads it back.
+///
+/// # Errors
+/// `Unsupported` when the socket has none.
+pub fn cork(socket: &Socket) -> Result<(), Failure> {
+    let refused = |why: String| Failure::Unsupported(format!("TCP_CORK: {why}; leave cork off, or use TCP"));
+    socket.set_tcp_cork(true).map_err(|error| refused(error.to_string()))?;
+    match socket.tcp_cork() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(refused("set, but reads back as off".to_owned())),
+        Err(error) => Err(refused(error.to_string())),
     }
 }
 
@@ -228,9 +273,46 @@ pub fn available_congestion() -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
+    use std::os::unix::net::UnixStream;
 
     use super::*;
+
+    #[test]
+    fn without_tcp_its_options_are_absent_and_no_errors() {
+        let socket = Socket::from(UnixStream::pair().unwrap().0);
+        let options = SocketOptions {
+            congestion: Some("cubic".to_owned()),
+            insist_on_congestion: true,
+            nodelay: Some(true),
+            send_buffer: Some(65_536),
+            receive_buffer: Some(65_536),
+        };
+        options.apply(&socket).unwrap();
+        push(&socket).unwrap();
+        let expected = ReadBack { send_buffer: Some(131_072), ..ReadBack::default() };
+        assert_eq!(options.read_back(&socket), expected);
+        assert_eq!(retransmits(&socket), None);
+        assert!(SocketOptions::default().read_back(&socket).send_buffer > Some(0), "nobody tunes it");
+        for refused in [cork(&socket), enable_zero_copy(&socket)] {
+            assert!(matches!(&refused, Err(Failure::Unsupported(why)) if why.contains("not supported")));
+        }
+    }
+
+    #[test]
+    fn a_cork_holds_a_small_message_back_and_a_push_lets_it_go() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut sender = Socket::from(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        let mut receiver = listener.accept().unwrap().0;
+        cork(&sender).unwrap();
+        sender.write_all(&[1; 64]).unwrap();
+        receiver.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        assert!(receiver.read(&mut [0; 64]).is_err(), "it was not held back");
+        push(&sender).unwrap();
+        assert_eq!(receiver.read(&mut [0; 64]).unwrap(), 64);
+        assert!(sender.tcp_cork().unwrap() && !sender.tcp_nodelay().unwrap());
+    }
 
     #[test]
     fn a_field_that_the_kernel_did_not_fill_in_is_absent() {

@@ -110,6 +110,22 @@ fn paths_lists_every_path_with_what_it_copies_and_workloads_and_labs() {
             assert!(line.contains(part), "{part} is missing: {line}");
         }
     }
+    let own = path::REGISTRY.iter().map(|entry| (entry.name, entry.parameters.list));
+    let received = receive::REGISTRY.iter().map(|entry| (entry.name, entry.parameters.list));
+    let common = [("every send path", path::COMMON), ("every receive path", receive::COMMON)];
+    for (of, parameter) in
+        own.chain(received).chain(common).flat_map(|(of, list)| list.iter().map(move |one| (of, one)))
+    {
+        let names = |line: &&str| {
+            let rest = line.trim_start().strip_prefix(of);
+            rest.is_some_and(|rest| rest.split_whitespace().next() == Some(parameter.key))
+        };
+        let line = ended.stdout.lines().find(names);
+        let line = line.unwrap_or_else(|| panic!("no line for {} of {of}:\n{}", parameter.key, ended.stdout));
+        for part in [parameter.about, &parameter.usual(), &parameter.values.about()] {
+            assert!(line.contains(part), "{part} is missing: {line}");
+        }
+    }
     let labs = kind::REGISTRY.iter().flat_map(|entry| [entry.name, entry.about, entry.guard]);
     let receives = receive::REGISTRY.iter().flat_map(|entry| [entry.name, entry.about]);
     let workloads = workload::REGISTRY.iter().flat_map(|entry| [entry.name, entry.about]);

@@ -3,20 +3,20 @@
 
 mod support;
 
-use copycost::path::{BASELINE, MovedBytes, REGISTRY};
+use copycost::path::{BASELINE, MovedBytes};
 use copycost::receive;
 use copycost::record::copies::{Copies, Evidence, Place, Verdict};
 use copycost::record::{Status, Trial, Verified};
 use std::path::{Path, PathBuf};
 use support::lab::{assert_whole, manifest, only_run, trials};
-use support::machine::Machine;
+use support::machine::{Machine, paths};
 use support::process::run;
 use support::xray::Xray;
 use support::{Scratch, copycost, skip};
 
 /// Paths that promise that a card reads the program's own pages.
 fn without_copies() -> Vec<&'static str> {
-    REGISTRY.iter().filter(|entry| entry.promise.kernel == 0).map(|entry| entry.name).collect()
+    paths().filter(|entry| entry.promise.kernel == 0).map(|entry| entry.name).collect()
 }
 
 /// A test for each kernel.
@@ -80,7 +80,7 @@ fn is_beyond(series: &str, row: &Trial) -> bool {
 fn every_path_runs_and_every_byte_is_verified(series: &str, test: &str) {
     let Some(machine) = Machine::with_kernel(series, test) else { return };
     let scratch = Scratch::new();
-    let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
+    let names: Vec<_> = paths().map(|entry| entry.name).collect();
     let grid = scratch.file(
         "grid.yaml",
         format!(
@@ -143,9 +143,9 @@ fn every_receive_path_runs_or_says_which_kernel_has_it(series: &str, test: &str)
 
 fn over_veth_copies_into_the_kernel_are_counted(series: &str, test: &str) {
     let Some(machine) = Machine::with_kernel(series, test) else { return };
-    let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
+    let names: Vec<_> = paths().map(|entry| entry.name).collect();
     let seen = xray(&machine, &["--quiet"], "veth", &names);
-    for entry in REGISTRY {
+    for entry in paths() {
         // Where no call's result tells how many bytes it moved, there is nothing to count.
         if matches!(entry.interface.moved, MovedBytes::Results(_)) {
             let kernel = seen.copy(entry.name, Place::Kernel);

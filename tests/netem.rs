@@ -7,12 +7,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use copycost::histogram::Delays;
-use copycost::path::REGISTRY;
 use copycost::record::Status;
 use copycost::record::histogram_log::{HistogramLog, StreamDelays};
 use copycost::record::latency::DelayKind;
 use support::lab::{directory, has_netns, manifest, only_run, sweep, tiny_grid, trials};
-use support::machine::Machine;
+use support::machine::{Machine, paths};
 use support::process::run;
 use support::{Scratch, skip};
 
@@ -131,7 +130,7 @@ fn each_way_has_the_delay(series: &str, test: &str) {
     let [plain, delay, jitter, card_plain, card_delay] =
         ["plain", "delay", "jitter", "card-plain", "card-delay"].map(|name| delays(&run_of(name)));
     let one_way = longer(&delay, &plain, DelayKind::OneWay);
-    assert_eq!(one_way.len(), 2 * REGISTRY.len());
+    assert_eq!(one_way.len(), 2 * paths().count());
     assert_about(&one_way, 1000.0, 10.0);
     // A way back may also begin while the sender is at work on completions, which a delay gives it time for.
     assert_about(&longer(&delay, &plain, DelayKind::WayBack), 1000.0, 20.0);

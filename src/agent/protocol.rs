@@ -87,7 +87,7 @@ pub enum Reply {
     Listening {
         /// Number of the trial, as its `Prepare` gave it.
         trial: u64,
-        /// The port that streams connect to.
+        /// The port that streams connect to; 0 on the wire `unix`, whose address is made of the nonce.
         address: SocketAddr,
         /// What a stream must present.
         nonce: u64,

@@ -296,13 +296,16 @@ impl Session {
                     sink::allow_readers();
                 }
                 let pair = self.towards(listen);
-                let (listener, address) = within(pair.as_deref(), || streams::listen(&order, listen))??;
+                let (listener, address) =
+                    within(pair.as_deref(), || streams::listen(&order, listen, nonce))??;
                 let gather = move || streams::accept(&listener, &order, nonce, given_up);
                 (Box::new(gather), Some(Reply::Listening { trial: number, address, nonce }))
             }
             Role::Receive { peer, .. } => {
                 let pair = self.towards(peer.ip());
-                trial.traffic = within(pair.as_deref(), || Traffic::towards(peer.ip()).ok())?;
+                if order.work.cell.wire.has_interfaces() {
+                    trial.traffic = within(pair.as_deref(), || Traffic::towards(peer.ip()).ok())?;
+                }
                 let gather = move || within(pair.as_deref(), || streams::connect(&order, peer, nonce))?;
                 (Box::new(gather), None)
             }

@@ -1,5 +1,6 @@
 //! Streams: the receiver connects, presents the trial's nonce and the stream's number, and the sender
-//! takes those and turns strangers away.
+//! takes those and turns strangers away. On the wire `unix` the address is a name without a file, which both ends make
+//! of the nonce; anybody can list it, so that the nonce does not stand in it.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -8,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use socket2::{Domain, Protocol, Socket, Type};
+use sha2::{Digest, Sha256};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::order::Order;
+use crate::cell::Wire;
 use crate::failure::Failure;
 
 /// How long all streams together may take to connect.
@@ -34,13 +37,28 @@ fn tcp(address: IpAddr) -> Result<Socket, Failure> {
     Socket::new(domain, Type::STREAM.cloexec(), Some(Protocol::TCP)).map_err(Failure::io("socket"))
 }
 
-/// Listens on `address` at a port of the kernel's choice, with the order's socket options.
-pub fn listen(order: &Order, address: IpAddr) -> Result<(Socket, SocketAddr), Failure> {
-    let socket = tcp(address)?;
+fn unix() -> Result<Socket, Failure> {
+    Socket::new(Domain::UNIX, Type::STREAM.cloexec(), None).map_err(Failure::io("socket"))
+}
+
+/// The abstract address of a trial's streams.
+fn unix_address(nonce: u64) -> Result<SockAddr, Failure> {
+    let digest = Sha256::new().chain_update(b"copycost streams").chain_update(nonce.to_le_bytes()).finalize();
+    SockAddr::unix(format!("\0copycost-{}", hex::encode(&digest[..16]))).map_err(Failure::io("an address"))
+}
+
+/// Listens on `address` at a port of the kernel's choice, or at the trial's name, with the order's socket options.
+pub fn listen(order: &Order, address: IpAddr, nonce: u64) -> Result<(Socket, SocketAddr), Failure> {
+    let named = order.work.cell.wire == Wire::Unix;
+    let socket = if named { unix() } else { tcp(address) }?;
     order.work.socket.apply(&socket)?;
-    socket.bind(&SocketAddr::new(address, 0).into()).map_err(Failure::io("bind"))?;
+    let at = if named { unix_address(nonce)? } else { SocketAddr::new(address, 0).into() };
+    socket.bind(&at).map_err(Failure::io("bind"))?;
     // Strangers may wait in the queue too; where it is full the kernel drops a SYN, which costs a second.
     socket.listen(order.work.streams().max(128) as i32).map_err(Failure::io("listen"))?;
+    if named {
+        return Ok((socket, SocketAddr::new(address, 0)));
+    }
     let local = socket.local_addr().map_err(Failure::io("getsockname"))?;
     let local =
         local.as_socket().ok_or_else(|| Failure::Failed("the listener has no IP address".to_owned()))?;
@@ -53,17 +71,31 @@ pub fn listen(order: &Order, address: IpAddr) -> Result<(Socket, SocketAddr), Fa
 /// When the sender cannot be reached in time.
 pub fn connect(order: &Order, peer: SocketAddr, nonce: u64) -> Result<Vec<Socket>, Failure> {
     let deadline = Instant::now() + CONNECT_PATIENCE;
-    let doing = format!("connecting to the sender at {peer}");
+    let named = order.work.cell.wire == Wire::Unix;
+    let at = if named { unix_address(nonce)? } else { peer.into() };
+    let doing = match named {
+        true => "connecting to the sender by a Unix-domain socket".to_owned(),
+        false => format!("connecting to the sender at {peer}"),
+    };
     (0..order.work.streams())
         .map(|index| {
-            let mut socket = tcp(peer.ip())?;
+            let mut socket = if named { unix() } else { tcp(peer.ip()) }?;
             order.work.socket.apply(&socket)?;
             let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-            socket.connect_timeout(&peer.into(), left).map_err(Failure::io(&doing))?;
+            let connected =
+                if named { connect_within(&socket, &at, left) } else { socket.connect_timeout(&at, left) };
+            connected.map_err(Failure::io(&doing))?;
             socket.write_all(&ticket(nonce, index)).map_err(Failure::io(&doing))?;
             Ok(socket)
         })
         .collect()
+}
+
+/// Connects by a Unix-domain socket: where the listener's queue is full the call waits, and SO_SNDTIMEO says how long.
+fn connect_within(socket: &Socket, at: &SockAddr, left: Duration) -> std::io::Result<()> {
+    socket.set_write_timeout(Some(left))?;
+    socket.connect(at)?;
+    socket.set_write_timeout(None)
 }
 
 /// A connection that has not presented its whole ticket yet.
@@ -171,4 +203,79 @@ fn read_ticket(one: &mut Pending, nonce: u64) -> Ticket {
         return Ticket::Refused;
     }
     index.try_into().map_or(Ticket::Partial, |index| Ticket::Stream(u32::from_le_bytes(index)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::agent::order::Role;
+    use crate::cell::Cell;
+    use crate::workload::Work;
+
+    fn order(wire: Wire, threads: u32, nonce: u64) -> Order {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let cell = Cell { wire, threads, ..Cell::example("two-copy", 64) };
+        Order {
+            trial: 1,
+            role: Role::Receive { peer, nonce },
+            work: Work::example(cell),
+            pin: Vec::new(),
+            patience_s: 10.0,
+            watch: None,
+        }
+    }
+
+    #[test]
+    fn streams_are_told_from_strangers_by_tcp_and_without() {
+        for wire in [Wire::Loopback, Wire::Unix] {
+            let nonce = getrandom::u64().unwrap();
+            let order = order(wire, 200, nonce);
+            let (listener, address) = listen(&order, Ipv4Addr::LOCALHOST.into(), nonce).unwrap();
+            let at = match wire {
+                Wire::Unix => unix_address(nonce).unwrap(),
+                _ => address.into(),
+            };
+            let stranger = || {
+                let socket = if wire == Wire::Unix { unix() } else { tcp(address.ip()) }.unwrap();
+                socket.connect(&at).unwrap();
+                socket
+            };
+            let (silent, mut wrong) = (stranger(), stranger());
+            wrong.write_all(&ticket(nonce ^ 1, 0)).unwrap();
+            std::thread::scope(|scope| {
+                let connecting = scope.spawn(|| connect(&order, address, nonce));
+                let accepted = accept(&listener, &order, nonce, || false).unwrap();
+                let mut connected = connecting.join().unwrap().unwrap();
+                assert_eq!((accepted.len(), connected.len()), (200, 200));
+                for (number, socket) in (0_u8..).zip(&accepted) {
+                    (&*socket).write_all(&[number]).unwrap();
+                }
+                for (number, socket) in (0_u8..).zip(&mut connected) {
+                    let mut byte = [0];
+                    socket.read_exact(&mut byte).unwrap();
+                    assert_eq!(byte[0], number, "the streams are in the order of their numbers");
+                }
+            });
+            assert_eq!(wrong.read(&mut [0]).unwrap_or(0), 0, "it was closed");
+            drop(silent);
+        }
+    }
+
+    #[test]
+    fn the_name_tells_nobody_the_nonce() {
+        let name = |nonce| unix_address(nonce).unwrap().as_abstract_namespace().unwrap().to_vec();
+        assert_eq!(name(7), name(7));
+        assert_ne!(name(7), name(8));
+        let text = String::from_utf8(name(7)).unwrap();
+        assert!(text.starts_with("copycost-") && !text.contains(&format!("{:016x}", 7)), "{text}");
+    }
+
+    #[test]
+    fn nobody_listens_under_another_name() {
+        let order = order(Wire::Unix, 1, 3);
+        let error = connect(&order, ([127, 0, 0, 1], 0).into(), 3).unwrap_err();
+        assert!(error.reason().starts_with("connecting to the sender by a Unix-domain socket"), "{error}");
+    }
 }

@@ -51,6 +51,12 @@ impl Wire {
             _ => None,
         }
     }
+
+    /// Whether it goes by interfaces at all, and so by TCP.
+    #[must_use]
+    pub fn has_interfaces(self) -> bool {
+        self != Self::Unix
+    }
 }
 
 /// Whether the bytes of a message change between two sends.

@@ -3,6 +3,7 @@
 use comfy_table::{Row, Table, presets};
 
 use super::{Exit, print};
+use crate::cell::Wire;
 use crate::choice::Parameter;
 use crate::lab::kind;
 use crate::prose::words;
@@ -13,13 +14,15 @@ pub fn run() -> anyhow::Result<Exit> {
     print(&format!(
         "Bytes that the CPU copies for each payload byte, as labelled; a run shows whether it is so.\n\n{}\n\n{}\n\n\
          A deferred copy is made by the kernel after the call, because the skb is delivered on the same host;\n\
-         the completions of {} say so (zc_copied in trials.csv).\n\n{}\n\n{}\n\n{}\n",
+         the completions of {} say so (zc_copied in trials.csv).\n\n{}\n\n{}\n\n{}\n\n{}\n\n{}\n",
         sends().trim_fmt(),
         receives().trim_fmt(),
         words::list(&Vec::from_iter(path::notified().map(|(entry, _)| entry.name))),
         mapping(),
+        parameters().trim_fmt(),
         workloads().trim_fmt(),
         labs().trim_fmt(),
+        Wire::Sink.caveat().unwrap_or_default(),
     ))?;
     Ok(Exit::Success)
 }
@@ -50,21 +53,10 @@ fn sends() -> Table {
 
 fn receives() -> Table {
     let mut receives = table(["receive path", "into user space", ""]);
-    for entry in receive::REGISTRY {
+    for entry in receive::REGISTRY.iter().chain([receive::NOBODY]) {
         receives.add_row([entry.name, &entry.promised_copies.to_string(), entry.about]);
-        for parameter in entry.parameters.list {
-            receives.add_row(["", "", &parameter_words(parameter)]);
-        }
-    }
-    for parameter in receive::COMMON {
-        receives.add_row(["(each)", "", &parameter_words(parameter)]);
     }
     receives
-}
-
-/// A parameter with what it can be.
-fn parameter_words(parameter: &Parameter) -> String {
-    format!("  {}={}: {}", parameter.key, parameter.values.about(), parameter.about)
 }
 
 /// What a receiver can map, in lines of the width of the others.
@@ -79,6 +71,22 @@ fn mapping() -> String {
         }
     }
     lines.join("\n") + "\n(receiver_mapped_bytes and receiver_copied_bytes in trials.csv)."
+}
+
+/// What can be set of paths: behind the name as `sendfile-disk:cache=cold`, in a grid also `{sendfile-disk: {cache: [hot, cold]}}`.
+fn parameters() -> Table {
+    let mut parameters = table(["parameter of", "", "values", "usual", ""]);
+    let mut add = |of: &str, list: &[Parameter]| {
+        for one in list {
+            parameters.add_row([of, one.key, &one.values.about(), &one.usual(), one.about]);
+        }
+    };
+    add("every send path", path::COMMON);
+    path::REGISTRY.iter().for_each(|entry| add(entry.name, entry.parameters.list));
+    add("every receive path", receive::COMMON);
+    let received = receive::REGISTRY.iter().chain([receive::NOBODY]);
+    received.for_each(|entry| add(entry.name, entry.parameters.list));
+    parameters
 }
 
 fn workloads() -> Table {

@@ -146,7 +146,10 @@ fn dimensions(grid: &mut Grid, raw: &RawGrid) -> Result<(), GridError> {
     }
     if let Some(values) = raw.socket.as_ref().and_then(|socket| socket.rcvlowat.as_ref()) {
         grid.receive_paths =
-            paths::with_parameter(&grid.receive_paths, receive::RCVLOWAT, values, receive::choose)?;
+            paths::spread_over(&grid.receive_paths, receive::RCVLOWAT, values, receive::choose)?;
+    }
+    if let Some(values) = raw.socket.as_ref().and_then(|socket| socket.cork.as_ref()) {
+        grid.paths = paths::spread_over(&grid.paths, path::CORK, values, path::choose)?;
     }
     if let Some(words) = &raw.payload {
         grid.payloads = list(words, "payload", str::parse)?;

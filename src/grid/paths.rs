@@ -56,26 +56,24 @@ pub(super) fn parse<'a>(
     Ok(all)
 }
 
-/// Each path with each value of a parameter that all of them have: what a grid says of sockets and not of a path.
-pub(super) fn with_parameter(
+/// Spreads paths over the values of a parameter that all of them have.
+pub(super) fn spread_over(
     paths: &[String],
     key: &str,
     values: &Spanned<OneOrMany>,
     choose: impl Fn(&str) -> Result<Choice, String>,
 ) -> Result<Vec<String>, GridError> {
-    let (mut all, words) = (Vec::new(), values.value.list());
-    for path in paths {
-        for value in &words {
-            let chosen = choose(&format!("{path}:{key}={value}")).map_err(|what| refuse(values, what))?;
-            let chosen = chosen.to_string();
-            if all.contains(&chosen) {
-                return Err(refuse(values, format!("{key} `{value}` is listed twice")));
-            }
-            all.push(chosen);
+    let mut all = Vec::new();
+    for (path, value) in paths.iter().cartesian_product(values.value.list()) {
+        let chosen =
+            choose(&format!("{path}:{key}={value}")).map_err(|what| refuse(values, what))?.to_string();
+        if all.contains(&chosen) {
+            return Err(refuse(values, format!("{key} `{value}` is listed twice")));
         }
+        all.push(chosen);
     }
     match all.is_empty() {
-        true => Err(refuse(values, format!("the list of {key} is empty"))),
+        true => Err(refuse(values, format!("the list of values of {key} is empty"))),
         false => Ok(all),
     }
 }

@@ -107,6 +107,7 @@ pub(super) struct ExplicitPin {
 pub(super) struct RawSocket {
     pub(super) congestion: Option<Word>,
     pub(super) nodelay: Option<bool>,
+    pub(super) cork: Option<Spanned<OneOrMany>>,
     pub(super) send_buffer: Option<Word>,
     pub(super) receive_buffer: Option<Word>,
     pub(super) rcvlowat: Option<Spanned<OneOrMany>>,

@@ -126,6 +126,28 @@ fn working_sets_and_wires_are_one_word_or_a_list_of_words_and_numbers() {
 }
 
 #[test]
+fn a_cork_is_spread_over_the_paths() {
+    let paths = |text: &str| with(text).map(|grid| grid.paths);
+    let spread = paths("socket: {cork: [false, true]}").unwrap();
+    assert_eq!(spread, ["two-copy", "two-copy:cork=on", "zero-copy", "zero-copy:cork=on"]);
+    for text in ["socket: {cork: true}", "socket: {cork: on}", "socket: {cork: [on]}"] {
+        assert_eq!(paths(text).unwrap(), ["two-copy:cork=on", "zero-copy:cork=on"], "{text}");
+    }
+    assert_eq!(paths("socket: {cork: off}").unwrap(), ["two-copy", "zero-copy"]);
+    for (text, part) in [
+        ("socket: {cork: [on, true]}", "listed twice"),
+        ("socket: {cork: []}", "empty"),
+        ("socket: {cork: half}", "not one of off, on"),
+    ] {
+        let error = with(text).expect_err(text);
+        assert!(error.what.contains(part) && error.line == 5, "{text}: {error}");
+    }
+    let twice =
+        parse(&format!("{}\nsocket: {{cork: true}}", SMALL.replace("zero-copy", "zero-copy:cork=on")));
+    assert_eq!(twice.unwrap_err().what, "cork is given twice");
+}
+
+#[test]
 fn impossible_sizes_threads_and_names_are_refused() {
     for (from, to, part) in [
         ("[64, 1KiB]", "[0]", "64B to 256MiB"),

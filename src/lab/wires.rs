@@ -31,6 +31,9 @@ impl Lab {
     }
 
     fn read_route(&mut self, word: Option<Wire>, address: IpAddr) -> anyhow::Result<(Wire, manifest::Link)> {
+        if let Some(wire) = word.filter(|wire| !wire.has_interfaces()) {
+            return Ok((wire, manifest::Link { kind: wire.to_string(), ..manifest::Link::default() }));
+        }
         let sender = self.read_end(Side::Sender, address)?;
         let receiver = self.read_end(Side::Receiver, address)?;
         let boot = |side| self.agent(side).0.host.boot_id.as_ref();

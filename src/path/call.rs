@@ -24,6 +24,13 @@ pub(super) fn sendmsg(socket: impl AsFd, iovec: &[IoSlice<'_>], flags: i32) -> R
     rustix::net::sendmsg(socket, iovec, &mut SendAncillaryBuffer::default(), flags)
 }
 
+/// `writev(2)`. It takes no MSG_NOSIGNAL: that the process ignores SIGPIPE, as Rust's runtime has it from the start, is
+/// what turns a closed stream into EPIPE.
+#[inline]
+pub(super) fn writev(socket: impl AsFd, iovec: &[IoSlice<'_>]) -> Result<usize> {
+    rustix::io::writev(socket, iovec)
+}
+
 /// `vmsplice(2)` into a pipe, which never waits for room. The pages go into the pipe as they are: the caller
 /// keeps them unchanged for as long as the bytes may be read.
 #[inline]

@@ -5,11 +5,14 @@
 //! send call, two additions and one relaxed load.
 
 mod call;
+mod disk_file;
+mod ktls;
 mod lent;
 mod one_copy;
 mod plain_send;
 mod planted;
 mod sendfile;
+mod sendfile_disk;
 mod splice;
 mod supply;
 mod two_copy;
@@ -18,6 +21,7 @@ mod uring_bundle;
 mod uring_send;
 mod uring_send_zc;
 mod uring_send_zc_fixed;
+mod writev;
 mod zero_copy;
 
 use std::time::Instant;
@@ -98,6 +102,9 @@ pub trait SendPath: Send {
 /// Makes a stream's path on a connected socket.
 pub type Open = fn(&Setup, &Socket) -> Result<Box<dyn SendPath>, Failure>;
 
+/// Prepares the receiver's socket of a stream: it is called with the setup of the send path, at the other end.
+pub type PrepareReceiver = fn(&Setup, &Socket) -> Result<(), Failure>;
+
 /// How often a path copies each byte on the sender's side, where nothing stands in its way: the promise that a
 /// measurement confirms or refutes.
 #[derive(Clone, Copy, Debug)]
@@ -135,6 +142,8 @@ pub struct Entry {
     pub style: Style,
     /// What can be set of it, beside [`COMMON`].
     pub parameters: Parameters,
+    /// What the receiver's socket needs before the first byte comes; none where any socket will do.
+    pub prepare_receiver: Option<PrepareReceiver>,
     /// Makes a stream's path.
     pub open: Open,
 }
@@ -161,6 +170,9 @@ pub const REGISTRY: &[Entry] = &[
     uring_send_zc::ENTRY,
     uring_send_zc_fixed::ENTRY,
     uring_bundle::ENTRY,
+    writev::ENTRY,
+    sendfile_disk::ENTRY,
+    ktls::ENTRY,
 ];
 
 /// Paths that calibrate the instrument: found by name, and in no list of what there is to choose from.

@@ -20,6 +20,7 @@ pub(super) const ENTRY: Entry = Entry {
     promise: Promise { user: 0, kernel: 1, is_deferred: false },
     style: Style { colour: ORANGE, marker: Marker::Square },
     parameters: Parameters::NONE,
+    prepare_receiver: None,
     open: open_by_payload!(OneCopy),
 };
 
@@ -35,20 +36,31 @@ impl<R: Rewrite> OneCopy<R> {
 
 impl<R: Rewrite> SendPath for OneCopy<R> {
     fn send_message(&mut self, socket: &Socket, tally: &mut Tally) -> Result<(), Failure> {
-        let mut fields = iovec(self.supply.take());
-        let mut left = &mut fields[..];
-        while !left.is_empty() {
-            match call::sendmsg(socket, left, 0) {
-                Ok(sent) => {
-                    IoSlice::advance_slices(&mut left, sent);
-                    tally.calls += 1;
-                }
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(Failure::Failed(format!("sendmsg: {error}"))),
-            }
-        }
-        Ok(())
+        gather(self.supply.take(), "sendmsg", tally, |iovec| call::sendmsg(socket, iovec, 0))
     }
+}
+
+/// Sends a message whole, by a call that takes an iovec.
+#[inline]
+pub(super) fn gather(
+    message: &Message,
+    name: &str,
+    tally: &mut Tally,
+    call: impl Fn(&[IoSlice<'_>]) -> rustix::io::Result<usize>,
+) -> Result<(), Failure> {
+    let mut fields = iovec(message);
+    let mut left = &mut fields[..];
+    while !left.is_empty() {
+        match call(left) {
+            Ok(sent) => {
+                IoSlice::advance_slices(&mut left, sent);
+                tally.calls += 1;
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(Failure::Failed(format!("{name}: {error}"))),
+        }
+    }
+    Ok(())
 }
 
 /// The message's fields as an iovec.

@@ -18,6 +18,7 @@ pub(super) const ENTRY: Entry = Entry {
     promise: Promise { user: 0, kernel: 1, is_deferred: false },
     style: Style { colour: GREY, marker: Marker::Diamond },
     parameters: Parameters::NONE,
+    prepare_receiver: None,
     open: open_by_payload!(PlainSend),
 };
 

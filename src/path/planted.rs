@@ -31,6 +31,7 @@ const fn entry(name: &'static str, user: u32, open: super::Open) -> Entry {
         promise: Promise { user, kernel: 1, is_deferred: false },
         style: Style { colour: SKY, marker: Marker::Cross },
         parameters: Parameters::NONE,
+        prepare_receiver: None,
         open,
     }
 }

@@ -7,7 +7,7 @@
 //! MSG_SPLICE_PAGES (`skb_splice_from_iter`), earlier ones by `sendpage`.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::num::NonZeroUsize;
 
 use memmap2::MmapMut;
@@ -35,6 +35,7 @@ pub(super) const ENTRY: Entry = Entry {
     promise: Promise { user: 0, kernel: 0, is_deferred: false },
     style: Style { colour: GREEN, marker: Marker::Down },
     parameters: Parameters::NONE,
+    prepare_receiver: None,
     open: |setup, _| {
         let refused = |error| {
             Failure::Unsupported(format!("a memfd for sendfile: {error}; it takes Linux 3.17 or newer"))
@@ -48,26 +49,35 @@ pub(super) const ENTRY: Entry = Entry {
     },
 };
 
-struct Sendfile {
-    file: File,
-    message_bytes: usize,
+/// Bytes that are written to a file at once.
+const WRITE: usize = 1 << 20;
+
+/// Messages that lie one behind another in a file, whatever file that is.
+pub(super) struct Sendfile {
+    pub(super) file: File,
+    pub(super) message_bytes: usize,
     /// Where the next message begins, and where the last one ends.
     next: usize,
-    end: usize,
+    pub(super) end: usize,
 }
 
 impl Sendfile {
     fn open(setup: &Setup, least: usize) -> io::Result<Self> {
+        let memfd = memfd_create("copycost", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
+        Self::write(memfd.into(), setup, setup.working_set.unwrap_or(0), least)
+    }
+
+    /// Writes static messages into an empty file: as many as make up so many bytes, and at least `least`.
+    pub(super) fn write(file: File, setup: &Setup, bytes: u64, least: usize) -> io::Result<Self> {
         let Setup { message_bytes, .. } = *setup;
-        let messages =
-            setup.working_set.unwrap_or(0).div_ceil(message_bytes as u64).max(least as u64) as usize;
-        let mut file =
-            File::from(memfd_create("copycost", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?);
+        let messages = bytes.div_ceil(message_bytes as u64).max(least as u64) as usize;
         let mut message = vec![0; message_bytes];
         pattern::fill(setup.pattern.key(0), 0, &mut message);
+        let mut out = BufWriter::with_capacity(WRITE.min(messages * message_bytes), file);
         for _ in 0..messages {
-            file.write_all(&message)?;
+            out.write_all(&message)?;
         }
+        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         Ok(Self { file, message_bytes, next: 0, end: messages * message_bytes })
     }
 
@@ -85,7 +95,7 @@ impl SendPath for Sendfile {
         let end = self.next + self.message_bytes;
         while let Some(left) = NonZeroUsize::new(end - self.next) {
             match socket.sendfile(&self.file, self.next, Some(left)) {
-                Ok(0) => return Err(Failure::Failed("sendfile: the memfd ended early".to_owned())),
+                Ok(0) => return Err(Failure::Failed("sendfile: the file ended early".to_owned())),
                 Ok(sent) => {
                     self.next += sent;
                     tally.calls += 1;

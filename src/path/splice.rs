@@ -28,6 +28,7 @@ pub(super) const ENTRY: Entry = Entry {
     promise: Promise { user: 0, kernel: 0, is_deferred: false },
     style: Style { colour: PURPLE, marker: Marker::Ring },
     parameters: Parameters::NONE,
+    prepare_receiver: None,
     open: |setup, _| {
         let refused = |error| Failure::Unsupported(format!("a pipe for splice: {error}"));
         Ok(match (setup.payload, reusable("splice", setup)?) {

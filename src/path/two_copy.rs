@@ -20,6 +20,7 @@ pub(super) const ENTRY: Entry = Entry {
     promise: Promise { user: 1, kernel: 1, is_deferred: false },
     style: Style { colour: BLUE, marker: Marker::Disc },
     parameters: Parameters::NONE,
+    prepare_receiver: None,
     open: open_by_payload!(TwoCopy),
 };
 

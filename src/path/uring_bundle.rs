@@ -17,6 +17,7 @@ pub(super) const ENTRY: Entry = Entry {
     promise: Promise { user: 0, kernel: 1, is_deferred: false },
     style: Style { colour: GREEN, marker: Marker::Cross },
     parameters: uring::BUFFERS,
+    prepare_receiver: None,
     open: open_by_payload!(UringBundle),
 };
 

@@ -16,6 +16,7 @@ pub(super) const ENTRY: Entry = Entry {
     promise: Promise { user: 0, kernel: 0, is_deferred: true },
     style: Style { colour: SKY, marker: Marker::Plus },
     parameters: uring::REQUESTS,
+    prepare_receiver: None,
     open: open_by_payload!(UringSendZcFixed),
 };
 

@@ -32,6 +32,7 @@ pub(super) const ENTRY: Entry = Entry {
     promise: Promise { user: 0, kernel: 0, is_deferred: true },
     style: Style { colour: VERMILLION, marker: Marker::Up },
     parameters: Parameters::NONE,
+    prepare_receiver: None,
     open: open_by_payload!(ZeroCopySend),
 };
 

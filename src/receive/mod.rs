@@ -96,6 +96,7 @@ pub trait ReceivePath: Send {
 
     /// Takes out of the window's figures what is no receiver's.
     fn disown(&mut self, _end: &mut End) {}
+
     /// Tells how long a call is to wait from now on; the socket has been told already.
     fn set_patience(&mut self, _: Patience) {}
 
@@ -190,6 +191,13 @@ pub fn find(text: &str) -> Result<&'static Entry, String> {
 /// # Errors
 /// One sentence with the remedy.
 pub fn check_wire(name: &str, wire: Wire) -> Result<(), String> {
+    if wire == Wire::Unix && name == trunc::ENTRY.name {
+        // unix_stream_read_generic knows no MSG_TRUNC.
+        return Err(format!(
+            "{name} discards nothing on the wire {wire}: MSG_TRUNC is TCP's, and a Unix-domain socket copies all the same; \
+             use recv"
+        ));
+    }
     match (name == NOBODY.name, wire == none::WIRE) {
         (true, false) => Err(format!(
             "the receive path {name} is for the wire {}, where nobody reads; on {wire} choose another, such as {DEFAULT}",
@@ -209,6 +217,21 @@ pub fn on(wire: Wire, paths: &[String]) -> Vec<String> {
     let fits = |path: &&String| check_wire(choice::name(path), wire).is_ok();
     let there: Vec<String> = paths.iter().filter(fits).cloned().collect();
     if there.is_empty() && wire == none::WIRE { vec![NOBODY.name.to_owned()] } else { there }
+}
+
+/// Refuses a receive path for bytes that the kernel has decrypted, which are new bytes that lie in its memory: only what
+/// copies them gets them.
+///
+/// # Errors
+/// One sentence with the remedy.
+pub fn check_decrypted(name: &str, send_path: &str) -> Result<(), String> {
+    match find(name)?.promised_copies {
+        0 => Err(format!(
+            "{send_path} makes the receiver's kernel decrypt, and {name} cannot take what it decrypted without a copy; \
+             use recv"
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// What a receive call's error means: none when there is simply nothing yet.

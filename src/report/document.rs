@@ -1,9 +1,7 @@
 //! The report's parts, in the order they are read in.
 
 use super::figures::Outcome;
-use super::{
-    account, basis, both_ends, by_wire, delays, environment, tabular, validity, verdict, xray,
-};
+use super::{account, basis, both_ends, by_wire, delays, environment, tabular, validity, verdict, xray};
 use crate::prose::block::Block;
 use crate::study::{self, Subject};
 

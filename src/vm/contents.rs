@@ -14,8 +14,20 @@ use crate::record::manifest::{VM_FACTS, Vm};
 
 /// Modules that a lab needs, beside the card's.
 const NEEDED: [&str; 3] = ["virtio_pci", "virtio_console", "veth"];
-/// Modules that some grids use, where the kernel has them.
-const USEFUL: [&str; 2] = ["sch_netem", "tcp_bbr"];
+/// Modules that some grids use, where the kernel has them. A guest has no modprobe, by which the kernel asks for the
+/// checksums and ciphers that others need: so those of nf_tables and of kernel TLS stand here by name, each before what
+/// asks for it, and the generic ones beside those of the CPU.
+const USEFUL: [&str; 9] = [
+    "sch_netem",
+    "tcp_bbr",
+    "crc32c_generic",
+    "nf_tables",
+    "gcm",
+    "ctr",
+    "ghash_generic",
+    "aesni_intel",
+    "tls",
+];
 
 /// What the guest's file tree is to hold.
 pub(crate) struct Contents<'a> {

@@ -8,6 +8,7 @@ use socket2::Socket;
 
 use super::gate::{FLOW, HELD, MEASURE, PREPARED, STOP, WARM_UP};
 use super::{StreamReport, Work, Worker};
+use crate::cell::Wire;
 use crate::counters::ThreadCounters;
 use crate::failure::Failure;
 use crate::path::{self, SendPath, Tally};
@@ -64,6 +65,10 @@ pub(super) fn send(worker: &Worker, mut sending: impl Sending) -> Result<StreamR
     let choice = path::choose(&cell.send_path).map_err(Failure::Unsupported)?;
     let mut path = (entry.open)(&worker.setup(choice), socket)?;
     let path = path.as_mut();
+    let is_corked = choice.is_on(path::CORK);
+    if is_corked {
+        socket::cork(socket)?;
+    }
     notes.ready();
     gate.wait_beyond(PREPARED)?;
 
@@ -71,7 +76,7 @@ pub(super) fn send(worker: &Worker, mut sending: impl Sending) -> Result<StreamR
     sending.run(path, worker.span(WARM_UP, u64::MAX), &mut warm)?;
     if messages.is_some() {
         sending.settle(path)?;
-        push(socket)?;
+        socket::push(socket)?;
         notes.held(stream, warm.messages * cell.message_bytes);
         gate.wait_beyond(HELD)?;
     }
@@ -89,6 +94,9 @@ pub(super) fn send(worker: &Worker, mut sending: impl Sending) -> Result<StreamR
         // waits until all streams have begun at both ends. The one message wakes the stream's receiver, which then
         // notices too.
         sending.wake(path, worker.span(MEASURE, 1), &mut tally)?;
+        if is_corked {
+            socket::push(socket)?;
+        }
         notes.began();
         gate.wait_beyond(MEASURE)?;
     }
@@ -120,22 +128,17 @@ pub(super) fn send(worker: &Worker, mut sending: impl Sending) -> Result<StreamR
     Ok(report)
 }
 
-/// Sends what Nagle's algorithm holds back: it would come only after the peer's delayed acknowledgement. Setting
-/// TCP_NODELAY pushes it out.
-fn push(socket: &Socket) -> Result<(), Failure> {
-    let asked = socket.tcp_nodelay().map_err(Failure::io("TCP_NODELAY"))?;
-    for nodelay in [true, asked] {
-        socket.set_tcp_nodelay(nodelay).map_err(Failure::io("TCP_NODELAY"))?;
-    }
-    Ok(())
-}
-
 /// The life of a stream at the end that receives.
 pub(super) fn receive(worker: &Worker, mut receiving: impl Receiving) -> Result<StreamReport, Failure> {
     let &Worker { work, socket, gate, notes, tally, .. } = worker;
     let mut counters = ThreadCounters::open();
     let entry = receive::find(&work.cell.receive_path).map_err(Failure::Unsupported)?;
     let choice = receive::choose(&work.cell.receive_path).map_err(Failure::Unsupported)?;
+    let sent = path::choose(&work.cell.send_path).map_err(Failure::Unsupported)?;
+    let sends = path::find(&work.cell.send_path).map_err(Failure::Unsupported)?;
+    if let Some(prepare) = sends.prepare_receiver.filter(|_| work.cell.wire != Wire::Sink) {
+        prepare(&worker.setup(sent), socket)?;
+    }
     let mut path = (entry.open)(&worker.setup(choice), socket)?;
     let path = path.as_mut();
     let least = choice.value(receive::RCVLOWAT);

@@ -49,15 +49,7 @@ impl Work {
     pub fn check(&self) -> Result<(), String> {
         let Cell { message_bytes, threads, working_set, .. } = &self.cell;
         let workload = workload::check(&self.cell.workload)?;
-        path::choose(&self.cell.send_path)?;
-        let received = receive::choose(&self.cell.receive_path)?;
-        receive::check_wire(received.name(), self.cell.wire)?;
-        if self.cell.wire == Wire::Sink && workload.is_answered {
-            return Err(format!(
-                "the workload {} needs a receiver that answers, and on a sink nobody reads; use `stream` there",
-                workload.name
-            ));
-        }
+        self.check_paths(workload)?;
         if !(SMALLEST..=LARGEST).contains(message_bytes) {
             return Err(format!("a message must have {SMALLEST} to {LARGEST} bytes, not {message_bytes}"));
         }
@@ -75,12 +67,6 @@ impl Work {
         }
         let unanswered = (workload.unanswered)(self);
         if let Some(asked) = unanswered {
-            let least = received.value(receive::RCVLOWAT);
-            if least > *message_bytes {
-                return Err(format!(
-                    "a receiver that waits for {least} B never answers a message of {message_bytes} B; lower rcvlowat"
-                ));
-            }
             let most = path::most_lent(*message_bytes as usize, *threads);
             if asked as usize > most {
                 return Err(format!(
@@ -104,6 +90,36 @@ impl Work {
             return Err("a window must have at least one message".to_owned());
         }
         check_wait(self.drain_s)
+    }
+
+    /// Checks that the two paths go with each other, with the wire and with the workload.
+    fn check_paths(&self, workload: &workload::Entry) -> Result<(), String> {
+        let sent = path::choose(&self.cell.send_path)?;
+        let received = receive::choose(&self.cell.receive_path)?;
+        receive::check_wire(received.name(), self.cell.wire)?;
+        // On a sink nobody reads, and so nobody decrypts.
+        if self.cell.wire != Wire::Sink && path::find(sent.name())?.prepare_receiver.is_some() {
+            receive::check_decrypted(received.name(), sent.name())?;
+        }
+        if self.cell.wire == Wire::Sink && workload.is_answered {
+            return Err(format!(
+                "the workload {} needs a receiver that answers, and on a sink nobody reads; use `stream` there",
+                workload.name
+            ));
+        }
+        let (least, message_bytes) = (received.value(receive::RCVLOWAT), self.cell.message_bytes);
+        if workload.is_answered && least > message_bytes {
+            return Err(format!(
+                "a receiver that waits for {least} B never answers a message of {message_bytes} B; lower rcvlowat"
+            ));
+        }
+        if sent.is_on(path::CORK) && workload.is_answered {
+            return Err(format!(
+                "cork: on holds a message back for up to 200 ms, and a {} waits for its answer; leave cork off",
+                workload.name
+            ));
+        }
+        Ok(())
     }
 
     /// How many streams there are, with those in the background.
@@ -141,5 +157,50 @@ pub(crate) fn check_wait(seconds: f64) -> Result<(), String> {
     match (0.0..=MOST_WAIT_S).contains(&seconds) {
         true => Ok(()),
         false => Err(format!("a wait must have 0 to {MOST_WAIT_S} seconds, not {seconds}")),
+    }
+}
+
+#[cfg(test)]
+impl Work {
+    /// What a cell's streams do until they are told to stop, for tests.
+    pub(crate) fn example(cell: Cell) -> Self {
+        Self {
+            read_size: cell.message_bytes,
+            cell,
+            messages: None,
+            socket: SocketOptions::default(),
+            verify: false,
+            drain_s: 1.0,
+            rate: None,
+            clocks: Clocks::default(),
+            sender_process: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::{Payload, Workload};
+
+    #[test]
+    fn paths_that_do_not_go_with_each_other_the_wire_or_the_workload_are_refused_with_a_remedy() {
+        let check = |wire: Wire, send_path: &str, receive_path: &str, workload: &str| {
+            let workload: Workload = workload.parse().unwrap();
+            let cell =
+                Cell { wire, workload, receive_path: receive_path.into(), ..Cell::example(send_path, 64) };
+            assert_eq!(cell.payload, Payload::Static);
+            Work::example(cell).check()
+        };
+        for (wire, send_path, receive_path, workload, part) in [
+            (Wire::Unix, "two-copy", "trunc", "stream", "use recv"),
+            (Wire::Veth, "ktls", "trunc", "stream", "use recv"),
+            (Wire::Veth, "two-copy:cork=on", "recv", "request", "leave cork off"),
+        ] {
+            let refused = check(wire, send_path, receive_path, workload).unwrap_err();
+            assert!(refused.contains(part), "{refused}");
+            assert_eq!(check(wire, send_path, "recv", "stream"), Ok(()));
+        }
+        assert_eq!(check(Wire::Veth, "two-copy", "trunc", "stream"), Ok(()));
     }
 }

@@ -4,7 +4,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use copycost::path::{Entry, REGISTRY};
+
 use super::{BINARY, skip};
+
+/// The send paths that a machine can have: it has no disk.
+pub fn paths() -> impl Iterator<Item = &'static Entry> {
+    REGISTRY.iter().filter(|entry| entry.name != "sendfile-disk")
+}
 
 /// A kernel to boot.
 pub struct Machine {

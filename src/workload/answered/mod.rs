@@ -27,7 +27,7 @@ const ANSWER: usize = 8;
 fn prepare(work: &Work, wait: Wait, socket: &Socket) -> Result<(), Failure> {
     // Nagle's algorithm would hold a message back until the one before it is acknowledged: what was measured then is
     // the peer's delayed acknowledgement.
-    socket.set_tcp_nodelay(work.socket.nodelay.unwrap_or(true)).map_err(Failure::io("TCP_NODELAY"))?;
+    socket::set_nodelay(socket, work.socket.nodelay.unwrap_or(true))?;
     match wait {
         Wait::BusyPoll(time) => socket::busy_poll(socket, time),
         Wait::Block | Wait::Spin => Ok(()),
