@@ -31,10 +31,21 @@ pub struct Completions {
     pub takes: &'static str,
     /// The flag of a call whose bytes the kernel copied after all.
     pub copied_flag: &'static str,
+    /// What that flag proves.
+    pub proof: FlagProof,
     /// What is to be known where no call has the flag, as a sentence.
     pub none_flagged: &'static str,
     /// The same where some calls have it, as a clause.
     pub some_flagged: &'static str,
+}
+
+/// What the flag of a completed call proves of the copying of its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlagProof {
+    /// Where it is set, bytes were copied; where it is not, they may have been all the same.
+    WhereSet,
+    /// Where it is not set, no byte was copied; where it is, they need not have been: only samples can tell.
+    WhereUnset,
 }
 
 impl KernelInterface {

@@ -17,6 +17,7 @@ use super::{
     call,
 };
 use crate::failure::Failure;
+use crate::interface::FlagProof;
 use crate::message::Message;
 use crate::record::stream::ZeroCopy;
 use crate::setup::Setup;
@@ -41,6 +42,7 @@ const MSG_ZEROCOPY: KernelInterface = KernelInterface {
     completions: Some(Completions {
         takes: "Linux 4.14 or newer",
         copied_flag: "SO_EE_CODE_ZEROCOPY_COPIED",
+        proof: FlagProof::WhereSet,
         none_flagged: "That does not prove that no byte was copied: when the kernel merges notifications, the flag is that of the \
                        first call (net/core/skbuff.c and net/ipv4/tcp.c, read in Linux 6.12).",
         some_flagged: "the flag of merged notifications is that of the first call, so the share is a lower bound",
