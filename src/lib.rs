@@ -18,6 +18,7 @@
 //! - [`workload`]: what a stream does, at both ends, and the figures that are made of it.
 //! - [`path`], [`receive`], [`counters`]: how a worker sends and receives, and what is counted beside it.
 //! - [`options`]: how a trial is measured.
+//! - [`sink`]: a connection whose payload is dropped uncopied, and acknowledged.
 //! - [`link`], [`host`]: network namespaces and their veth pair; what the machine is.
 //! - [`histogram`], [`record`]: delays, and the files that come out.
 //! - [`buffer`], [`cell`], [`channel`], [`choice`], [`clock`], [`exit`], [`failure`], [`file`], [`frame`], [`interface`], [`message`], [`output`],
@@ -64,6 +65,7 @@ mod setup;
 #[path = "../tests/support/simulate/mod.rs"]
 #[allow(dead_code, unreachable_pub, reason = "it is a part of other tests too")]
 mod simulate;
+mod sink;
 #[cfg(test)]
 mod skip;
 pub mod socket;

@@ -26,6 +26,8 @@ pub struct Setup {
     pub read_size: usize,
     /// Compare every received byte.
     pub verify: bool,
+    /// The process that sends, where both ends are processes of one machine that the coordinator started.
+    pub sender_process: Option<u32>,
 }
 
 impl Setup {
@@ -41,6 +43,7 @@ impl Setup {
             pattern,
             read_size: message_bytes,
             verify: false,
+            sender_process: None,
         }
     }
 }

@@ -164,7 +164,7 @@ pub fn retransmits(socket: &Socket) -> Option<u64> {
 
 /// Reads a socket option into `buffer`, and returns what the kernel filled in: its structures grow from one
 /// release to the next, so that it may be less than the C library's type, or all that there is room for.
-fn getsockopt_bytes<'a>(
+pub(crate) fn getsockopt_bytes<'a>(
     socket: &Socket,
     level: libc::c_int,
     name: libc::c_int,
@@ -180,9 +180,15 @@ fn getsockopt_bytes<'a>(
 }
 
 /// A field of a kernel's structure, where the kernel filled it in.
-fn u32_at(filled: &[u8], offset: usize) -> Option<u32> {
+pub(crate) fn u32_at(filled: &[u8], offset: usize) -> Option<u32> {
     let bytes = filled.get(offset..offset + size_of::<u32>())?;
     bytes.try_into().ok().map(u32::from_ne_bytes)
+}
+
+/// The same of 64 bits.
+pub(crate) fn u64_at(filled: &[u8], offset: usize) -> Option<u64> {
+    let bytes = filled.get(offset..offset + size_of::<u64>())?;
+    bytes.try_into().ok().map(u64::from_ne_bytes)
 }
 
 /// Congestion controls that the kernel has loaded; absent when it does not tell.

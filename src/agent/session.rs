@@ -16,11 +16,13 @@ use super::protocol::{Reply, Report, Request};
 use super::running_trial::RunningTrial;
 use super::streams;
 use super::thread::{guarded, spawn};
+use crate::cell::Wire;
 use crate::channel::{Receiver, Sender, channel};
 use crate::failure::Failure;
 use crate::frame::{self, CAP, FrameError};
 use crate::host::{self, policy};
 use crate::link::{self, PairNetns, Traffic};
+use crate::sink;
 use crate::workload::{EndReport, gate};
 use crate::xray::roofline;
 use crate::xray::symbols::Symbols;
@@ -290,6 +292,9 @@ impl Session {
         let given_up = move || gate.check().is_err();
         let (gather, reply): (Box<dyn FnOnce() -> _ + Send>, _) = match order.role {
             Role::Send { listen } => {
+                if order.work.cell.wire == Wire::Sink {
+                    sink::allow_readers();
+                }
                 let pair = self.towards(listen);
                 let (listener, address) = within(pair.as_deref(), || streams::listen(&order, listen))??;
                 let gather = move || streams::accept(&listener, &order, nonce, given_up);

@@ -38,6 +38,19 @@ impl Wire {
     pub fn counts_at_once(self) -> bool {
         self != Self::Nic
     }
+
+    /// What is to be known of its figures wherever they stand, as a sentence.
+    #[must_use]
+    pub fn caveat(self) -> Option<&'static str> {
+        match self {
+            Self::Sink => Some(
+                "On the sink wire nobody reads: the payload is dropped where it arrives, before the kernel copies it, and \
+                 copycost acknowledges it. The sender's side is that of a network card, without DMA mapping, IOMMU and \
+                 card; the bytes are not verified.",
+            ),
+            _ => None,
+        }
+    }
 }
 
 /// Whether the bytes of a message change between two sends.

@@ -10,7 +10,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::lab::{LabArgs, Wanted, make};
 use super::working_set::{WorkingSet, parse_working_set};
 use super::{Exit, UsageError, print, stop_flag};
-use crate::cell::{Cell, Payload, USUAL_WORKLOAD, Wire, Workload};
+use crate::cell::{Cell, Payload, USUAL_WORKLOAD, Workload};
 use crate::failure::Failure;
 use crate::grid;
 use crate::lab::{self, Trouble};
@@ -32,9 +32,9 @@ pub struct MeasureArgs {
     /// Send path, as `copycost paths` lists them
     #[arg(long, default_value = path::BASELINE.name)]
     pub path: String,
-    /// Receive path
-    #[arg(long, default_value = receive::DEFAULT)]
-    pub receive_path: String,
+    /// Receive path [default: recv; on a sink none, since nobody reads there]
+    #[arg(long)]
+    pub receive_path: Option<String>,
     /// static or fresh
     #[arg(long, default_value = "static")]
     pub payload: Payload,
@@ -96,11 +96,18 @@ pub enum TrialFormat {
 pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
     let usage = |what: String| anyhow::Error::from(UsageError(what));
     let send_path = path::choose(&arguments.path).map_err(usage)?.to_string();
-    let receive_path = receive::choose(&arguments.receive_path).map_err(usage)?.to_string();
     let options = options(arguments);
+    // Interfaces that are lent to the lab are to be restored, so a signal lets the trial be finished.
+    let wanted = Wanted { lab: None, link: &LinkOptions::default(), wires: &[] };
+    let (kind, site) = arguments.lab.site(wanted)?;
+    let wire = site.wires.first().map_or_else(|| (kind.first_wire)(&site), |&(wire, _)| wire);
+    let receive_path = match &arguments.receive_path {
+        Some(text) => receive::choose(text).map_err(usage)?.to_string(),
+        None => receive::on(wire, &[receive::DEFAULT.to_owned()]).concat(),
+    };
     let mut cell = Cell {
         workload: arguments.workload.clone(),
-        wire: Wire::default(),
+        wire,
         send_path,
         receive_path,
         payload: arguments.payload,
@@ -109,9 +116,6 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
         working_set: arguments.working_set.0,
     };
     lab::work(&cell, &options).and_then(|work| work.check()).map_err(usage)?;
-    // Interfaces that are lent to the lab are to be restored, so a signal lets the trial be finished.
-    let wanted = Wanted { lab: None, link: &LinkOptions::default(), wires: &[] };
-    let (kind, site) = arguments.lab.site(wanted)?;
     let stop = site.link.interfaces.as_ref().map(|_| stop_flag()).transpose()?;
     let mut lab = make(kind, &site)?;
     cell.wire = lab.wires()[0];
@@ -221,12 +225,17 @@ fn table(row: &Trial, latency: &[Latency]) -> String {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let mut text = format!(
-        "{}\n{:.3} Gb/s; {:.3} us a message and stream on average (no delay)\n",
-        row.cell,
-        row.throughput_gbps.unwrap_or_default(),
-        row.mean_recv_us.unwrap_or_default()
-    );
+    let throughput = row.throughput_gbps.unwrap_or_default();
+    let mut text = match row.mean_recv_us {
+        Some(mean) => {
+            format!(
+                "{}\n{throughput:.3} Gb/s; {mean:.3} us a message and stream on average (no delay)\n",
+                row.cell
+            )
+        }
+        None => format!("{}\n{throughput:.3} Gb/s acknowledged\n", row.cell),
+    };
+    text.extend(row.wire.caveat().map(|caveat| format!("{caveat}\n")));
     if let (Some(sends), Some(completions), Some(copied)) = (row.zc.sends, row.zc.completions, row.zc.copied)
     {
         text +=
@@ -259,6 +268,7 @@ fn facts(row: &Trial) -> String {
             .map(|steal| format!("{steal:.2} s stolen by the hypervisor")),
         row.working_set_bytes.map(|bytes| format!("working set {}", units::size(bytes))),
         (row.verified == Some(Verified::Bytes)).then(|| "every byte verified".to_owned()),
+        row.receive_usage.acks.map(|acks| format!("{acks} acknowledgements")),
     ];
     facts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -10,7 +10,7 @@ use clap::Args;
 use super::lab::{LabArgs, Wanted};
 use super::source::{grid_of, read_grid, read_manifest};
 use super::xray::conclude as conclude_xray;
-use super::{Exit, against, print, stop_flag};
+use super::{Exit, UsageError, against, print, stop_flag};
 use crate::cell::{Cell, Wire};
 use crate::grid::Grid;
 use crate::lab::{Lab, kind};
@@ -87,6 +87,7 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     if arguments.dry_run {
         return dry_run(&grid, &arguments.lab);
     }
+    grid.check_wires(expected_wire(&grid, &arguments.lab)?).map_err(UsageError)?;
     // Not before: reading a grid from a pipe would wait on after the first signal.
     let stop = stop_flag()?;
     // A run is resumed in the lab that it began in, whatever flag that was chosen by.
@@ -273,6 +274,7 @@ pub(super) fn expected_wire(grid: &Grid, lab: &LabArgs) -> anyhow::Result<Wire> 
 /// What would be run.
 pub(super) fn dry_run(grid: &Grid, lab: &LabArgs) -> anyhow::Result<Exit> {
     let wire = expected_wire(grid, lab)?;
+    grid.check_wires(wire).map_err(UsageError)?;
     let cells = grid.cells(wire);
     let lines: String = cells.iter().map(|cell| format!("{cell}\n")).collect();
     let (min, max) = (grid.repetitions.min, grid.repetitions.max);

@@ -9,6 +9,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::lab::{LabArgs, Wanted};
 use super::source::read_grid;
+use super::sweep::expected_wire;
 use super::working_set::{WorkingSet, parse_working_set};
 use super::{Exit, UsageError, print, stop_flag};
 use crate::cell::{Cell, Payload, Side, USUAL_WORKLOAD, Workload};
@@ -75,6 +76,7 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
         Some(path) => read_grid(Some(path))?,
         None => grid_of(arguments).map_err(UsageError)?,
     };
+    grid.check_wires(expected_wire(&grid, &arguments.lab)?).map_err(UsageError)?;
     grid.trial.clocks_within = arguments.lab.clock_synchronised;
     let mut lab = arguments.lab.make(Wanted::of(&grid))?;
     let cells = grid.cells(lab.wires()[0]);

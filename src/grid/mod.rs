@@ -17,6 +17,7 @@ use itertools::iproduct;
 
 use crate::cell::{Cell, Payload, Wire, Workload};
 use crate::options::{Bound, LinkOptions, Pin, TrialOptions};
+use crate::receive;
 
 pub(crate) use defaults::default_congestion;
 pub use error::GridError;
@@ -120,10 +121,15 @@ impl Grid {
     /// The cells on a lab whose first wire is `default`, in the order in which a table shows them.
     pub fn cells(&self, default: Wire) -> Vec<Cell> {
         let wires = if self.wires.is_empty() { &[default][..] } else { &self.wires };
+        let received: Vec<(Wire, String)> = wires
+            .iter()
+            .flat_map(|&wire| {
+                receive::on(wire, &self.receive_paths).into_iter().map(move |path| (wire, path))
+            })
+            .collect();
         let all = iproduct!(
             &self.workloads,
-            wires,
-            &self.receive_paths,
+            &received,
             &self.payloads,
             &self.working_sets,
             &self.threads,
@@ -131,10 +137,18 @@ impl Grid {
             &self.paths
         );
         all.map(
-            |(workload, &wire, receive_path, &payload, &working_set, &threads, &message_bytes, send_path)| {
+            |(
+                workload,
+                (wire, receive_path),
+                &payload,
+                &working_set,
+                &threads,
+                &message_bytes,
+                send_path,
+            )| {
                 Cell {
                     workload: workload.clone(),
-                    wire,
+                    wire: *wire,
                     send_path: send_path.clone(),
                     receive_path: receive_path.clone(),
                     payload,
@@ -145,6 +159,19 @@ impl Grid {
             },
         )
         .collect()
+    }
+
+    /// Refuses wires of which none of the grid's receive paths can be had, on a lab whose first wire is `default`.
+    ///
+    /// # Errors
+    /// One sentence with the remedy.
+    pub fn check_wires(&self, default: Wire) -> Result<(), String> {
+        let wires = if self.wires.is_empty() { &[default][..] } else { &self.wires };
+        let lacks = wires.iter().find(|&&wire| receive::on(wire, &self.receive_paths).is_empty());
+        match (lacks, self.receive_paths.first()) {
+            (Some(&wire), Some(path)) => receive::check_wire(crate::choice::name(path), wire),
+            _ => Ok(()),
+        }
     }
 
     /// How often a cell runs in each block.

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::surroundings::{self, Places};
+use crate::cell::Wire;
 use crate::failure::Failure;
 use crate::host::Load;
 use crate::options::Bound;
@@ -69,10 +70,18 @@ pub(super) fn assemble(
         ends,
         loads,
         surroundings,
-        verified: if work.verify { Verified::Bytes } else { Verified::Count },
+        verified: verified(work),
         sender: read_back(sent),
         receiver: read_back(received),
     })
+}
+
+fn verified(work: &Work) -> Verified {
+    match (work.cell.wire, work.verify) {
+        (Wire::Sink, _) => Verified::Nothing,
+        (_, true) => Verified::Bytes,
+        (_, false) => Verified::Count,
+    }
 }
 
 /// Checks that both ends tell of the same streams, and that what one sent came to the other.

@@ -8,7 +8,7 @@ use super::listen::out_of_place;
 use super::{Lab, PROMPT, Side, Trouble, pinning};
 use crate::agent::order::{Order, Role};
 use crate::agent::protocol::{Reply, Report, Request};
-use crate::cell::Cell;
+use crate::cell::{Cell, Wire};
 use crate::clock::Clocks;
 use crate::failure::Failure;
 use crate::host::policy;
@@ -36,6 +36,7 @@ pub fn work(cell: &Cell, options: &TrialOptions) -> Result<Work, String> {
         drain_s: DRAIN_S,
         rate: workload::rate(&cell.workload, capacity)?,
         clocks: Clocks::default(),
+        sender_process: None,
     })
 }
 
@@ -50,7 +51,8 @@ impl Lab {
         let trial = self.trial;
         let patience = patience(cell, options);
         let clocks = self.clocks(options);
-        let work = Work { clocks, ..work(cell, options).map_err(Failure::Failed)? };
+        let sender_process = (cell.wire == Wire::Sink).then_some(self.sender.welcome.pid);
+        let work = Work { clocks, sender_process, ..work(cell, options).map_err(Failure::Failed)? };
         self.prepare(&work, options, pass, patience)?;
         self.tell_both(&Request::Start { trial })?;
         self.pause(options.warmup)?;

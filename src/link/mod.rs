@@ -9,6 +9,7 @@
 //! - [`wire`]: an agent reads back what its traffic goes through.
 //! - [`reading`]: what two agents read, put together: which wire that is.
 //! - [`traffic`]: what came by an interface.
+//! - [`ethernet`]: the addresses of a link on which frames are written by hand.
 //! - [`netem`]: a delay, loss and a rate that a link has not got by itself.
 //! - [`offload`]: the offloads of an interface, read and set.
 //! - [`args`]: the command `copycost link`.
@@ -17,6 +18,7 @@
 
 pub(crate) mod borrow;
 pub(crate) mod child;
+mod ethernet;
 mod ethtool;
 mod journal;
 pub(crate) mod namespace;
@@ -40,6 +42,7 @@ mod disturbance;
 mod tests;
 
 pub(crate) use borrow::{Borrowed, Loan, recover};
+pub(crate) use ethernet::Ethernet;
 pub(crate) use namespace::{Entered, NsRef, enter_new_netns, join_user_ns_then_new_netns};
 pub(crate) use offload::Offload;
 pub(crate) use pair::{LinkSpec, create};

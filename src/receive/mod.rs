@@ -1,11 +1,14 @@
 //! Receive paths: how bytes leave the socket. One file each and one line in [`REGISTRY`], as for send paths.
 
 mod check;
+mod none;
 mod recv;
 mod trunc;
 
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::io::Errno;
 use socket2::Socket;
 
@@ -13,7 +16,7 @@ use crate::cell::Wire;
 use crate::choice::{self, Choice, Parameter, Parameters, Values};
 use crate::failure::Failure;
 use crate::interface::KernelInterface;
-use crate::record::ReceiveUsage;
+use crate::record::{End, ReceiveUsage};
 use crate::setup::Setup;
 use crate::span::Span;
 
@@ -74,6 +77,19 @@ pub trait ReceivePath: Send {
         Ok(ReceiveEnd::Stopped)
     }
 
+    /// Waits until there is something to receive, or `goes_on` is false.
+    ///
+    /// # Errors
+    /// When nothing can be learnt of it.
+    fn wait(&mut self, socket: &Socket, _goes_on: &dyn Fn() -> bool) -> Result<(), Failure> {
+        let mut readable = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut readable, PollTimeout::NONE);
+        Ok(())
+    }
+
+    /// Takes out of the window's figures what is no receiver's.
+    fn disown(&mut self, _end: &mut End) {}
+
     /// What the kernel did with the bytes; absent on paths on which it has no choice.
     fn usage(&self) -> ReceiveUsage {
         ReceiveUsage::default()
@@ -110,6 +126,9 @@ pub const DEFAULT: &str = recv::ENTRY.name;
 /// Every receive path: a new one is a new file and one line here.
 pub const REGISTRY: &[Entry] = &[recv::ENTRY, trunc::ENTRY];
 
+/// The path of a wire on which nobody reads: found by name, and chosen by that wire.
+pub const NOBODY: &Entry = &none::ENTRY;
+
 /// What can be set of every receive path.
 pub const COMMON: &[Parameter] = &[Parameter {
     key: RCVLOWAT,
@@ -143,7 +162,7 @@ pub fn choose(text: &str) -> Result<Choice, String> {
 /// The path of this name, whatever parameters stand behind it.
 pub fn find(text: &str) -> Result<&'static Entry, String> {
     let name = choice::name(text);
-    REGISTRY.iter().find(|entry| entry.name == name).ok_or_else(|| {
+    REGISTRY.iter().chain([NOBODY]).find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
         format!("`{name}` is not a receive path; choose one of {}", names.join(", "))
     })
@@ -153,8 +172,26 @@ pub fn find(text: &str) -> Result<&'static Entry, String> {
 ///
 /// # Errors
 /// One sentence with the remedy.
-pub fn check_wire(_name: &str, _wire: Wire) -> Result<(), String> {
-    Ok(())
+pub fn check_wire(name: &str, wire: Wire) -> Result<(), String> {
+    match (name == NOBODY.name, wire == none::WIRE) {
+        (true, false) => Err(format!(
+            "the receive path {name} is for the wire {}, where nobody reads; on {wire} choose another, such as {DEFAULT}",
+            none::WIRE
+        )),
+        (false, true) => Err(format!(
+            "on the wire {wire} nobody reads, so that {name} cannot be its receive path; leave it out, or name {}",
+            NOBODY.name
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Those of these paths that a wire can have; where nobody reads and none of them says so, that one.
+#[must_use]
+pub fn on(wire: Wire, paths: &[String]) -> Vec<String> {
+    let fits = |path: &&String| check_wire(choice::name(path), wire).is_ok();
+    let there: Vec<String> = paths.iter().filter(fits).cloned().collect();
+    if there.is_empty() && wire == none::WIRE { vec![NOBODY.name.to_owned()] } else { there }
 }
 
 /// What a receive call's error means: none when there is simply nothing yet.

@@ -45,9 +45,11 @@ pub enum Verified {
     /// The totals alone.
     #[default]
     Count,
+    /// That as many bytes were acknowledged as were sent: nobody read them.
+    Nothing,
 }
 
-words!(Verified: Bytes = "bytes", Count = "count");
+words!(Verified: Bytes = "bytes", Count = "count", Nothing = "none");
 word_field!(Verified);
 
 row! {
@@ -108,7 +110,8 @@ row! {
         host_softirq_s: Option<f64> in "s",
         /// Time that the hypervisor took away from the sender's host.
         host_steal_s: Option<f64> in "s",
-        /// What was verified: `bytes` (every byte compared) or `count` (the totals alone).
+        /// What was verified: `bytes` (every byte compared), `count` (the totals alone), or `none` (nobody read them: the
+        /// wire is a sink).
         verified: Option<Verified>,
         /// Bytes of distinct message buffers that a stream cycles through; empty for `hot`.
         working_set_bytes: Option<u64> in "B",

@@ -77,7 +77,12 @@ impl Effort {
 impl Limit {
     /// What holds a cell back; absent where the rows do not tell.
     pub fn of(sample: &Sample) -> Option<Self> {
-        let (sender, receiver) = (Effort::of(sample, Side::Sender)?, Effort::of(sample, Side::Receiver)?);
+        let sender = Effort::of(sample, Side::Sender)?;
+        // Nobody receives, and whoever acknowledges stands for the wire.
+        if sample.cell.wire == Wire::Sink {
+            return Some(if sender.works_all_the_time() { Self::Sender } else { Self::Wire });
+        }
+        let receiver = Effort::of(sample, Side::Receiver)?;
         Some(match (sender.works_all_the_time(), receiver.works_all_the_time()) {
             (true, false) => Self::Sender,
             (false, true) => Self::Receiver,

@@ -2,10 +2,8 @@
 //! workload does in them is [`Sending`] and [`Receiving`].
 
 use std::net::Shutdown;
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::Socket;
 
 use super::gate::{FLOW, HELD, MEASURE, PREPARED, STOP, WARM_UP};
@@ -151,8 +149,7 @@ pub(super) fn receive(worker: &Worker, mut receiving: impl Receiving) -> Result<
         socket.set_read_timeout(None).map_err(Failure::io("SO_RCVTIMEO"))?;
         gate.wait_beyond(HELD)?;
         // The window begins when there is something to receive.
-        let mut readable = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
-        let _ = poll(&mut readable, PollTimeout::NONE);
+        path.wait(socket, &|| gate.check().is_ok())?;
     }
     if ended == ReceiveEnd::Eof {
         gate.check()?;
@@ -176,6 +173,7 @@ pub(super) fn receive(worker: &Worker, mut receiving: impl Receiving) -> Result<
     end.bytes = Some(bytes);
     end.messages = Some(bytes / work.cell.message_bytes);
     end.calls = Some(calls);
+    path.disown(&mut end);
     Ok(StreamReport {
         end,
         began_s,

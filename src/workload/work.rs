@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Wire};
 use crate::choice::Choice;
 use crate::clock::Clocks;
 use crate::histogram::Delays;
@@ -39,6 +39,9 @@ pub struct Work {
     pub rate: Option<f64>,
     /// What the two ends' clocks have in common.
     pub clocks: Clocks,
+    /// The process that sends, where the other end is to read how far it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_process: Option<u32>,
 }
 
 impl Work {
@@ -49,6 +52,12 @@ impl Work {
         path::choose(&self.cell.send_path)?;
         let received = receive::choose(&self.cell.receive_path)?;
         receive::check_wire(received.name(), self.cell.wire)?;
+        if self.cell.wire == Wire::Sink && workload.is_answered {
+            return Err(format!(
+                "the workload {} needs a receiver that answers, and on a sink nobody reads; use `stream` there",
+                workload.name
+            ));
+        }
         if !(SMALLEST..=LARGEST).contains(message_bytes) {
             return Err(format!("a message must have {SMALLEST} to {LARGEST} bytes, not {message_bytes}"));
         }
@@ -113,6 +122,7 @@ impl Work {
             pattern,
             read_size: self.read_size as usize,
             verify: self.verify,
+            sender_process: self.sender_process,
         }
     }
 }

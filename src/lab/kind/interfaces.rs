@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 
-use super::netns::{self, agents, join, pids, settings};
+use super::netns::{self, agents, join, over_pair, pids, settings};
 use crate::cell::Wire;
 use crate::exit::UsageError;
 use crate::lab::Lab;
@@ -25,28 +25,24 @@ pub(super) fn make(names: &[String; 2], link: &LinkOptions, wanted: &[Wire]) -> 
     // Interfaces that no named wire goes over are left where they are.
     if !wires.contains(&own) {
         join(pids, link, None)?;
-        let route = (Some(Wire::Veth), pair::DEFAULT_SENDER.addr());
-        return Lab::of(netns::ENTRY.name, agents, replies, &[route], ());
+        return Lab::of(netns::ENTRY.name, agents, replies, &over_pair(&wires, pair::DEFAULT_SENDER), ());
     }
     let borrowed = loan.take(pids, give_back)?;
     adopt(&borrowed, link)?;
-    let mut routes = Vec::new();
-    for wire in wires {
-        let address = if wire == own { pair::DEFAULT_SENDER } else { pair::BESIDE_SENDER };
-        if wire != own {
-            join(pids, link, Some([pair::BESIDE_SENDER, pair::BESIDE_RECEIVER]))?;
-        }
-        routes.push((Some(wire), address.addr()));
+    if wires.iter().any(|wire| *wire != own) {
+        join(pids, link, Some([pair::BESIDE_SENDER, pair::BESIDE_RECEIVER]))?;
     }
+    let address = |wire| if wire == own { pair::DEFAULT_SENDER } else { pair::BESIDE_SENDER };
+    let routes: Vec<_> = wires.into_iter().map(|wire| (Some(wire), address(wire).addr())).collect();
     Lab::of(netns::ENTRY.name, agents, replies, &routes, borrowed)
 }
 
-/// The wires of the lab: what the interfaces are, and a veth pair where that is named beside it.
+/// The wires of the lab: what the interfaces are, and a veth pair where one of its wires is named beside it.
 fn wires(WireReading { wire: own, what, .. }: &WireReading, wanted: &[Wire]) -> Result<Vec<Wire>, String> {
     if wanted.is_empty() {
         return Ok(vec![*own]);
     }
-    match wanted.iter().find(|&wire| wire != own && *wire != Wire::Veth) {
+    match wanted.iter().find(|&wire| wire != own && !netns::ENTRY.wires.contains(wire)) {
         Some(other) => Err(format!("the wire is said to be {other}, but {what}: call it {own}")),
         None => Ok(wanted.to_vec()),
     }

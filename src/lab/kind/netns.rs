@@ -12,14 +12,16 @@ use crate::channel::channel;
 use crate::exit::UsageError;
 use crate::lab::child::{run_link, spawn};
 use crate::lab::peer::{Peer, Replies};
+use crate::lab::wires::WireAddress;
 use crate::lab::{Lab, Side};
 use crate::link::pair;
 use crate::options::LinkOptions;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "netns",
-    about: "two network namespaces joined by a veth pair, or by interfaces of this host that are joined",
-    wires: &[Wire::Veth],
+    about: "two network namespaces joined by a veth pair, which is also a sink, or by interfaces of this host that are \
+            joined",
+    wires: &[Wire::Veth, Wire::Sink],
     guard: "namespaces and the veth pair live as long as the agents, and these as long as the coordinator's end of \
             their socket; a journal gives back borrowed interfaces",
     borrows: true,
@@ -38,8 +40,14 @@ fn make(site: &Site) -> anyhow::Result<Lab> {
     ENTRY.check(&wanted).map_err(UsageError)?;
     let (agents, replies) = agents()?;
     join(pids(&agents), &site.link, None)?;
-    let route = (Some(Wire::Veth), pair::DEFAULT_SENDER.addr());
-    Lab::of(ENTRY.name, agents, replies, &[route], ())
+    Lab::of(ENTRY.name, agents, replies, &over_pair(&wanted, pair::DEFAULT_SENDER), ())
+}
+
+/// The ways over a veth pair: as a veth wire, as a sink, whose receiving end drops what arrives, or as both.
+pub(super) fn over_pair(wanted: &[Wire], sender: IpNet) -> Vec<WireAddress> {
+    let own = wanted.iter().filter(|wire| ENTRY.wires.contains(wire)).copied();
+    let wires: Vec<Wire> = if wanted.is_empty() { vec![ENTRY.wires[0]] } else { own.collect() };
+    wires.into_iter().map(|wire| (Some(wire), sender.addr())).collect()
 }
 
 /// The two agents, each in a namespace of its own that nothing joins yet.

@@ -35,6 +35,10 @@ fn make(site: &Site) -> anyhow::Result<Lab> {
         let what = "`link` is for a lab that makes its own link; with --sender the link is there already";
         return Err(UsageError(what.to_owned()).into());
     }
+    if let Some((wire, _)) = site.wires.iter().find(|(wire, _)| !ENTRY.wires.contains(wire)) {
+        let what = format!("the wire {wire} is made by a lab on this machine; leave --sender out");
+        return Err(UsageError(what).into());
+    }
     let (heard, replies) = channel();
     let (sender, at) = connect(Side::Sender, &agents.sender, &agents.token, heard.clone())?;
     let receiver = match &agents.receiver {

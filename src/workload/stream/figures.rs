@@ -1,5 +1,6 @@
 //! A trial's figures: what all streams moved in the time that they have in common.
 
+use crate::cell::Wire;
 use crate::failure::Failure;
 use crate::record::{Stream, TrialRows};
 use crate::units;
@@ -40,16 +41,14 @@ pub(in crate::workload) fn of(
     let bounded = bounding.map_or(bytes, |came| came.bound_part(bytes, all));
     let message_bytes = work.cell.message_bytes;
     let ends = sent.streams.iter().zip(&received.streams);
-    let streams: Vec<_> = (0..)
-        .zip(ends.zip(moved))
-        .map(|(number, (ends, moved))| stream(message_bytes, number, ends, moved))
-        .collect();
+    let streams: Vec<_> =
+        (0..).zip(ends.zip(moved)).map(|(number, (ends, moved))| stream(work, number, ends, moved)).collect();
     Ok(TrialFigures {
         window_s,
         bytes,
         messages: bytes / message_bytes,
         throughput_gbps: units::gbps(bounded, window_s),
-        mean_recv_us: Some(mean_recv_us(window_s * measured as f64, message_bytes, bytes)),
+        mean_recv_us: is_read(work).then(|| mean_recv_us(window_s * measured as f64, message_bytes, bytes)),
         came,
         is_settled: bounding.is_none_or(|came| came.is_near(all)),
         rows: TrialRows { streams, ..TrialRows::default() },
@@ -84,13 +83,18 @@ fn span(report: &EndReport) -> f64 {
     ends.fold(0.0, f64::max) - begins.fold(f64::INFINITY, f64::min)
 }
 
+/// Whether somebody receives what is sent; on a sink it is acknowledged and dropped.
+fn is_read(work: &Work) -> bool {
+    work.cell.wire != Wire::Sink
+}
+
 /// Mean time a message takes, of so many bytes in so many seconds.
 fn mean_recv_us(seconds: f64, message_bytes: u64, bytes: u64) -> f64 {
     seconds * 1e6 * message_bytes as f64 / bytes as f64
 }
 
 fn stream(
-    message_bytes: u64,
+    work: &Work,
     number: u32,
     (sent, received): (&StreamReport, &StreamReport),
     Moved { bytes, window_s }: Moved,
@@ -100,8 +104,8 @@ fn stream(
         stream: number,
         throughput_gbps: rate.map(|(window, bytes)| units::gbps(bytes, window)),
         mean_recv_us: rate
-            .filter(|&(_, bytes)| bytes > 0)
-            .map(|(window, bytes)| mean_recv_us(window, message_bytes, bytes)),
+            .filter(|&(_, bytes)| bytes > 0 && is_read(work))
+            .map(|(window, bytes)| mean_recv_us(window, work.cell.message_bytes, bytes)),
         window_s,
         bytes,
         sender: sent.end.clone(),
