@@ -214,6 +214,7 @@ mod tests {
 
     fn work(bound: Bound) -> Work {
         Work {
+            sender_process: None,
             cell: Cell { threads: 2, ..Cell::example("two-copy", 1000) },
             messages: bound.messages(),
             socket: SocketOptions::default(),

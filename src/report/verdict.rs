@@ -4,6 +4,7 @@ use super::account;
 use super::basis;
 use super::delays;
 use super::figures::measure::Measure;
+use crate::path;
 use crate::prose::block::{Block, Text};
 use crate::prose::words;
 use crate::study::{Condition, Subject};
@@ -169,10 +170,15 @@ fn copied(subject: &Subject, place: usize, path: &str) -> Option<String> {
     match completions {
         0 if silent => Some("had no completion, which leaves open whether it copied,".to_owned()),
         0 => None,
-        all => Some(format!(
-            "copied {} of its completed sends after all",
-            words::percent(copied as f64 / all as f64)
-        )),
+        all => {
+            let share = words::percent(copied as f64 / all as f64);
+            Some(match copied > 0 && !path::is_flag_proof(path) {
+                true => format!(
+                    "had {share} of its completed sends flagged COPIED, which on io_uring proves nothing,"
+                ),
+                false => format!("copied {share} of its completed sends after all"),
+            })
+        }
     }
 }
 

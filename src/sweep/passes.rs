@@ -187,6 +187,7 @@ impl Passes {
                 samples: [&sampled.seen[0], &sampled.seen[1]],
                 records: [&recorded[0], &recorded[1]],
                 zero_copy: sampled.zero_copy.clone(),
+                proof: path::flag_proof(&cell.send_path),
                 receive_usage: sampled.receive_usage.clone(),
                 bytes: sampled.bytes,
                 copy_ns_per_kib,
