@@ -13,6 +13,11 @@ mod sendfile;
 mod splice;
 mod supply;
 mod two_copy;
+mod uring;
+mod uring_bundle;
+mod uring_send;
+mod uring_send_zc;
+mod uring_send_zc_fixed;
 mod zero_copy;
 
 use std::time::Instant;
@@ -79,6 +84,11 @@ pub trait SendPath: Send {
     /// Takes what somebody else has read from the socket's error queue.
     fn hear(&mut self, _part: &ControlMessageOwned) {}
 
+    /// CPU time of the kernel's threads that have worked for this path so far, seconds; absent where there are none.
+    fn kernel_cpu_s(&self) -> Option<f64> {
+        None
+    }
+
     /// What the kernel said of copying; absent on paths to which it says nothing.
     fn usage(&self) -> ZeroCopy {
         ZeroCopy::default()
@@ -140,8 +150,18 @@ pub const PLAIN: &Entry = &plain_send::ENTRY;
 pub const LEAST_WORK: &Entry = &splice::ENTRY;
 
 /// Every send path: a new one is a new file and one line here.
-pub const REGISTRY: &[Entry] =
-    &[plain_send::ENTRY, two_copy::ENTRY, one_copy::ENTRY, zero_copy::ENTRY, sendfile::ENTRY, splice::ENTRY];
+pub const REGISTRY: &[Entry] = &[
+    plain_send::ENTRY,
+    two_copy::ENTRY,
+    one_copy::ENTRY,
+    zero_copy::ENTRY,
+    sendfile::ENTRY,
+    splice::ENTRY,
+    uring_send::ENTRY,
+    uring_send_zc::ENTRY,
+    uring_send_zc_fixed::ENTRY,
+    uring_bundle::ENTRY,
+];
 
 /// Paths that calibrate the instrument: found by name, and in no list of what there is to choose from.
 pub const CALIBRATION: &[Entry] = &planted::ENTRIES;

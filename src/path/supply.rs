@@ -58,12 +58,16 @@ pub struct Supply<B, R> {
     rewrite: R,
 }
 
+/// How many messages a stream has: at least `least`, more where the working set asks for them.
+pub(super) fn count(setup: &Setup, least: usize) -> usize {
+    let asked = setup.working_set.unwrap_or(0).div_ceil(setup.message_bytes as u64);
+    usize::try_from(asked).unwrap_or(usize::MAX).max(least).max(1)
+}
+
 impl<B: Body, R: Rewrite> Supply<B, R> {
     /// Allocates at least `least` messages, more where the working set asks for them.
     pub fn new(setup: &Setup, least: usize) -> Self {
-        let asked = setup.working_set.unwrap_or(0).div_ceil(setup.message_bytes as u64);
-        let count = usize::try_from(asked).unwrap_or(usize::MAX).max(least).max(1);
-        let mut bodies: Vec<B> = (0..count).map(|_| B::new(setup.message_bytes)).collect();
+        let mut bodies: Vec<B> = (0..count(setup, least)).map(|_| B::new(setup.message_bytes)).collect();
         for body in &mut bodies {
             body.fill(setup.pattern.key(0));
         }

@@ -64,7 +64,7 @@ impl<R: Rewrite> ZeroCopySend<R> {
 
 impl<R: Rewrite> SendPath for ZeroCopySend<R> {
     fn send_message(&mut self, socket: &Socket, tally: &mut Tally) -> Result<(), Failure> {
-        self.lent.make_room(socket)?;
+        self.lent.make_room(socket, 1)?;
         let mut fields = iovec(self.supply.take());
         let mut left = &mut fields[..];
         while !left.is_empty() {

@@ -59,6 +59,27 @@ impl End {
         self.task_clock_s.or_else(|| Some(self.user_s? + self.system_s?))
     }
 
+    /// Adds the CPU time that threads of the kernel spent for this end, seconds. Events of the hardware are counted for the
+    /// worker alone: where others have worked for it, they are not the end's.
+    pub fn add_kernel_threads(&mut self, cpu_s: f64) {
+        self.system_s = self.system_s.map(|own| own + cpu_s);
+        self.task_clock_s = self.task_clock_s.map(|own| own + cpu_s);
+        if cpu_s > 0.0 {
+            for event in [
+                &mut self.cycles,
+                &mut self.instructions,
+                &mut self.cache_references,
+                &mut self.cache_misses,
+                &mut self.l1d_load_misses,
+                &mut self.llc_load_misses,
+                &mut self.branch_misses,
+            ] {
+                *event = None;
+            }
+            self.counter_running = None;
+        }
+    }
+
     /// The figures of several streams together: counts and CPU times added, the window averaged, the
     /// running share the smallest. A figure that one stream lacks is absent from the sum.
     #[must_use]
@@ -102,5 +123,23 @@ mod tests {
         let sum = End::sum(&[one, two]);
         assert_eq!((sum.window_s, sum.bytes, sum.cycles), (Some(2.0), Some(30), None));
         assert_eq!(End::sum(&[]), End::default());
+    }
+
+    #[test]
+    fn the_time_of_kernel_threads_counts_and_what_only_the_worker_counted_does_not() {
+        let own = End {
+            system_s: Some(1.0),
+            task_clock_s: Some(1.5),
+            cycles: Some(5),
+            counter_running: Some(1.0),
+            page_faults: Some(3),
+            ..End::default()
+        };
+        let (mut idle, mut busy) = (own.clone(), own.clone());
+        idle.add_kernel_threads(0.0);
+        assert_eq!(idle, own);
+        busy.add_kernel_threads(0.5);
+        assert_eq!((busy.system_s, busy.task_clock_s, busy.page_faults), (Some(1.5), Some(2.0), Some(3)));
+        assert_eq!((busy.cycles, busy.counter_running), (None, None));
     }
 }

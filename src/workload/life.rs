@@ -75,6 +75,7 @@ pub(super) fn send(worker: &Worker, mut sending: impl Sending) -> Result<StreamR
     if messages.is_some() {
         notes.began();
     }
+    let helped_s = path.kernel_cpu_s();
     let began_s = gate.epoch.elapsed().as_secs_f64();
     counters.begin();
     if messages.is_none() {
@@ -89,6 +90,9 @@ pub(super) fn send(worker: &Worker, mut sending: impl Sending) -> Result<StreamR
     sending.begin();
     sending.run(path, worker.span(FLOW, messages.unwrap_or(u64::MAX)), &mut tally)?;
     let mut end = counters.end();
+    if let Some(helped) = path.kernel_cpu_s() {
+        end.add_kernel_threads((helped - helped_s.unwrap_or(0.0)).max(0.0));
+    }
     notes.measured();
     gate.check()?;
 

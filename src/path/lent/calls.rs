@@ -48,6 +48,12 @@ impl Calls {
         self.sends += 1;
     }
 
+    /// Notes a number that was given to a call that took no bytes.
+    pub(in crate::path) fn skipped(&mut self) {
+        self.calls.push_back(Call { last: false, done: true });
+        self.let_go();
+    }
+
     /// Notes a call that was refused with ENOBUFS.
     pub(in crate::path) fn refused(&mut self) {
         self.enobufs += 1;
@@ -87,6 +93,11 @@ impl Calls {
                 self.copied += u64::from(copied);
             }
         }
+        self.let_go();
+    }
+
+    /// Forgets the calls before the first one that is not done.
+    fn let_go(&mut self) {
         while let Some(call) = self.calls.pop_front_if(|call| call.done) {
             self.base = self.base.wrapping_add(1);
             self.in_flight -= usize::from(call.last);
@@ -163,6 +174,22 @@ mod tests {
         sent.complete(Done { first: 100, last: 4_000_000_000, copied: true });
         assert!(sent.completed <= 2);
         assert_eq!(sent.copied, sent.completed);
+    }
+
+    #[test]
+    fn a_number_without_a_call_is_counted_nowhere_and_frees_none_before_it() {
+        let mut sent = Calls::default();
+        sent.skipped();
+        assert!(sent.is_idle() && sent.base == 1);
+        sent.sent(true);
+        sent.skipped();
+        sent.sent(true);
+        sent.complete(Done { first: 2, last: 2, copied: true });
+        assert_eq!((sent.in_flight(), sent.completed), (2, 0), "its notification is no news");
+        sent.complete(Done { first: 1, last: 1, copied: false });
+        assert_eq!((sent.in_flight(), sent.base), (1, 3));
+        sent.complete(Done { first: 3, last: 3, copied: false });
+        assert_eq!((sent.sends, sent.completed, sent.copied, sent.is_idle()), (2, 2, 0, true));
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 //! has let go of them. Whoever sends so has a ring of messages, waits when all are lent, and may not free their memory
 //! as long as one is.
 //!
-//! Who notifies differs ([`Notifier`]): the socket's error queue is one, a completion queue would be another. Notifications are
+//! Who notifies differs ([`Notifier`]): the socket's error queue, or the completion queue of a ring. Notifications are
 //! reaped in batches: polling at every call costs a context switch each.
 
 mod calls;
@@ -67,7 +67,12 @@ pub(super) struct Lent<N> {
 
 /// As many messages as a stream needs that lends them.
 pub(super) fn supply<B: Body, R: Rewrite>(setup: &Setup) -> Result<Supply<B, R>, Failure> {
-    let ring = most_lent(setup.message_bytes, setup.streams);
+    Ok(Supply::new(setup, ring(setup, 1)?))
+}
+
+/// How many messages a stream needs that lends so many at a time.
+pub(super) fn ring(setup: &Setup, least: usize) -> Result<usize, Failure> {
+    let ring = most_lent(setup.message_bytes, setup.streams).max(least);
     let all = ring as u64 * setup.message_bytes as u64 * u64::from(setup.streams);
     if all > MOST_BYTES {
         return Err(Failure::Unsupported(format!(
@@ -76,7 +81,7 @@ pub(super) fn supply<B: Body, R: Rewrite>(setup: &Setup) -> Result<Supply<B, R>,
             units::size(MOST_BYTES)
         )));
     }
-    Ok(Supply::new(setup, ring))
+    Ok(ring)
 }
 
 /// Most messages of a stream that are lent at a time, whatever their size.
@@ -103,25 +108,25 @@ impl<N: Notifier> Lent<N> {
         Self { calls: Calls::default(), notifier, ring, since_reap: 0, starved: None, drain_s: None }
     }
 
-    /// Makes sure that the next message of the ring is no longer read by the kernel.
-    pub(super) fn make_room(&mut self, socket: &Socket) -> Result<(), Failure> {
+    /// Makes sure that the next messages of the ring, so many, are no longer read by the kernel.
+    pub(super) fn make_room(&mut self, socket: &Socket, messages: usize) -> Result<(), Failure> {
         self.starved = None;
-        self.since_reap += 1;
+        self.since_reap += messages;
         if self.since_reap >= BATCH {
             self.since_reap = 0;
             self.notifier.reap(socket, &mut self.calls).map_err(Failure::io("reading completions"))?;
         }
-        if self.calls.in_flight() >= self.ring {
-            self.wait_for_room(socket)?;
+        if self.calls.in_flight() + messages > self.ring {
+            self.wait_for_room(socket, messages)?;
         }
         Ok(())
     }
 
     /// Waits until a good part of the ring is free: one wake-up for many messages.
     #[cold]
-    fn wait_for_room(&mut self, socket: &Socket) -> Result<(), Failure> {
+    fn wait_for_room(&mut self, socket: &Socket, messages: usize) -> Result<(), Failure> {
         let deadline = Instant::now() + PATIENCE;
-        while self.calls.in_flight() >= self.ring {
+        while self.calls.in_flight() + messages > self.ring {
             if Instant::now() >= deadline {
                 return Err(Failure::Failed(format!("no completion came for {PATIENCE:?}")));
             }
@@ -145,6 +150,16 @@ impl<N: Notifier> Lent<N> {
     /// Notes a call that took bytes; `last` when they were the last of their message.
     pub(super) fn sent(&mut self, last: bool) {
         self.calls.sent(last);
+    }
+
+    /// Notes the number of a call that took none: where calls are numbered before they are made.
+    pub(super) fn skipped(&mut self) {
+        self.calls.skipped();
+    }
+
+    /// Whether the kernel has let go of every message.
+    pub(super) fn is_idle(&self) -> bool {
+        self.calls.is_idle()
     }
 
     /// After ENOBUFS (locked memory, or that for notifications, is used up): reaps; if nothing came, waits for something.
