@@ -14,7 +14,7 @@ use super::card::Card;
 use super::pass::{Passed, pass, reason, windowed};
 use super::samples::{SAMPLED, Samples};
 use super::way;
-use crate::cell::{Cell, Payload, Side};
+use crate::cell::{Cell, Payload, Side, Wire};
 use crate::lab::{Lab, Measured, Trouble};
 use crate::options::TrialOptions;
 use crate::output::say;
@@ -256,7 +256,11 @@ fn copies_that_the_wire_makes(lab: &Lab, cell: &Cell) -> Vec<String> {
 fn floor_of(cell: &Cell) -> Cell {
     Cell {
         send_path: path::LEAST_WORK.name.to_owned(),
-        receive_path: receive::LEAST_WORK.name.to_owned(),
+        // On a sink nobody reads, by whatever path the cell says.
+        receive_path: match cell.wire {
+            Wire::Sink => cell.receive_path.clone(),
+            _ => receive::LEAST_WORK.name.to_owned(),
+        },
         payload: Payload::Static,
         working_set: None,
         ..cell.as_stream()

@@ -1,7 +1,7 @@
 //! Chains of paths beside send and recv over TCP: io_uring, mapped and spliced receiving, files on disk, kernel TLS,
 //! AF_UNIX, and a wire that drops. Names are of Linux 6.18 unless a line says otherwise, outermost first.
 
-use super::tests::{category, frames, owner};
+use super::tests::{category, frames, owner, share, tally};
 use super::*;
 
 const ENTER: &str =
@@ -261,4 +261,39 @@ fn a_tap_on_a_wire_that_drops_copies_before_the_drop() {
     assert_eq!(category(&below), Category::BelowTcpCopy);
     let sent = "tcp_write_xmit;__dev_queue_xmit;dev_hard_start_xmit;dev_queue_xmit_nit;skb_copy_ubufs;memcpy";
     assert_eq!(category(sent), Category::DeferredCopy);
+}
+
+/// Chains recorded on Linux 6.18 as those in `tests`, the most frequent of each end.
+const RECORDED: [(&str, &str); 3] = [
+    ("uring-send-zc, 64 KiB, veth", include_str!("../testdata/uring-send-zc.folded")),
+    (
+        "uring-send by a thread of the ring, 64 KiB, veth",
+        include_str!("../testdata/uring-send-sqpoll.folded"),
+    ),
+    ("uring-send-zc, 4 KiB, sink", include_str!("../testdata/uring-send-zc-sink.folded")),
+];
+
+#[test]
+fn what_io_uring_was_recorded_to_copy_is_found_and_nothing_else() {
+    for (what, recording) in RECORDED {
+        let sender = tally(recording, "sender;");
+        let mut both = tally(recording, "receiver;");
+        sender.iter().for_each(|(&category, &samples)| *both.entry(category).or_default() += samples);
+        let [deferred, kernel] =
+            [Category::DeferredCopy, Category::KernelCopy].map(|copy| share(&sender, copy));
+        match what {
+            what if what.ends_with("sink") => {
+                let copies =
+                    Category::ALL.into_iter().filter(|one| one.is_copy() && *one != Category::GatherCopy);
+                assert_eq!(copies.map(|copy| share(&both, copy)).sum::<f64>(), 0.0, "{what}: {both:?}");
+            }
+            what if what.contains("thread") => {
+                assert!(kernel > 0.04 && deferred == 0.0, "{what}: {sender:?}")
+            }
+            what => assert!(deferred > 0.2 && kernel == 0.0, "{what}: {sender:?}"),
+        }
+        for unknown in [Category::UnknownCopy, Category::Unattributed] {
+            assert!(share(&both, unknown) < 0.01, "{what}: {both:?}");
+        }
+    }
 }

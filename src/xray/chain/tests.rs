@@ -42,7 +42,7 @@ pub(super) fn owner(chain: &str, worker: bool, own_cpu: bool) -> Option<Owner> {
 }
 
 /// Samples of one thread of a recording by category.
-fn tally(recording: &str, who: &str) -> BTreeMap<Category, u64> {
+pub(super) fn tally(recording: &str, who: &str) -> BTreeMap<Category, u64> {
     let mut tally = BTreeMap::new();
     for line in recording.lines() {
         let (chain, samples) = line.rsplit_once(' ').unwrap();
@@ -53,7 +53,7 @@ fn tally(recording: &str, who: &str) -> BTreeMap<Category, u64> {
     tally
 }
 
-fn share(tally: &BTreeMap<Category, u64>, of: Category) -> f64 {
+pub(super) fn share(tally: &BTreeMap<Category, u64>, of: Category) -> f64 {
     tally.get(&of).copied().unwrap_or(0) as f64 / tally.values().sum::<u64>() as f64
 }
 

@@ -151,7 +151,9 @@ pub(in crate::xray) const KERNEL: &[Rule] = &[
     any("sk_stream_wait_memory", SchedulingIdle), // the sender waits for room
     any("sk_wait_data", SchedulingIdle),          // the receiver waits
     any("unix_stream_data_wait", SchedulingIdle), // the receiver waits, AF_UNIX
-    leaf("io_sq_thread", SchedulingIdle),         // io_uring's thread looks for work
+    any("*nanosleep*", SchedulingIdle),           // waits for a time
+    any("io_sq_tw", SchedulingIdle),              // io_uring's thread looks for work
+    any("io_sq_thread", SchedulingIdle),          // io_uring's thread looks for work
     any("folio_wait_*", SchedulingIdle),          // a page is on its way from the disk
     any("wait_woken", SchedulingIdle),            // either waits
     any("woken_wake_function", SchedulingIdle),   // either is woken
@@ -300,7 +302,7 @@ pub(in crate::xray) const KERNEL: &[Rule] = &[
     any("*exc_page_fault", Other),    // a page fault
     any("handle_mm_fault", Other),    // a page fault
     any("el0_da", Other),             // a page fault, arm64
-    any("tctx_task_work*", Syscall),  // io_uring's work due before the return to user space
+    any("tctx_task_work", Syscall),   // io_uring's work due before the return to user space
     any("task_work_run", Other),      // any other
     any("perf_*", Other),             // perf itself
     any("__perf_*", Other),           // perf itself
