@@ -32,6 +32,7 @@ fn order(trial: u64, role: Role) -> Order {
         working_set: None,
     };
     let work = Work {
+        sender_process: None,
         cell,
         messages: Some(20),
         socket: SocketOptions { nodelay: Some(true), ..SocketOptions::default() },

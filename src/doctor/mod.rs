@@ -8,6 +8,7 @@ mod counters;
 mod host;
 mod lab;
 pub(crate) mod print;
+mod sink;
 mod xray;
 mod zero_copy;
 
@@ -83,6 +84,8 @@ pub(crate) fn diagnose(results: &Path) -> Diagnosis {
     findings.extend(counters::check());
     findings.extend(xray::check());
     findings.extend(zero_copy::check());
+    // Without a lab there is no trial to be had.
+    findings.extend(default_lab.then(sink::check));
     findings.extend(host::check(&facts, results));
     findings.extend(containers::check());
     Diagnosis { default_lab, findings }

@@ -59,7 +59,7 @@ fn send(path: &Entry) -> Result<ZeroCopy, Failure> {
     // All of it fits into the two socket buffers, but only a reader makes the kernel deliver it.
     peer.set_read_timeout(Some(PATIENCE)).map_err(Failure::io("SO_RCVTIMEO"))?;
 
-    let setup = Setup::of_messages(MESSAGE_BYTES, Pattern::new(0, 0));
+    let setup = Setup { choice: path.usual(), ..Setup::of_messages(MESSAGE_BYTES, Pattern::new(0, 0)) };
     let mut sender = (path.open)(&setup, &socket)?;
     let mut tally = Tally::default();
     let mut buffer = vec![0; MESSAGE_BYTES];

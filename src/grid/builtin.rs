@@ -8,6 +8,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("instructions", include_str!("../../lab/grids/instructions.yaml")),
     ("latency", include_str!("../../lab/grids/latency.yaml")),
     ("quick", include_str!("../../lab/grids/quick.yaml")),
+    ("sink", include_str!("../../lab/grids/sink.yaml")),
     ("smoke", include_str!("../../lab/grids/smoke.yaml")),
     ("study-a", include_str!("../../lab/grids/study-a.yaml")),
     ("study-b", include_str!("../../lab/grids/study-b.yaml")),

@@ -197,11 +197,16 @@ pub(crate) fn computed_bytes(bytes: f64) -> String {
     }
 }
 
-/// The model's crossing: `18.3 KiB [12.1 KiB – 25.0 KiB]`, an open end where every size beyond is as likely.
+/// The model's crossing.
 pub(crate) fn predicted(row: &CrossoverRow) -> String {
-    let Some(bytes) = row.predicted_bytes else { return "–".to_owned() };
+    crossing(&Estimate { value: row.predicted_bytes, low: row.predicted_low, high: row.predicted_high })
+}
+
+/// A crossing that is no tested size: `18.3 KiB [12.1 KiB – 25.0 KiB]`, an open end where the interval has none.
+pub(crate) fn crossing(at: &Estimate) -> String {
+    let Some(bytes) = at.value else { return "–".to_owned() };
     let text = computed_bytes(bytes);
-    match (row.predicted_low, row.predicted_high) {
+    match (at.low, at.high) {
         (None, None) => text,
         (Some(low), Some(high)) => {
             format!("{text} [{} – {}]", computed_bytes(low), computed_bytes(high))

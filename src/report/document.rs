@@ -1,7 +1,7 @@
 //! The report's parts, in the order they are read in.
 
 use super::figures::Outcome;
-use super::{account, basis, delays, environment, tabular, validity, verdict, xray};
+use super::{account, basis, by_wire, delays, environment, tabular, validity, verdict, xray};
 use crate::prose::block::Block;
 use crate::study::{self, Subject};
 
@@ -31,6 +31,9 @@ impl Document {
             Outcome::Absent { .. } => None,
         });
         blocks.extend(drawn);
+        if manifest.is_measurement() {
+            blocks.extend(by_wire::blocks(subject));
+        }
         blocks.extend(xray::blocks(subject));
         blocks.extend(account::blocks(subject));
         blocks.extend(delays::blocks(subject));

@@ -8,6 +8,7 @@
 
 mod account;
 pub mod basis;
+mod by_wire;
 mod delays;
 mod disturbed;
 pub mod document;

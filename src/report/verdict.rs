@@ -2,6 +2,7 @@
 
 use super::account;
 use super::basis;
+use super::by_wire;
 use super::delays;
 use super::figures::measure::Measure;
 use crate::path;
@@ -28,7 +29,8 @@ pub(super) fn verdict(subject: &Subject) -> Vec<Block> {
         // A label that the evidence contradicts comes first.
         rivals.sort_by_key(|path| subject.name(place, path) == *path);
         let told = rivals.into_iter().filter_map(|path| against_baseline(subject, place, path));
-        let lines: Vec<Text> = told.chain(fastest(subject, place)).collect();
+        let lines: Vec<Text> =
+            told.chain(fastest(subject, place)).chain(by_wire::sentences(subject, place)).collect();
         let at = format!("{}, over {}", machine(subject), condition.words());
         if !subject.tables.cells.iter().any(|cell| cell.trials > 0 && condition.holds(cell)) {
             blocks.push(Block::says(format!("{at}, no trial went well, so this run says nothing of it.")));
@@ -38,6 +40,7 @@ pub(super) fn verdict(subject: &Subject) -> Vec<Block> {
             blocks.push(Block::says(format!("{at}, {}", alone(subject, place))));
         } else {
             blocks.extend([Block::says(format!("{at}:")), Block::List(lines)]);
+            blocks.extend(condition.wire.caveat().map(Block::says));
         }
     }
     blocks.extend(delays::verdict(subject, &machine(subject)));
@@ -112,7 +115,7 @@ fn against_baseline(subject: &Subject, place: usize, path: &str) -> Option<Text>
         );
     };
     if let Some(copied) = copied(subject, place, path) {
-        text = text.and(format!(" {copied} and"));
+        text = text.and(format!(" {copied}"));
     }
     let limit = |threads: u32| {
         let limit = subject.measured(place, path, size, threads).and_then(|row| row.cell.limit);
@@ -168,15 +171,17 @@ fn copied(subject: &Subject, place: usize, path: &str) -> Option<String> {
         }
     }
     match completions {
-        0 if silent => Some("had no completion, which leaves open whether it copied,".to_owned()),
+        0 if silent => Some("had no completion, which leaves open whether it copied, and".to_owned()),
         0 => None,
+        // That no call is flagged is no proof either.
+        _ if copied == 0 => Some("had none of its completed sends flagged as copied and".to_owned()),
         all => {
             let share = words::percent(copied as f64 / all as f64);
-            Some(match copied > 0 && !path::is_flag_proof(path) {
-                true => format!(
-                    "had {share} of its completed sends flagged COPIED, which on io_uring proves nothing,"
+            Some(match path::is_flag_proof(path) {
+                true => format!("copied {share} of its completed sends after all and"),
+                false => format!(
+                    "had {share} of its completed sends flagged COPIED, which on io_uring proves nothing, and"
                 ),
-                false => format!("copied {share} of its completed sends after all"),
             })
         }
     }

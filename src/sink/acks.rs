@@ -158,3 +158,54 @@ fn packet_socket(index: u32) -> io::Result<OwnedFd> {
         _ => Err(io::Error::last_os_error()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use etherparse::{PacketHeaders, TransportHeader};
+
+    use super::*;
+
+    fn acks() -> Acks {
+        let connection = Repaired {
+            here: "198.19.0.2:40000".parse().unwrap(),
+            there: "198.19.0.1:50000".parse().unwrap(),
+            sends: 77,
+            expects: u32::MAX - 99,
+            timestamp: Some(1000),
+        };
+        let ethernet =
+            Ethernet { name: "x".into(), index: 3, ours: [2, 0, 0, 0, 0, 2], theirs: [2, 0, 0, 0, 0, 1] };
+        let null = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+        let stamps = Some(Stamps { ours: 1000, theirs: 2000 });
+        Acks { socket: null, ethernet, connection, stamps, frame: Vec::new() }
+    }
+
+    #[test]
+    fn a_segment_acknowledges_across_the_wrap_with_stamps_and_checksums() {
+        let mut acks = acks();
+        acks.write(Kind::Ack, 300).unwrap();
+        assert_eq!(acks.frame.len(), 14 + 20 + 32, "Ethernet, IPv4, TCP with timestamps");
+        let packet = PacketHeaders::from_ethernet_slice(&acks.frame).unwrap();
+        let Some(TransportHeader::Tcp(tcp)) = packet.transport else { panic!("no TCP: {packet:?}") };
+        assert_eq!((tcp.sequence_number, tcp.acknowledgment_number), (77, 200));
+        assert_eq!((tcp.ack, tcp.fin, tcp.rst, tcp.window_size), (true, false, false, WIDEST));
+        let stamp = tcp.options_iterator().flatten().find_map(|option| match option {
+            TcpOptionElement::Timestamp(ours, theirs) => Some((ours, theirs)),
+            _ => None,
+        });
+        let (ours, theirs) = stamp.expect("timestamps");
+        assert_eq!(theirs.wrapping_sub(ours), 999, "the echo lies a millisecond back");
+        let Some(etherparse::NetHeaders::Ipv4(ip, _)) = packet.net else { panic!("no IPv4") };
+        assert_eq!(ip.calc_header_checksum(), ip.header_checksum);
+        assert_eq!(tcp.calc_checksum_ipv4(&ip, &[]).unwrap(), tcp.checksum);
+    }
+
+    #[test]
+    fn the_end_acknowledges_the_fin_and_closes_too() {
+        let mut acks = acks();
+        acks.write(Kind::Fin, 101).unwrap();
+        let packet = PacketHeaders::from_ethernet_slice(&acks.frame).unwrap();
+        let Some(TransportHeader::Tcp(tcp)) = packet.transport else { panic!("no TCP") };
+        assert_eq!((tcp.acknowledgment_number, tcp.fin, tcp.ack), (1, true, true));
+    }
+}

@@ -7,6 +7,7 @@ pub(crate) mod interfaces;
 mod published;
 mod subject;
 mod user_time;
+pub(crate) mod wires;
 
 pub(crate) use condition::Condition;
 pub(crate) use subject::{BASELINE, Subject};

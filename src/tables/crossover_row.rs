@@ -1,7 +1,9 @@
 //! Where one path starts to beat another: one line of `crossovers.csv`.
 
-use super::cost_model::{CostModel, crossing};
-use super::metric::Metric;
+use super::cost_model::{self, CostModel};
+use super::crossing::crossing;
+use super::estimate::Estimate;
+use super::metric::{Metric, THROUGHPUT};
 use super::ratio_row::{Difference, RatioRow};
 use super::sample::{PathSeries, SettingGroup};
 use super::setting::Setting;
@@ -74,8 +76,17 @@ row! {
         largest_bytes: Option<u64> in "B",
         /// The figure that is compared, a column of `cells.csv`; empty in older tables, which have throughput alone.
         metric: String since "1.4.0",
+        /// Size from which the path is the better one by that figure, read off the ratios at the tested sizes, between
+        /// which they are taken to change evenly on logarithms. Empty where it is not at the largest size, or is at every
+        /// size; an end is empty where the interval reaches beyond the tested sizes.
+        crossing: Estimate in "B" since "1.5.0",
+        /// The same by the sender's CPU time per KiB (`cpu_ns_per_kib`); empty beside delays.
+        cpu_crossing: Estimate in "B" since "1.5.0",
     }
 }
+
+/// What the sender pays for a KiB.
+const SENDER_CPU: &str = "cpu_ns_per_kib";
 
 /// Every ordered pair of paths in every setting, by each figure that its cells are compared by. `models` are those of the
 /// groups' series, `ratios` those of the same groups.
@@ -114,6 +125,7 @@ fn tested(metric: &Metric, path: &PathSeries, over: &PathSeries, ratios: &[&Rati
         let medians = median(path, row.message_bytes).zip(median(over, row.message_bytes));
         medians.is_some_and(|(one, other)| metric.is_better(one, other))
     };
+    let cpu = super::metric(SENDER_CPU).filter(|_| metric.name == THROUGHPUT.name);
     let suffix = of_pair.iter().rev().take_while(|row| row.difference == Difference::Faster);
     CrossoverRow {
         path: path.path.to_owned(),
@@ -125,6 +137,8 @@ fn tested(metric: &Metric, path: &PathSeries, over: &PathSeries, ratios: &[&Rati
         smallest_bytes: of_pair.first().map(|row| row.message_bytes),
         largest_bytes: of_pair.last().map(|row| row.message_bytes),
         metric: metric.name.to_owned(),
+        crossing: crossing(metric, path, over),
+        cpu_crossing: cpu.map(|cpu| crossing(cpu, path, over)).unwrap_or_default(),
         ..CrossoverRow::default()
     }
 }
@@ -151,7 +165,7 @@ impl CrossoverRow {
             |model: Option<&CostModel>| model.map(|model| (model.line.intercept, model.line.slope * 1024.0));
         (self.fixed_ns, self.per_kib_ns) = cost(model).unzip();
         (self.over_fixed_ns, self.over_per_kib_ns) = cost(over).unzip();
-        if let Some(found) = model.zip(over).and_then(|(model, over)| crossing(model, over)) {
+        if let Some(found) = model.zip(over).and_then(|(model, over)| cost_model::crossing(model, over)) {
             self.predicted_bytes = Some(found.bytes);
             self.predicted_low = found.low;
             self.predicted_high = found.high;

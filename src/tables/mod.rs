@@ -8,6 +8,7 @@ mod account;
 mod cell_row;
 mod cost_model;
 mod cost_row;
+mod crossing;
 mod crossover_row;
 mod derived_row;
 mod drift;

@@ -163,7 +163,12 @@ mod tests {
         }
         let netns = find("netns").unwrap();
         assert!(netns.check(&[Wire::Veth, Wire::Nic]).unwrap_err().contains("--interfaces"));
-        assert!(netns.check(&[Wire::Loopback]).unwrap_err().ends_with("has only veth; use --lab loopback"));
+        assert!(
+            netns
+                .check(&[Wire::Loopback])
+                .unwrap_err()
+                .ends_with("has only veth and sink; use --lab loopback")
+        );
         for wire in [Wire::Veth, Wire::Nic] {
             assert!(find("loopback").unwrap().check(&[wire]).unwrap_err().ends_with("use --lab netns"));
         }

@@ -4,6 +4,7 @@
 
 mod axes;
 mod bounds;
+mod by_wire;
 mod cache_misses;
 mod context_switches;
 mod copied_share;
@@ -79,6 +80,11 @@ const DELAYS: &[Kind] = &[
 /// Draws every figure of a condition whose delays were measured; where others differ from it in the rate alone, with those.
 pub fn draw_delays(subject: &Subject, condition: usize) -> Vec<Outcome> {
     each(DELAYS, subject, condition).collect()
+}
+
+/// Draws conditions that differ in their wire alone, side by side.
+pub(super) fn draw_wires(subject: &Subject, family: &[usize]) -> Option<Box<Figure>> {
+    by_wire::draw(subject, family)
 }
 
 /// Draws every figure of one condition.

@@ -1,0 +1,43 @@
+//! One figure of the same paths over each wire: the sender's CPU time per KiB above, throughput below, a column a wire.
+
+use super::draft::{Draft, Panels};
+use super::measure::{self, Measure};
+use super::{Outcome, axes};
+use crate::plot::{Axis, Figure, Panel};
+use crate::study::Subject;
+
+/// Wires that stand side by side at most.
+const MOST_WIRES: usize = 3;
+
+/// The figure of conditions that differ in their wire alone; none without a figure to draw.
+pub(super) fn draw(subject: &Subject, family: &[usize]) -> Option<Box<Figure>> {
+    let draft = Draft {
+        subject,
+        condition: family[0],
+        file: "by-wire",
+        title: "The same paths over each wire, by message size",
+    };
+    let shape = draft.shape();
+    let threads = *shape.threads.first()?;
+    let wires = &family[..family.len().min(MOST_WIRES)];
+    let mut panels = Panels::side_by_side(wires.len());
+    for measure in
+        [Measure::of("cpu_ns_per_kib", "sender's CPU time per KiB", "ns", 1.0), Measure::THROUGHPUT]
+    {
+        let drawn: Vec<_> = wires
+            .iter()
+            .map(|&place| (subject.conditions[place].wire, measure.by_size(subject, place, threads)))
+            .collect();
+        let y = Axis::values(&measure.axis(), measure::extent(drawn.iter().map(|(_, series)| series)));
+        for (wire, series) in drawn {
+            let axes = Panel::new(format!("{wire}, {}", measure.title), axes::sizes(&shape.sizes), y.clone());
+            panels.push(&Panel { series, ..axes });
+        }
+    }
+    let about = "One scale for all wires. On veth, bridge and loopback the kernel copies a zero-copy payload after all; on a \
+                 sink nothing does, as with a card that reads pages where they are.";
+    match draft.finish(panels, about) {
+        Outcome::Drawn(figure) if !figure.panels.is_empty() => Some(figure),
+        _ => None,
+    }
+}
