@@ -79,7 +79,7 @@ pub struct Watcher {
 
 #[derive(Debug)]
 enum Instrument {
-    Sampling(Sampling),
+    Sampling(Box<Sampling>),
     Recorder(Recorder),
     Pages(Pages),
 }
@@ -88,7 +88,8 @@ impl Watcher {
     /// Opens what the machine allows for these worker threads, whose calls tell of their bytes as `moved` says.
     pub fn open(watch: &Watch, sending: bool, moved: MovedBytes, threads: &[u32]) -> Self {
         let rings = ring_threads::of_this_process();
-        let sampling = |rate| Sampling::open(watch, threads, &rings, rate).map(Instrument::Sampling);
+        let sampling =
+            |rate| Sampling::open(watch, threads, &rings, rate).map(Box::new).map(Instrument::Sampling);
         let instrument = match watch.pass {
             Pass::Samples => sampling(SampleRate::Dense),
             Pass::Sparse => sampling(SampleRate::Sparse),
