@@ -48,6 +48,9 @@ pub enum FlagProof {
     WhereUnset,
 }
 
+/// What is to be said beside a share of calls whose flag proves nothing where it is set.
+pub(crate) const UNPROVEN: &str = "flagged COPIED, which on io_uring proves nothing: x-ray it";
+
 impl KernelInterface {
     /// send(2), from one buffer.
     pub const SEND: Self =

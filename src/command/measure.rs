@@ -13,6 +13,7 @@ use super::{Exit, UsageError, print, stop_flag};
 use crate::cell::{Cell, Payload, USUAL_WORKLOAD, Workload};
 use crate::failure::Failure;
 use crate::grid;
+use crate::interface::UNPROVEN;
 use crate::lab::{self, Trouble};
 use crate::options::{self, Bound, LinkOptions, TrialOptions};
 use crate::record::manifest::Vm;
@@ -240,9 +241,10 @@ fn table(row: &Trial, latency: &[Latency]) -> String {
     {
         text +=
             &format!("{}: {sends} calls, {completions} completions, {copied} of them COPIED", row.send_path);
-        text += match row.zc.copied_share() {
-            Some(share) if share >= 1.0 => ": a deferred copy, nothing was avoided\n",
-            _ => "\n",
+        text += &match row.zc.copied_share() {
+            Some(share) if share > 0.0 && !path::is_flag_proof(&row.send_path) => format!(": {UNPROVEN}\n"),
+            Some(share) if share >= 1.0 => ": a deferred copy, nothing was avoided\n".to_owned(),
+            _ => "\n".to_owned(),
         };
     }
     if !row.disturbed.is_empty() {

@@ -5,6 +5,7 @@ use comfy_table::{Row, Table, presets};
 use super::{Exit, print};
 use crate::cell::Wire;
 use crate::choice::Parameter;
+use crate::interface::FlagProof;
 use crate::lab::kind;
 use crate::prose::words;
 use crate::{path, receive, workload};
@@ -14,10 +15,11 @@ pub fn run() -> anyhow::Result<Exit> {
     print(&format!(
         "Bytes that the CPU copies for each payload byte, as labelled; a run shows whether it is so.\n\n{}\n\n{}\n\n\
          A deferred copy is made by the kernel after the call, because the skb is delivered on the same host;\n\
-         the completions of {} say so (zc_copied in trials.csv).\n\n{}\n\n{}\n\n{}\n\n{}\n\n{}\n",
+         the completions of {} say so (zc_copied in trials.csv){}.\n\n{}\n\n{}\n\n{}\n\n{}\n\n{}\n",
         sends().trim_fmt(),
         receives().trim_fmt(),
-        words::list(&Vec::from_iter(path::notified().map(|(entry, _)| entry.name))),
+        words::list(&notified(FlagProof::WhereSet)),
+        unproven(),
         mapping(),
         parameters().trim_fmt(),
         workloads().trim_fmt(),
@@ -25,6 +27,23 @@ pub fn run() -> anyhow::Result<Exit> {
         Wire::Sink.caveat().unwrap_or_default(),
     ))?;
     Ok(Exit::Success)
+}
+
+/// Paths whose completions carry a flag that proves so much.
+fn notified(proof: FlagProof) -> Vec<&'static str> {
+    let of = path::notified().filter(|(_, completions)| completions.proof == proof);
+    of.map(|(entry, _)| entry.name).collect()
+}
+
+/// What is to be said of paths whose completions say so too often.
+fn unproven() -> String {
+    match notified(FlagProof::WhereUnset) {
+        paths if paths.is_empty() => String::new(),
+        paths => format!(
+            ";\nthose of {} say so of calls that were not copied, too, so that only an x-ray tells",
+            words::list(&paths)
+        ),
+    }
 }
 
 fn table<T: Into<Row>>(header: T) -> Table {

@@ -32,7 +32,7 @@ use socket2::Socket;
 use crate::choice::{self, Choice, Parameter, Parameters, SWITCH};
 use crate::failure::Failure;
 pub use crate::interface::MovedBytes;
-use crate::interface::{Completions, KernelInterface};
+use crate::interface::{Completions, FlagProof, KernelInterface};
 use crate::record::stream::ZeroCopy;
 use crate::setup::Setup;
 use crate::span::Span;
@@ -216,6 +216,16 @@ pub fn find(text: &str) -> Result<&'static Entry, String> {
         let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
         format!("`{name}` is not a send path; choose one of {} (or A1, A2, A3)", names.join(", "))
     })
+}
+
+/// What the flag of a path's completions proves; none where it has none.
+pub fn flag_proof(text: &str) -> Option<FlagProof> {
+    find(text).ok()?.interface.completions.map(|completions| completions.proof)
+}
+
+/// Whether a path's flag proves copying where it is set, as far as is known here.
+pub fn is_flag_proof(text: &str) -> bool {
+    flag_proof(text) != Some(FlagProof::WhereUnset)
 }
 
 /// The entries and completions of the paths to whose interface the kernel says whether it copied, in the registry's order.

@@ -18,12 +18,18 @@ pub enum Category {
     BelowTcpCopy,
     /// The kernel copies the payload to the receiver.
     ReceiveCopy,
+    /// Kernel TLS writes the payload anew, encrypted or decrypted: where it does so, that is the copy.
+    Encryption,
     /// The kernel copies, and no rule knows for whom.
     UnknownCopy,
     /// The pages of the program are looked up, pinned, accounted and let go.
     PagePinning,
     /// Pages move between file, pipe and socket by reference.
     Splice,
+    /// Pages of a file are read from its device.
+    DiskIo,
+    /// They are copied on the way from it, by a driver or bounce buffers: no copy that a send path makes.
+    DiskCopy,
     /// Pages and buffers are allocated, cleared and freed.
     Allocation,
     /// TCP and IP, both ways.
@@ -51,9 +57,12 @@ words!(Category:
     DeferredCopy = "deferred-copy",
     BelowTcpCopy = "below-tcp-copy",
     ReceiveCopy = "receive-copy",
+    Encryption = "encryption",
     UnknownCopy = "unknown-copy",
     PagePinning = "page-pinning",
     Splice = "splice",
+    DiskIo = "disk-io",
+    DiskCopy = "disk-copy",
     Allocation = "allocation",
     TcpIp = "tcp-ip",
     DeviceSoftirq = "device-softirq",
@@ -67,15 +76,18 @@ words!(Category:
 
 impl Category {
     /// Every category, copies first, in the order of a figure's stack.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::GatherCopy,
         Self::KernelCopy,
         Self::DeferredCopy,
         Self::BelowTcpCopy,
         Self::ReceiveCopy,
+        Self::Encryption,
         Self::UnknownCopy,
         Self::PagePinning,
         Self::Splice,
+        Self::DiskIo,
+        Self::DiskCopy,
         Self::Allocation,
         Self::TcpIp,
         Self::DeviceSoftirq,
@@ -87,7 +99,7 @@ impl Category {
         Self::Unattributed,
     ];
 
-    /// Whether the CPU copies what is, or may be, payload.
+    /// Whether the CPU copies what is, or may be, payload on its way between the two programs.
     pub fn is_copy(self) -> bool {
         matches!(
             self,
@@ -96,6 +108,7 @@ impl Category {
                 | Self::DeferredCopy
                 | Self::BelowTcpCopy
                 | Self::ReceiveCopy
+                | Self::Encryption
                 | Self::UnknownCopy
         )
     }

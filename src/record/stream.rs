@@ -15,7 +15,7 @@ row! {
         sends: Option<u64>,
         /// Calls among them whose completion was reaped.
         completions: Option<u64>,
-        /// Calls among those that are flagged, as by SO_EE_CODE_ZEROCOPY_COPIED: the kernel copied after all.
+        /// Calls among those that are flagged, as by SO_EE_CODE_ZEROCOPY_COPIED: the kernel copied after all. IORING_NOTIF_USAGE_ZC_COPIED of io_uring may be set though nothing was copied.
         copied: Option<u64>,
         /// Calls whose completion had not come by the drain's deadline.
         unreported: Option<u64>,

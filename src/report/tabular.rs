@@ -133,7 +133,7 @@ fn cells(subject: &Subject) -> Option<Table> {
         ("#receiver CPU, ns/KiB", Measure::of("receiver_cpu_ns_per_kib", "", "", 1.0)),
         ("#host busy, ns/KiB", Measure::of("host_busy_ns_per_kib", "", "", 1.0)),
         ("#sender switches, 1/s", Measure::of("context_switches_per_s", "", "", 1.0)),
-        ("#copied after all, %", Measure::of("zc_copied_share", "", "", 100.0)),
+        ("#flagged as copied, %", Measure::of("zc_copied_share", "", "", 100.0)),
     ];
     measured(
         subject,

@@ -81,6 +81,11 @@ const FLAGS: &[(Flag, &str, &str)] = &[
         "the kernel copied some of the completed {interface} calls after all",
     ),
     (
+        Flag::UnprovenCopy,
+        "copies that no flag proves",
+        "completions of {interface} are flagged COPIED, which on io_uring proves nothing: x-ray them",
+    ),
+    (
         Flag::NoCompletions,
         "no completions",
         "nothing proves what happened to the bytes of their {interface} calls",

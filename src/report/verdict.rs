@@ -5,6 +5,7 @@ use super::basis;
 use super::by_wire;
 use super::delays;
 use super::figures::measure::Measure;
+use crate::path;
 use crate::prose::block::{Block, Text};
 use crate::prose::words;
 use crate::study::{Condition, Subject};
@@ -172,11 +173,17 @@ fn copied(subject: &Subject, place: usize, path: &str) -> Option<String> {
     match completions {
         0 if silent => Some("had no completion, which leaves open whether it copied, and".to_owned()),
         0 => None,
-        _ if copied == 0 => Some("copied none of its completed sends and".to_owned()),
-        all => Some(format!(
-            "copied {} of its completed sends after all and",
-            words::percent(copied as f64 / all as f64)
-        )),
+        // That no call is flagged is no proof either.
+        _ if copied == 0 => Some("had none of its completed sends flagged as copied and".to_owned()),
+        all => {
+            let share = words::percent(copied as f64 / all as f64);
+            Some(match path::is_flag_proof(path) {
+                true => format!("copied {share} of its completed sends after all and"),
+                false => format!(
+                    "had {share} of its completed sends flagged COPIED, which on io_uring proves nothing, and"
+                ),
+            })
+        }
     }
 }
 

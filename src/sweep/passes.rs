@@ -14,7 +14,7 @@ use super::card::Card;
 use super::pass::{Passed, pass, reason, windowed};
 use super::samples::{SAMPLED, Samples};
 use super::way;
-use crate::cell::{Cell, Payload, Side};
+use crate::cell::{Cell, Payload, Side, Wire};
 use crate::lab::{Lab, Measured, Trouble};
 use crate::options::TrialOptions;
 use crate::output::say;
@@ -187,6 +187,7 @@ impl Passes {
                 samples: [&sampled.seen[0], &sampled.seen[1]],
                 records: [&recorded[0], &recorded[1]],
                 zero_copy: sampled.zero_copy.clone(),
+                proof: path::flag_proof(&cell.send_path),
                 receive_usage: sampled.receive_usage.clone(),
                 bytes: sampled.bytes,
                 copy_ns_per_kib,
@@ -255,7 +256,11 @@ fn copies_that_the_wire_makes(lab: &Lab, cell: &Cell) -> Vec<String> {
 fn floor_of(cell: &Cell) -> Cell {
     Cell {
         send_path: path::LEAST_WORK.name.to_owned(),
-        receive_path: receive::LEAST_WORK.name.to_owned(),
+        // On a sink nobody reads, by whatever path the cell says.
+        receive_path: match cell.wire {
+            Wire::Sink => cell.receive_path.clone(),
+            _ => receive::LEAST_WORK.name.to_owned(),
+        },
         payload: Payload::Static,
         working_set: None,
         ..cell.as_stream()

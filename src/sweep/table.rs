@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::cell::Cell;
+use crate::interface::UNPROVEN;
+use crate::path;
 use crate::record::latency::TrialDelays;
 use crate::record::{Status, Trial};
 use crate::tables::{Hosts, Instructions, Sample, is_beyond};
@@ -108,11 +110,13 @@ fn remark(trials: &[&Trial], ok: &[&&Trial]) -> String {
     let mut remarks = Vec::new();
     let sum = |of: fn(&Trial) -> Option<u64>| ok.iter().filter_map(|trial| of(trial)).sum::<u64>();
     let (completions, copied) = (sum(|trial| trial.zc.completions), sum(|trial| trial.zc.copied));
-    if completions > 0 && copied == completions {
+    let share = copied as f64 * 100.0 / completions as f64;
+    if copied > 0 && trials.iter().any(|trial| !path::is_flag_proof(&trial.send_path)) {
+        remarks.push(format!("{share:.1} % {UNPROVEN}"));
+    } else if completions > 0 && copied == completions {
         remarks.push("deferred copy: every completion says COPIED".to_owned());
     } else if completions > 0 {
-        remarks
-            .push(format!("{:.1} % of completions say COPIED", copied as f64 * 100.0 / completions as f64));
+        remarks.push(format!("{share:.1} % of completions say COPIED"));
     }
     if is_beyond(ok.iter().map(|trial| **trial)) {
         remarks.push("beyond: the path does not hold this rate".to_owned());

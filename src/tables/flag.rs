@@ -5,6 +5,7 @@ use std::fmt;
 use super::metric::{self, Metric};
 use super::sample::Sample;
 use crate::cell::words;
+use crate::path;
 use crate::record::column::{Field, list, word_field};
 pub use crate::record::disturbance::STEAL_CPUS;
 use crate::record::{Status, Trial};
@@ -31,6 +32,8 @@ pub enum Flag {
     DeferredCopy,
     /// Zero-copy, and the kernel copied some of the completed calls.
     PartlyCopied,
+    /// Zero-copy, and completed calls carry a flag that may be set though nothing was copied: only an x-ray tells.
+    UnprovenCopy,
     /// Zero-copy, and no completion was reaped: nothing proves what happened to the bytes.
     NoCompletions,
     /// Sends were refused with ENOBUFS and made again: the limit on pinned pages took part in the figure.
@@ -55,7 +58,7 @@ pub enum Flag {
 words!(Flag:
     Missing = "missing", Unsupported = "unsupported", FailedTrials = "failed-trials",
     OneTrial = "one-trial", FewTrials = "few-trials", Unsteady = "unsteady", Outliers = "outliers",
-    DeferredCopy = "deferred-copy", PartlyCopied = "partly-copied", NoCompletions = "no-completions",
+    DeferredCopy = "deferred-copy", PartlyCopied = "partly-copied", UnprovenCopy = "unproven-copy", NoCompletions = "no-completions",
     Enobufs = "enobufs", Retransmits = "retransmits", Steal = "steal", Disturbed = "disturbed", Bbr = "bbr",
     Multiplexed = "multiplexed", Control = "control",
     Beyond = "beyond",
@@ -120,8 +123,10 @@ impl Flags {
 
         let (sends, completions) = (count(|trial| trial.zc.sends), count(|trial| trial.zc.completions));
         let copied = count(|trial| trial.zc.copied);
-        remark(Flag::DeferredCopy, completions > 0 && copied == completions);
-        remark(Flag::PartlyCopied, copied > 0 && copied < completions);
+        let proves = path::is_flag_proof(&sample.cell.send_path);
+        remark(Flag::DeferredCopy, proves && completions > 0 && copied == completions);
+        remark(Flag::PartlyCopied, proves && copied > 0 && copied < completions);
+        remark(Flag::UnprovenCopy, !proves && copied > 0);
         remark(Flag::NoCompletions, sends > 0 && completions == 0);
         remark(Flag::Enobufs, any(|trial| trial.zc.enobufs.is_some_and(|times| times > 0)));
 

@@ -21,6 +21,9 @@ pub struct WeightSum {
 pub struct Ledger<'a> {
     symbols: &'a mut Symbols,
     workers: HashSet<u32>,
+    /// Threads that are sampled by themselves, and so are no more when CPUs have them.
+    left_out: HashSet<u32>,
+    process: u32,
     own_cpus: HashSet<u32>,
     small_packets: bool,
     kernel: HashMap<u64, Frame>,
@@ -43,6 +46,8 @@ impl<'a> Ledger<'a> {
         Self {
             symbols,
             workers: workers.iter().copied().collect(),
+            left_out: HashSet::new(),
+            process: std::process::id(),
             own_cpus: own_cpus.iter().map(|&cpu| cpu as u32).collect(),
             small_packets,
             kernel: HashMap::new(),
@@ -55,15 +60,26 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// Leaves out, from now on, samples of these threads.
+    pub fn leave_out(&mut self, threads: &[u32]) {
+        self.left_out.extend(threads);
+    }
+
     /// Adds a sample to the sum of its category and owner.
     pub fn add(&mut self, sample: StackSample<'_>) {
-        let worker = self.workers.contains(&sample.thread);
+        if self.left_out.contains(&sample.thread) {
+            return;
+        }
+        let (of_worker, of_process) = (self.workers.contains(&sample.thread), sample.process == self.process);
         let Self { symbols, kernel, user, .. } = self;
         let kernel: Vec<_> = sample
             .kernel
             .iter()
             .map(|&at| *kernel.entry(at).or_insert_with(|| Frame::kernel(symbols.kernel(at))))
             .collect();
+        let small_packets = self.small_packets;
+        let worker =
+            of_worker || of_process && Chain { kernel: &kernel, user: &[], small_packets }.is_rings();
         // A stranger's user addresses would be looked up in this program.
         let user: Vec<_> = sample
             .user
@@ -72,7 +88,7 @@ impl<'a> Ledger<'a> {
             .map(|&at| *user.entry(at).or_insert_with(|| Frame::user(symbols.user(at))))
             .into_iter()
             .collect();
-        let chain = Chain { kernel: &kernel, user: &user, small_packets: self.small_packets };
+        let chain = Chain { kernel: &kernel, user: &user, small_packets };
         let owner = chain.owner(worker, self.own_cpus.contains(&sample.cpu));
         let category = chain.category();
         let outside = owner.is_none() && category.is_copy() && chain.is_networks();
@@ -95,8 +111,10 @@ impl<'a> Ledger<'a> {
         cost.weight += sample.weight;
     }
 
-    /// Adds a sample of a CPU that nobody's account is kept of: only the network's copies there are noticed.
+    /// Adds a sample of a CPU that nobody's account is kept of: only the network's copies there are noticed, and what
+    /// threads of this process's rings do.
     pub fn notice(&mut self, sample: StackSample<'_>) {
+        let of_process = sample.process == self.process;
         let Self { symbols, kernel, outside, callers: called, small_packets, .. } = self;
         let frames: Vec<_> = sample
             .kernel
@@ -104,6 +122,9 @@ impl<'a> Ledger<'a> {
             .map(|&at| *kernel.entry(at).or_insert_with(|| Frame::kernel(symbols.kernel(at))))
             .collect();
         let chain = Chain { kernel: &frames, user: &[], small_packets: *small_packets };
+        if of_process && chain.is_rings() {
+            return self.add(sample);
+        }
         let category = chain.category();
         if category.is_copy() && chain.is_networks() {
             *outside.entry(category).or_default() += 1;

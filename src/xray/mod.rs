@@ -2,7 +2,7 @@
 //! PMU, without BPF, without perf's tools.
 //!
 //! ```text
-//! in the agent        watch ── sampler ── ledger ── chain, rules, symbols     where the time goes
+//! in the agent        watch ── sampling ── sampler, ledger ── chain, rules, symbols     where the time goes
 //!                       │
 //!                       └───── records ── probe ── tracefs, functions      where the bytes go
 //!
@@ -18,10 +18,12 @@ pub mod ledger;
 mod obstacle;
 pub mod probe;
 pub mod records;
+mod ring_threads;
 pub mod roofline;
 pub mod rules;
 pub mod sampled;
 pub mod sampler;
+mod sampling;
 pub mod symbols;
 pub mod tracefs;
 pub mod verdict;

@@ -56,7 +56,8 @@ impl std::fmt::Debug for Recorder {
 
 impl Recorder {
     /// Opens the records of these threads, which all send or all receive: their calls, and the copies of
-    /// each place that can be counted here. `moved` is where the calls tell of their bytes. Copies in user space count from `field_bytes` on.
+    /// each place that can be counted here. `moved` is where the calls tell of their bytes. Copies in user space count from
+    /// `field_bytes` on. `rings` are threads of io_uring, in which some of the workers' calls may be made.
     ///
     /// # Errors
     /// Why not even the calls can be recorded.
@@ -64,6 +65,7 @@ impl Recorder {
         sending: bool,
         moved: MovedBytes,
         threads: &[u32],
+        rings: &[u32],
         field_bytes: u64,
     ) -> Result<Self, Obstacle> {
         let places: &[Place] = match sending {
@@ -76,13 +78,18 @@ impl Recorder {
         let probes: Vec<_> = places.iter().map(|&place| Probe::of(place, tracefs)).collect();
         let mut states: Vec<Result<(), Obstacle>> =
             probes.iter().map(|probes| probes.as_ref().map(|_| ()).map_err(Clone::clone)).collect();
+        if sending && !rings.is_empty() {
+            let why = "threads of io_uring make the calls, so the program's copies stand between none";
+            states[0] = Err(Obstacle::NotInKernel(why.to_owned()));
+        }
         if cfg!(debug_assertions) && sending && field_bytes < UNOPTIMISED {
             states[0] = Err("a debug build makes small copies that are no payload; use a release build"
                 .to_owned()
                 .into());
         }
+        let threads = [threads, rings].concat();
         let mut rings = Vec::new();
-        for &thread in threads {
+        for &thread in &threads {
             let size = (ALL_RINGS / threads.len()).next_power_of_two().min(LARGEST_RING);
             let calls = map(|| calls_probe.open(thread), size)?;
             let mut copies = Vec::new();
@@ -284,7 +291,7 @@ mod tests {
     fn record(test: &str, sending: bool, work: impl FnOnce()) -> Option<Counted> {
         let thread = nix::unistd::gettid().as_raw() as u32;
         let moved = MovedBytes::Results(&[libc::SYS_sendto, libc::SYS_recvfrom]);
-        let mut recorder = crate::skip::unless(test, Recorder::open(sending, moved, &[thread], 1000))?;
+        let mut recorder = crate::skip::unless(test, Recorder::open(sending, moved, &[thread], &[], 1000))?;
         recorder.enable().unwrap();
         work();
         recorder.disable().unwrap();

@@ -29,6 +29,8 @@ pub struct Sampled {
     pub outside: Vec<(Category, u64)>,
     /// What of the network's work could not be seen, and why.
     pub missed: Option<String>,
+    /// Threads of the kernel that worked for this end and were not sampled wherever they ran, and why.
+    pub unwatched: Option<String>,
     /// The most frequent callers of copies below TCP and of those that no rule knows, the innermost first, with
     /// their samples.
     pub callers: Vec<((Category, String), u64)>,
@@ -70,6 +72,7 @@ impl Sampled {
         let new: Vec<_> = other.limits.into_iter().filter(|why| !self.limits.contains(why)).collect();
         self.limits.extend(new);
         self.missed = self.missed.take().or(other.missed);
+        self.unwatched = self.unwatched.take().or(other.unwatched);
     }
 
     /// System time of saturated workers, for tests: so many samples, a quarter of a millisecond each.
@@ -92,6 +95,7 @@ impl Sampled {
             unknown: vec![],
             outside: vec![],
             missed: None,
+            unwatched: None,
             callers: vec![],
         }
     }

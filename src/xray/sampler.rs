@@ -51,6 +51,8 @@ const SMALLEST_RING: usize = 64 << 10;
 pub struct StackSample<'a> {
     /// The thread that ran, as this process's PID namespace numbers it; 0 for the idle task and for strangers.
     pub thread: u32,
+    /// The process that it is of, in the same way.
+    pub process: u32,
     /// The CPU that was sampled.
     pub cpu: u32,
     /// Kernel frames.
@@ -106,6 +108,13 @@ impl Sampler {
         Ok(Self { rings, scope: Scope::Cpus, limits: Vec::new(), ..*self })
     }
 
+    /// Opens threads by themselves, wherever they run, by the same clock.
+    pub fn of_threads(&self, threads: &[u32]) -> Result<Self, String> {
+        let rings = open_all(Scope::Threads, (self.clock, self.rate), &[], threads, RING_BYTES)
+            .map_err(|error| reason(&error))?;
+        Ok(Self { rings, scope: Scope::Threads, limits: Vec::new(), ..*self })
+    }
+
     /// What the weights count.
     pub fn clock(&self) -> SamplingClock {
         self.clock
@@ -159,8 +168,8 @@ impl Sampler {
                 }
                 _ => data.count() as f64 / samples.len().max(1) as f64,
             };
-            for OwnedSample { thread, cpu, kernel, user } in &samples {
-                each(StackSample { thread: *thread, cpu: *cpu, kernel, user, weight });
+            for OwnedSample { thread, process, cpu, kernel, user } in &samples {
+                each(StackSample { thread: *thread, process: *process, cpu: *cpu, kernel, user, weight });
             }
         }
         Ok(lost)
@@ -229,6 +238,7 @@ pub(super) fn is_memory_limit(error: &io::Error) -> bool {
 /// An owned copy of what a record says.
 struct OwnedSample {
     thread: u32,
+    process: u32,
     cpu: u32,
     kernel: Vec<u64>,
     user: Vec<u64>,
@@ -237,7 +247,8 @@ struct OwnedSample {
 impl OwnedSample {
     fn new(sample: &perf_event::data::Sample<'_>) -> Self {
         let (kernel, user) = split(sample.callchain().unwrap_or_default());
-        Self { thread: sample.tid().unwrap_or(0), cpu: sample.cpu().unwrap_or(0), kernel, user }
+        let (thread, process) = (sample.tid().unwrap_or(0), sample.pid().unwrap_or(0));
+        Self { thread, process, cpu: sample.cpu().unwrap_or(0), kernel, user }
     }
 }
 

@@ -100,7 +100,8 @@ fn found(rows: &[&Copies]) -> String {
 pub fn is_lower_bound(row: &Copies) -> bool {
     let count = row.copied_per_byte.unwrap_or_default();
     match row.evidence {
-        Evidence::Flagged => count < 1.0,
+        // Of a call that is flagged some bytes were copied; a receive call says how many.
+        Evidence::Flagged => row.place != Place::Receive && count < 1.0,
         Evidence::Exact => row.place == Place::BelowTcp && count > 0.0,
         _ => false,
     }
@@ -185,6 +186,8 @@ mod tests {
         let flagged = row(Place::Deferred, Some(0.78), Evidence::Flagged, Verdict::Refuted);
         assert_eq!(said(&flagged), "zero-copy on veth: a deferred copy in at least 0.78 of the calls");
         assert_eq!(figure(&flagged, ", "), "at least 0.780, flagged");
+        let mapped = row(Place::Receive, Some(0.08), Evidence::Flagged, Verdict::Refuted);
+        assert_eq!(figure(&mapped, ", "), "0.080, flagged");
         let seen = row(Place::BelowTcp, None, Evidence::Sampled, Verdict::Refuted);
         assert_eq!(said(&seen), "zero-copy on veth: copies below TCP were seen");
         let least = row(Place::BelowTcp, Some(0.87), Evidence::Exact, Verdict::Refuted);

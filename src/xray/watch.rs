@@ -3,28 +3,19 @@
 //! The two passes are apart from the timing trials and from each other: records of every call cost far more
 //! than samples do, and neither may be in the figures of the other.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::counted::Counted;
-use super::ledger::Ledger;
 use super::records::Recorder;
-use super::sampled::{Sampled, SampledCost};
-use super::sampler::{SampleRate, Sampler};
-use super::symbols::{Symbols, kernel_names};
+use super::ring_threads;
+use super::sampled::Sampled;
+use super::sampler::SampleRate;
+use super::sampling::Sampling;
+use super::symbols::Symbols;
 use crate::interface::MovedBytes;
-use crate::message::FIELDS;
 use crate::record::End;
-use crate::record::category::{SamplingClock, Scope};
 use crate::witness::Frames;
 use crate::witness::pages::Pages;
-
-/// Chains, and callers, that no rule knows: as many as are handed over.
-const UNKNOWN_CHAINS: usize = 8;
-
-/// Messages up to this size may travel in packets that a card's driver copies whole: those of 256 bytes at most.
-const SMALL_MESSAGE: u64 = 1024;
 
 /// What a pass watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,14 +74,12 @@ impl Seen {
 #[derive(Debug)]
 pub struct Watcher {
     instrument: Result<Instrument, String>,
-    watch: Watch,
-    threads: Vec<u32>,
     running: bool,
 }
 
 #[derive(Debug)]
 enum Instrument {
-    Sampler(Sampler, Result<Option<Sampler>, String>),
+    Sampling(Box<Sampling>),
     Recorder(Recorder),
     Pages(Pages),
 }
@@ -98,22 +87,25 @@ enum Instrument {
 impl Watcher {
     /// Opens what the machine allows for these worker threads, whose calls tell of their bytes as `moved` says.
     pub fn open(watch: &Watch, sending: bool, moved: MovedBytes, threads: &[u32]) -> Self {
+        let rings = ring_threads::of_this_process();
+        let sampling =
+            |rate| Sampling::open(watch, threads, &rings, rate).map(Box::new).map(Instrument::Sampling);
         let instrument = match watch.pass {
-            Pass::Samples => sampling(watch, threads, SampleRate::Dense),
-            Pass::Sparse => sampling(watch, threads, SampleRate::Sparse),
-            Pass::Records => Recorder::open(sending, moved, threads, watch.field_bytes)
+            Pass::Samples => sampling(SampleRate::Dense),
+            Pass::Sparse => sampling(SampleRate::Sparse),
+            Pass::Records => Recorder::open(sending, moved, threads, &rings, watch.field_bytes)
                 .map(Instrument::Recorder)
                 .map_err(String::from),
             Pass::Pages if sending => Pages::watch().map(Instrument::Pages),
             Pass::Pages => Err("a receiver sends no payload".to_owned()),
         };
-        Self { instrument, watch: watch.clone(), threads: threads.to_vec(), running: false }
+        Self { instrument, running: false }
     }
 
     /// Begins the window.
     pub fn begin(&mut self) {
         let begun = match &mut self.instrument {
-            Ok(Instrument::Sampler(sampler, distant)) => all(sampler, distant).try_for_each(Sampler::enable),
+            Ok(Instrument::Sampling(sampling)) => sampling.enable(),
             Ok(Instrument::Recorder(recorder)) => recorder.enable(),
             // It looks since the workers were ready: also at what is sent before and after the window.
             Ok(Instrument::Pages(_)) | Err(_) => return,
@@ -128,7 +120,7 @@ impl Watcher {
             return;
         }
         let ended = match &mut self.instrument {
-            Ok(Instrument::Sampler(sampler, distant)) => all(sampler, distant).try_for_each(Sampler::disable),
+            Ok(Instrument::Sampling(sampling)) => sampling.disable(),
             Ok(Instrument::Recorder(recorder)) => recorder.disable(),
             Ok(Instrument::Pages(_)) | Err(_) => return,
         };
@@ -147,106 +139,12 @@ impl Watcher {
         match self.instrument {
             Ok(Instrument::Recorder(recorder)) => Seen::Records(recorder.collect()),
             Ok(Instrument::Pages(pages)) => pages.collect().map_or_else(Seen::Nothing, Seen::Pages),
-            Ok(Instrument::Sampler(sampler, distant)) => {
-                sampled(sampler, distant, symbols, &self.threads, &self.watch, end)
+            Ok(Instrument::Sampling(sampling)) => {
+                sampling.report(symbols, end).map_or_else(Seen::Nothing, Seen::Samples)
             }
             Err(why) => Seen::Nothing(why),
         }
     }
-}
-
-fn sampling(watch: &Watch, threads: &[u32], rate: SampleRate) -> Result<Instrument, String> {
-    let sampler = Sampler::open(rate, &watch.cpus, threads)?;
-    let distant = distant(watch, &sampler);
-    Ok(Instrument::Sampler(sampler, distant))
-}
-
-/// Samples of the CPUs on which no worker runs, where whole CPUs may be sampled and there are any.
-fn distant(watch: &Watch, sampler: &Sampler) -> Result<Option<Sampler>, String> {
-    let Some(but) = &watch.all_but else { return Ok(None) };
-    if sampler.scope() != Scope::Cpus {
-        return Err(sampler.limits().join("; "));
-    }
-    let mut cpus = crate::host::all_online();
-    cpus.retain(|cpu| !watch.cpus.contains(cpu) && !but.contains(cpu));
-    if cpus.is_empty() {
-        return Ok(None);
-    }
-    sampler.beside(&cpus).map(Some).map_err(|why| {
-        format!("CPUs where no worker runs may not be sampled, so copies there are missed: {why}")
-    })
-}
-
-fn all<'a>(
-    sampler: &'a mut Sampler,
-    distant: &'a mut Result<Option<Sampler>, String>,
-) -> impl Iterator<Item = &'a mut Sampler> {
-    std::iter::once(sampler).chain(distant.as_mut().ok().and_then(Option::as_mut))
-}
-
-fn sampled(
-    mut sampler: Sampler,
-    distant: Result<Option<Sampler>, String>,
-    symbols: &mut Symbols,
-    threads: &[u32],
-    watch: &Watch,
-    end: &End,
-) -> Seen {
-    let mut limits = sampler.limits().to_vec();
-    let unnamed = match sampler.scope() {
-        Scope::UserSpace => None,
-        _ => kernel_names().err().map(String::from),
-    };
-    limits.extend(unnamed.clone());
-    let mut ledger =
-        Ledger::new(symbols, threads, &watch.own_cpus, watch.field_bytes * FIELDS as u64 <= SMALL_MESSAGE);
-    let lost = match sampler.collect(|sample| ledger.add(sample)) {
-        Ok(lost) => lost,
-        Err(error) => return Seen::Nothing(format!("reading the samples: {error}")),
-    };
-    let missed = match distant {
-        Ok(None) => None,
-        Ok(Some(mut distant)) => {
-            let read = distant.collect(|sample| ledger.notice(sample));
-            read.err().map(|error| format!("the samples of CPUs where no worker runs: {error}"))
-        }
-        Err(why) => Some(why),
-    };
-    let ns_per_weight = match sampler.clock() {
-        SamplingClock::CpuClock => Some(1.0),
-        // The workers' own counters say how long a cycle was on average in this window.
-        SamplingClock::Cycles => {
-            end.task_clock_s.zip(end.cycles.filter(|&n| n > 0)).map(|(s, cycles)| s * 1e9 / cycles as f64)
-        }
-    };
-    let costs = ledger.costs.iter().map(|(&(category, owner), cost)| SampledCost {
-        category,
-        owner,
-        samples: cost.samples,
-        ns: ns_per_weight.map(|ns| ns * cost.weight),
-    });
-    let costs = costs.collect();
-    Seen::Samples(Sampled {
-        clock: sampler.clock(),
-        scope: sampler.scope(),
-        limits,
-        unnamed,
-        costs,
-        strangers: ledger.strangers.samples,
-        lost,
-        unknown: most(ledger.unknown),
-        outside: ledger.outside.into_iter().collect(),
-        missed,
-        callers: most(ledger.callers),
-    })
-}
-
-/// The most frequent, with their samples.
-fn most<K>(of: BTreeMap<K, u64>) -> Vec<(K, u64)> {
-    let mut sorted: Vec<_> = of.into_iter().collect();
-    sorted.sort_by_key(|&(_, samples)| std::cmp::Reverse(samples));
-    sorted.truncate(UNKNOWN_CHAINS);
-    sorted
 }
 
 #[cfg(test)]

@@ -52,6 +52,6 @@ fn measures() -> Vec<Measure> {
         Measure::of("llc_misses_per_gib", "sender's LLC misses per GiB", "loads", 1.0),
         Measure::of("context_switches_per_s", "sender's context switches per second", "1/s", 1.0),
         Measure::of("receiver_context_switches_per_s", "receiver's context switches per second", "1/s", 1.0),
-        Measure::of("zc_copied_share", "zero-copy sends copied after all", "%", 100.0),
+        Measure::of("zc_copied_share", "zero-copy sends flagged as copied", "%", 100.0),
     ]
 }

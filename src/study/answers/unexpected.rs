@@ -60,6 +60,12 @@ fn labels(subject: &Subject) -> Vec<Text> {
             "label",
             "sends without a copy in part only: some completed calls were copied after all",
         ),
+        (
+            Flag::UnprovenCopy,
+            "label",
+            "may or may not send without a copy: completed calls are flagged COPIED, which on io_uring proves nothing, so \
+             only an x-ray tells",
+        ),
         (Flag::NoCompletions, "label", "may or may not send without a copy: no completion was reaped"),
     ] {
         let mut paths: BTreeMap<&str, (u64, u64)> = BTreeMap::new();

@@ -2,7 +2,7 @@
 
 use super::{AnswerInputs, cannot_tell, over};
 use crate::cell::Side;
-use crate::interface::Completions;
+use crate::interface::{Completions, FlagProof};
 use crate::path;
 use crate::prose::block::{Block, Table, TableField, Text};
 use crate::prose::words;
@@ -214,6 +214,11 @@ fn completions(name: &str, sums: &Sums, told: Option<Completions>) -> Text {
         Some(told) => text.code(told.copied_flag),
         None => text.and("as copied"),
     };
+    if sums.copied > 0 && told.is_some_and(|told| told.proof == FlagProof::WhereUnset) {
+        return text
+            .and(": on io_uring that proves nothing, because the kernel sets it too for calls that share a packet with others ")
+            .and("(io_uring/notif.c, read in Linux 6.12). Whether anything was copied, only the samples of an x-ray tell.");
+    }
     if sums.copied == sums.completions {
         return text
             .and(": no copy was saved at the sender, it was deferred. The kernel's source shows where: for data that is ")

@@ -81,7 +81,7 @@ impl Scene<'_> {
         let most = shares.iter().copied().reduce(f64::max)?;
         let agrees = (least - share).abs() < 0.01 && (most - share).abs() < 0.01;
         Some(Found {
-            about: format!("completions of {path} that were copied"),
+            about: format!("completions of {path} that are flagged as copied"),
             published: words::percent(share),
             here: if least == most {
                 words::percent(least)

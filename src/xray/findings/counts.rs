@@ -1,9 +1,9 @@
 //! What the records and the completions of a cell say of a copy: how many, and of how many bytes.
 
-use super::presence::{Presence, SampledPresence};
+use super::presence::{Look, Presence, SampledPresence};
 use super::unseen::Unseen;
 use super::{Observations, TOLERANCE};
-use crate::record::ReceiveUsage;
+use crate::interface::FlagProof;
 use crate::record::copies::{Copies, Evidence, Place, Verdict};
 use crate::xray::counted::{Count, Counted};
 use crate::xray::watch::Seen;
@@ -50,9 +50,15 @@ impl Observations<'_> {
     /// The row by what was counted.
     pub(super) fn counted(&self, row: &Copies, sampled: &SampledPresence) -> Result<Copies, Uncounted> {
         match row.place {
-            Place::Receive if self.receive_usage.copied_share().is_some() => Ok(self.received(row.clone())),
             Place::User | Place::Kernel | Place::Receive => match self.count(row.side as usize, row.place) {
-                Ok((counted, count)) => Ok(checked(exact(row.clone(), counted, count.bytes), sampled)),
+                Ok((counted, count)) => {
+                    let row = exact(row.clone(), counted, count.bytes);
+                    if self.encrypts(row.place) {
+                        Err(uncounted_cipher(&row))
+                    } else {
+                        Ok(checked(row, sampled))
+                    }
+                }
                 Err(why) => Err(Uncounted::because([why])),
             },
             Place::Deferred => self.deferred(row),
@@ -80,17 +86,11 @@ impl Observations<'_> {
         }
     }
 
-    /// What the receive calls said of the bytes that they brought, where they say it.
-    fn received(&self, row: Copies) -> Copies {
-        let ReceiveUsage { mapped_bytes, copied_bytes, .. } = &self.receive_usage;
-        let [mapped, copied] = [mapped_bytes, copied_bytes].map(|bytes| bytes.unwrap_or_default());
-        let note = format!("by the kernel's word {mapped} bytes were mapped and {copied} copied");
-        row.found(self.receive_usage.copied_share(), Evidence::Flagged, note)
-    }
-
-    /// Completions that carry the kernel's flag, or its function that makes these copies: both count from below.
+    /// Completions that carry a flag which proves copying, or the kernel's function that makes these copies: both count from
+    /// below.
     fn deferred(&self, row: &Copies) -> Result<Copies, Uncounted> {
-        if let Some(share) = self.zero_copy.copied_share().filter(|&share| share > TOLERANCE)
+        if self.proof != Some(FlagProof::WhereUnset)
+            && let Some(share) = self.zero_copy.copied_share().filter(|&share| share > TOLERANCE)
             && let Some((copied, completions)) = self.zero_copy.copied.zip(self.zero_copy.completions)
         {
             let note = format!("{copied} of {completions} completed calls flagged COPIED");
@@ -160,12 +160,22 @@ fn exact(row: Copies, counted: &Counted, bytes: Option<u64>) -> Copies {
     row.found(Some(per_byte), Evidence::Exact, note)
 }
 
-/// A count of copies into the kernel compared with the samples: bytes that come in by a way that is not watched
-/// would be missed.
+/// What was counted beside a cipher's work, which passes none of the functions that are watched.
+fn uncounted_cipher(row: &Copies) -> Uncounted {
+    let mut said = Uncounted::default();
+    said.note(format!(
+        "kernel TLS writes each byte anew, which is not counted; copied beside it: {}",
+        row.note
+    ));
+    said
+}
+
+/// A count of copies into the kernel or to the receiver compared with the samples: bytes that go by a way that is not
+/// watched would be missed.
 fn checked(row: Copies, sampled: &SampledPresence) -> Copies {
     match sampled {
-        Ok((Presence::Present, seen))
-            if row.place == Place::Kernel && row.copied_per_byte.is_some_and(|count| count <= TOLERANCE) =>
+        Ok(Look { presence: Presence::Present, note: seen, .. })
+            if row.place != Place::User && row.copied_per_byte.is_some_and(|count| count <= TOLERANCE) =>
         {
             let note = format!("{}; yet {seen}", row.note);
             Copies { verdict: Verdict::Contradicted, note, ..row }

@@ -12,15 +12,21 @@ mod card;
 #[cfg(test)]
 mod card_tests;
 mod counts;
+mod flags;
+#[cfg(test)]
+mod path_tests;
 mod presence;
+mod received;
 #[cfg(test)]
 mod tests;
 mod unseen;
 
 pub use self::card::CardReading;
-use self::presence::Presence;
+use self::counts::Uncounted;
+use self::presence::{Look, Presence, SampledPresence};
 use super::watch::Seen;
-use crate::cell::{Cell, Side};
+use crate::cell::{Cell, Side, Wire};
+use crate::interface::FlagProof;
 use crate::record::ReceiveUsage;
 use crate::record::copies::{Copies, Evidence, Place, Verdict};
 use crate::record::stream::ZeroCopy;
@@ -40,6 +46,8 @@ pub struct Observations<'a> {
     pub records: [&'a Seen; 2],
     /// What the completions of the sampled pass said.
     pub zero_copy: ZeroCopy,
+    /// What their flag proves; none where the path has no completions.
+    pub proof: Option<FlagProof>,
     /// What the kernel said of the bytes that were received in it.
     pub receive_usage: ReceiveUsage,
     /// Payload bytes of the sampled window, each end's own.
@@ -54,7 +62,7 @@ pub struct Observations<'a> {
 
 /// The rows of `copies.csv` of one cell.
 pub fn copies(findings: &Observations<'_>) -> Vec<Copies> {
-    let mut rows: Vec<Copies> = Place::XRAYED.map(|place| findings.judge(place).row).into_iter().collect();
+    let mut rows: Vec<Copies> = places(findings.cell).map(|place| findings.judge(place).row).collect();
     if rows.iter().any(|row| row.place == Place::Unknown && row.verdict != Verdict::Confirmed) {
         rows = rows.into_iter().map(doubted).collect();
     }
@@ -64,7 +72,7 @@ pub fn copies(findings: &Observations<'_>) -> Vec<Copies> {
 
 /// Whether a copy could not be determined for want of samples, so that more of them may decide.
 pub fn wants_samples(findings: &Observations<'_>) -> bool {
-    Place::XRAYED.into_iter().any(|place| findings.judge(place).wants_samples)
+    places(findings.cell).any(|place| findings.judge(place).wants_samples)
 }
 
 /// A row, and whether it may become another with more samples.
@@ -88,7 +96,13 @@ pub fn not_xrayed(cell: &Cell, why: &str) -> Vec<Copies> {
         note: why.to_owned(),
         ..Copies::default()
     };
-    Place::XRAYED.map(row).into()
+    places(cell).map(row).collect()
+}
+
+/// The places that are looked at: where nobody reads, nothing can be copied to a receiver, and nothing is proved by that.
+fn places(cell: &Cell) -> impl Iterator<Item = Place> {
+    let is_read = cell.wire != Wire::Sink;
+    Place::XRAYED.into_iter().filter(move |&place| is_read || place != Place::Receive)
 }
 
 /// Whose promise it is.
@@ -142,21 +156,36 @@ impl Observations<'_> {
             ..Copies::default()
         };
         let look = self.sampled(place);
-        let uncounted = match self.counted(&row, &look) {
+        match place {
+            Place::Receive if self.receive_usage.copied_share().is_some() => self.received(row, &look),
+            Place::Deferred => self.cross_examined(self.by_evidence(row, &look), &look),
+            _ => self.by_evidence(row, &look),
+        }
+    }
+
+    /// The row by what was counted, or else by samples.
+    fn by_evidence(&self, row: Copies, look: &SampledPresence) -> JudgedRow {
+        let uncounted = match self.counted(&row, look) {
             Ok(row) => return row.into(),
             Err(uncounted) => uncounted,
         };
-        let why = uncounted.to_string();
-        let (presence, note) = match look {
-            Ok((presence, note)) => (presence, joined(&[&note, &why])),
-            Err(unsampled) if uncounted.gives(&unsampled) => return Copies { note: why, ..row }.into(),
-            Err(unsampled) => {
-                let note = joined(&[&why, &unseen::joined(&unsampled)]);
-                return Copies { note, ..row }.into();
+        match look {
+            Ok(look) => self.by_samples(row, look, &uncounted),
+            Err(unsampled) if uncounted.gives(unsampled) => {
+                Copies { note: uncounted.to_string(), ..row }.into()
             }
-        };
+            Err(unsampled) => {
+                let note = joined(&[&uncounted.to_string(), &unseen::joined(unsampled)]);
+                Copies { note, ..row }.into()
+            }
+        }
+    }
+
+    fn by_samples(&self, row: Copies, look: &Look, uncounted: &Uncounted) -> JudgedRow {
+        let (place, promised) = (row.place, row.promised);
+        let note = joined(&[&look.note, &uncounted.to_string()]);
         let impossible = place == Place::Deferred && self.zero_copy.sends.is_none() && self.copies_at_once();
-        let row = match presence {
+        let row = match look.presence {
             Presence::Present if place == Place::Unknown => {
                 Copies { evidence: Evidence::Sampled, note, ..row }
             }

@@ -1,5 +1,7 @@
 //! What the samples of a cell say of a copy: whether it is made of the payload, is not, or cannot be told.
 
+use statrs::function::gamma::gamma_ur;
+
 use super::Observations;
 use super::unseen::{Unseen, joined};
 use crate::record::category::{Category, Owner, Scope};
@@ -12,6 +14,9 @@ const LEAST_PRESENT: f64 = 10.0;
 /// Fewest that an absent copy must be expected to have shown: none at all then has a chance of e⁻⁷, less than
 /// one in a thousand.
 const LEAST_EXPECTED: f64 = 7.0;
+/// The chance that samples show a copy as rarely as they did, at the most that they leave room for: that of none where
+/// [`LEAST_EXPECTED`] are due, e⁻⁷.
+const CHANCE: f64 = 0.000_911_881_965_554_516_2;
 /// Callers of copies that a note names.
 const NAMED_CALLERS: usize = 3;
 
@@ -25,8 +30,35 @@ pub(super) enum Presence {
     Unclear,
 }
 
-/// What the samples of a place say, and in words; or why there are none.
-pub(super) type SampledPresence = Result<(Presence, String), Vec<Unseen>>;
+/// What the samples of a place say.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    pub(super) presence: Presence,
+    /// The same in words.
+    pub(super) note: String,
+    /// Samples of the copy, and of all work.
+    pub(super) found: u64,
+    pub(super) busy: u64,
+    /// Samples that one copy of each byte would take at the least; absent where it cannot be told.
+    pub(super) expected: Option<f64>,
+    /// Copies of each byte that the samples leave room for at most; absent where copies may have been missed.
+    pub(super) most_per_byte: Option<f64>,
+}
+
+/// What the samples of a place say, or why there are none.
+pub(super) type SampledPresence = Result<Look, Vec<Unseen>>;
+
+/// The largest mean of which as few as `found` samples, or fewer, come by no less than a chance of [`CHANCE`]: Poisson's
+/// law, whose bound is no lower than the binomial's (Clopper and Pearson, 1934).
+fn largest_mean(found: u64) -> f64 {
+    let chance = |mean: f64| gamma_ur(found as f64 + 1.0, mean);
+    let (mut low, mut high) = (found as f64, 20.0 + 4.0 * found as f64);
+    for _ in 0..60 {
+        let mean = f64::midpoint(low, high);
+        if chance(mean) > CHANCE { low = mean } else { high = mean }
+    }
+    high
+}
 
 /// Whether this many samples show a copy that would take `expected` of them, at the machine's fastest, if it
 /// were made of every byte. Less than a tenth of that is other small copies; in between some bytes may be
@@ -44,14 +76,15 @@ pub(super) fn presence(found: u64, expected: f64) -> Presence {
     }
 }
 
-fn category_of(place: Place) -> Category {
+/// What a place's copies are called in samples. Who encrypts writes each byte anew, on its way in as on its way out.
+fn categories_of(place: Place) -> &'static [Category] {
     match place {
-        Place::User => Category::GatherCopy,
-        Place::Kernel => Category::KernelCopy,
-        Place::Deferred => Category::DeferredCopy,
-        Place::BelowTcp | Place::Card => Category::BelowTcpCopy,
-        Place::Receive => Category::ReceiveCopy,
-        Place::Unknown => Category::UnknownCopy,
+        Place::User => &[Category::GatherCopy],
+        Place::Kernel => &[Category::KernelCopy, Category::Encryption],
+        Place::Deferred => &[Category::DeferredCopy],
+        Place::BelowTcp | Place::Card => &[Category::BelowTcpCopy],
+        Place::Receive => &[Category::ReceiveCopy, Category::Encryption],
+        Place::Unknown => &[Category::UnknownCopy],
     }
 }
 
@@ -79,17 +112,19 @@ struct SampleSums {
 }
 
 impl SampleSums {
-    fn add(&mut self, sampled: &Sampled, place: Place) {
-        let category = category_of(place);
+    fn add(&mut self, sampled: &Sampled, place: Place, categories: &[Category]) {
         let ns: Option<f64> =
             sampled.costs.iter().filter(|cost| cost.owner != Owner::Idle).map(|cost| cost.ns).sum();
         // The first end sets the time, and an end without any leaves none.
         self.ns = if self.busy == 0 { ns } else { self.ns.zip(ns).map(|(one, other)| one + other) };
-        self.found += sampled.samples_in(category);
+        self.found += categories.iter().map(|&category| sampled.samples_in(category)).sum::<u64>();
         self.busy += sampled.busy();
         self.strangers += sampled.strangers;
+        if place != Place::User {
+            self.blind.extend(sampled.unwatched.clone().map(Unseen::Told));
+        }
         if ends_of(place).len() > 1 {
-            self.outside += sampled.samples_outside(category);
+            self.outside += categories.iter().map(|&category| sampled.samples_outside(category)).sum::<u64>();
             self.blind.extend(sampled.missed.clone().map(Unseen::Told));
             if sampled.scope != Scope::Cpus {
                 self.blind.extend(sampled.limits.iter().cloned().map(Unseen::Told));
@@ -117,15 +152,15 @@ fn sampled(seen: &Seen, place: Place) -> Result<&Sampled, Unseen> {
 impl Observations<'_> {
     /// Share of the samples, without idle ones, that fell into a copy.
     pub(super) fn share(&self, place: Place) -> Option<f64> {
-        let look = self.look(place).ok()?;
+        let look = self.look(place, categories_of(place)).ok()?;
         Some(look.found as f64 / look.busy.max(1) as f64)
     }
 
-    fn look(&self, place: Place) -> Result<SampleSums, Vec<Unseen>> {
+    fn look(&self, place: Place, categories: &[Category]) -> Result<SampleSums, Vec<Unseen>> {
         let mut look = SampleSums::default();
         for &end in ends_of(place) {
             match sampled(self.samples[end], place) {
-                Ok(sampled) => look.add(sampled, place),
+                Ok(sampled) => look.add(sampled, place, categories),
                 Err(why) => look.blind.push(why),
             }
         }
@@ -133,20 +168,33 @@ impl Observations<'_> {
         if look.busy == 0 && !look.blind.is_empty() { Err(look.blind) } else { Ok(look) }
     }
 
-    /// What the samples say of a place, and in words; or why there are none.
+    /// Whether kernel TLS encrypts or decrypts what an end moves: of each byte, by the measure of a copy.
+    pub(super) fn encrypts(&self, place: Place) -> bool {
+        matches!(place, Place::Kernel | Place::Receive)
+            && self
+                .sampled_as(place, &[Category::Encryption])
+                .is_ok_and(|look| look.presence == Presence::Present)
+    }
+
+    /// What the samples say of a place, or why there are none.
     pub(super) fn sampled(&self, place: Place) -> SampledPresence {
-        let look = self.look(place)?;
+        self.sampled_as(place, categories_of(place))
+    }
+
+    fn sampled_as(&self, place: Place, categories: &[Category]) -> SampledPresence {
+        let look = self.look(place, categories)?;
         let bytes = self.bytes[ends_of(place)[0]];
         let ns_per_kib = look.ns.zip(bytes).map(|(ns, bytes)| ns * 1024.0 / bytes.max(1) as f64);
         let expected = match self.copy_ns_per_kib.zip(ns_per_kib) {
             Some((copy, all)) if all > 0.0 => Some(look.busy as f64 * (copy / all).min(1.0)),
             _ => None,
         };
-        let (can_be_told, expected) = (expected.is_some() && look.blind.is_empty(), expected.unwrap_or(0.0));
+        let told = expected.filter(|_| look.blind.is_empty());
         let SampleSums { found, outside, busy, strangers, .. } = look;
-        let presence = match (presence(found, expected), presence(found + outside, expected)) {
+        let least = expected.unwrap_or(0.0);
+        let presence = match (presence(found, least), presence(found + outside, least)) {
             (Presence::Present, _) => Presence::Present,
-            (_, told @ (Presence::Absent | Presence::TooFew)) if can_be_told => told,
+            (_, known @ (Presence::Absent | Presence::TooFew)) if told.is_some() => known,
             _ => Presence::Unclear,
         };
         let mut note = match presence {
@@ -154,10 +202,10 @@ impl Observations<'_> {
                 format!("copies were seen in {:.1} % of {busy} samples", 100.0 * found as f64 / busy as f64)
             }
             Presence::Absent => {
-                format!("{found} of {busy} samples, where one copy of each byte takes at least {expected:.0}")
+                format!("{found} of {busy} samples, where one copy of each byte takes at least {least:.0}")
             }
             Presence::TooFew | Presence::Unclear => format!(
-                "{found} of {busy} samples are no clear sign, where one copy of each byte takes {expected:.0} or \
+                "{found} of {busy} samples are no clear sign, where one copy of each byte takes {least:.0} or \
                  more, and {strangers} samples on these CPUs were of other work"
             ),
         };
@@ -171,17 +219,21 @@ impl Observations<'_> {
             note += &format!("; {}", joined(&look.blind));
         }
         if presence != Presence::Absent {
-            note += &self.callers(category_of(place));
+            note += &self.callers(categories);
         }
-        Ok((presence, note))
+        let room = |copy: f64| largest_mean(found + outside) / copy;
+        let most_per_byte = told.filter(|&copy| copy > 0.0).map(room);
+        Ok(Look { presence, note, found, busy, expected, most_per_byte })
     }
 
-    /// Who called the copies of a category, the most frequent first; nothing where nobody asked.
-    fn callers(&self, of: Category) -> String {
+    /// Who called the copies of some categories, the most frequent first; nothing where nobody asked.
+    fn callers(&self, of: &[Category]) -> String {
         let mut callers: Vec<(&str, u64)> = Vec::new();
         for seen in self.samples {
             let Seen::Samples(sampled) = seen else { continue };
-            for ((_, chain), samples) in sampled.callers.iter().filter(|((category, _), _)| *category == of) {
+            for ((_, chain), samples) in
+                sampled.callers.iter().filter(|((category, _), _)| of.contains(category))
+            {
                 match callers.iter_mut().find(|(known, _)| known == chain) {
                     Some((_, sum)) => *sum += samples,
                     None => callers.push((chain, *samples)),
@@ -195,5 +247,20 @@ impl Observations<'_> {
             .map(|(chain, samples)| format!("{chain} ({samples})"))
             .collect();
         if named.is_empty() { String::new() } else { format!("; called by {}", named.join(", ")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_of_none_is_the_rule_of_seven_and_others_lie_above_what_was_found() {
+        assert!((largest_mean(0) - LEAST_EXPECTED).abs() < 1e-6, "{}", largest_mean(0));
+        for (found, normal) in [(100, 131.2), (10_000, 10_312.0)] {
+            // The normal law's: 3.12 deviations above, with half a sample and the curvature's part left out.
+            let bound = largest_mean(found);
+            assert!((normal..normal * 1.05).contains(&bound), "{found}: {bound}");
+        }
     }
 }

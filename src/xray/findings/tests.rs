@@ -33,6 +33,7 @@ pub(super) fn observed<'a>(
         samples,
         records,
         zero_copy: ZeroCopy::default(),
+        proof: None,
         receive_usage: ReceiveUsage::default(),
         bytes: [Some(2_000_000_000); 2],
         copy_ns_per_kib: Some(100.0),

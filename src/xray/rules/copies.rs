@@ -61,6 +61,9 @@ pub(in crate::xray) const COPIES: &[Rule] = &[
     any("copyin", KernelCopy),           // under _copy_from_iter before 6.6, when not inlined
     any("copy_from_user_iter*", KernelCopy), // under _copy_from_iter since 6.7, when not inlined
     any("csum_and_copy_from_iter*", KernelCopy), // send with a checksum in software
+    any("skb_copy_datagram_from_iter*", KernelCopy), // send by AF_UNIX, under unix_stream_sendmsg
+    copying("unix_stream_sendmsg", KernelCopy), // the same where the frame between is inlined
+    copying("sk_msg_memcopy_from_iter", KernelCopy), // a record of kernel TLS that is not full
     direct("tcp_sendmsg_locked", KernelCopy), // where the frame between is inlined, or not in the chain (arm64)
     // Deferred.
     any("skb_copy_ubufs", DeferredCopy), // skb_orphan_frags_rx: a zero-copy skb is delivered on this host
@@ -73,6 +76,12 @@ pub(in crate::xray) const COPIES: &[Rule] = &[
     any("simple_copy_to_iter", ReceiveCopy), // with the usercopy checks around the copy
     any("__skb_datagram_iter", ReceiveCopy), // walks the skb's fragments
     any("skb_copy_datagram*", ReceiveCopy), // called by tcp_recvmsg_locked, not with MSG_TRUNC
+    copying("tcp_zerocopy_receive", ReceiveCopy), // what it cannot map: tcp_zc_handle_leftover, receive_fallback_to_copy
+    copying("*splice_segment*", ReceiveCopy),     // tcp_splice_read: bytes that lie in an skb's head
+    copying("*skb_splice_bits*", ReceiveCopy),    // the same where the frame between is inlined
+    copying("spd_fill_page", ReceiveCopy),        // the same where linear_to_page is inlined
+    copying("linear_to_page", ReceiveCopy),       // the same
+    copying("io_zcrx_copy*", ReceiveCopy),        // io_uring RECV_ZC: what the card did not place
     // Below TCP: copies of what is queued already.
     any("skb_copy_bits", BelowTcpCopy), // the body of most copies of an skb
     any("skb_copy_and_csum_*", BelowTcpCopy), // the same with a checksum
@@ -108,8 +117,10 @@ pub(in crate::xray) const COPIES: &[Rule] = &[
     copying("ip6_frag*", BelowTcpCopy), // IP fragments
     copying("nfqnl_*", BelowTcpCopy),   // nfqueue
     copying("nfulnl_*", BelowTcpCopy),  // nflog
-    copying("tls_*", BelowTcpCopy),     // kernel TLS
-    copying("scatterwalk_*", BelowTcpCopy), // encryption
+    copying("esp_*", BelowTcpCopy),     // IPsec
+    copying("esp6_*", BelowTcpCopy),    // IPsec
+    copying("xfrm_*", BelowTcpCopy),    // IPsec
+    copying("wg_*", BelowTcpCopy),      // WireGuard
     copying("sg_copy_*", BelowTcpCopy), // a list of pages through a buffer
     // Devices that copy; what a device copies that is not named here is an unknown copy.
     copying("tun_*", BelowTcpCopy), // a tunnel to a program: virtual machines, VPNs
@@ -142,12 +153,21 @@ pub(in crate::xray) const COPIES: &[Rule] = &[
     copying("r8152_*", BelowTcpCopy), // a card on USB: all that is sent and received
     copying("ibmveth_*", BelowTcpCopy), // POWER's virtual card
     copying("ibmvnic_*", BelowTcpCopy), // POWER's virtual card: all that is sent
+    // Kernel TLS, above TCP: what it copies beside encrypting.
+    copying("tls_strp_*", ReceiveCopy), // a record is put together from segments
+    copying("tls_decrypt_*", ReceiveCopy), // received records
+    copying("tls_rx_*", ReceiveCopy),   // received records
+    copying("tls_sw_recvmsg", ReceiveCopy), // received records
+    copying("tls_*", KernelCopy),       // records to be sent
     // Small copies that are never payload.
     any("copy_msghdr_from_user", Syscall),         // the header
     any("__copy_msghdr", Syscall),                 // the header, 6.0 and later
     any("*import_iovec", Syscall),                 // the iovec
     any("iovec_from_user", Syscall),               // the iovec
     any("copy_iovec_from_user", Syscall),          // the iovec
+    any("io_msg_copy_hdr*", Syscall),              // io_uring's SENDMSG: the header, 6.10 and later
+    any("io_sendmsg_copy_hdr", Syscall),           // the header
+    any("io_recvmsg_copy_hdr", Syscall),           // the header
     any("put_cmsg", Syscall),                      // control messages
     any("move_addr_to_*", Syscall),                // an address
     any("*sockopt*", Syscall),                     // an option of a socket

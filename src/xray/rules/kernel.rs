@@ -2,8 +2,8 @@
 
 use super::{Rule, any, leaf};
 use crate::record::category::Category::{
-    Allocation, Completion, DeviceSoftirq, Locking, Other, PagePinning, SchedulingIdle, Splice, Syscall,
-    TcpIp,
+    Allocation, Completion, DeviceSoftirq, DiskIo, Encryption, Locking, Other, PagePinning, SchedulingIdle,
+    Splice, Syscall, TcpIp,
 };
 
 /// Rules for kernel frames.
@@ -21,9 +21,12 @@ pub(in crate::xray) const KERNEL: &[Rule] = &[
     any("skb_zerocopy_iter_stream", PagePinning), // the same for a stream socket
     any("mm_account_pinned_pages", PagePinning), // charges RLIMIT_MEMLOCK
     any("mm_unaccount_pinned_pages", PagePinning), // gives it back
-    any("vm_insert_page*", PagePinning),     // TCP_ZEROCOPY_RECEIVE maps what came into the program's memory
-    any("zap_page_range*", PagePinning),     // and unmaps what was there before
-    any("io_import_reg_buf*", PagePinning),  // io_uring's registered buffers
+    any("*skb_zcopy_downgrade*", PagePinning), // io_uring's registered pages get references of their own after all
+    any("tcp_zerocopy_vm_insert*", PagePinning), // TCP_ZEROCOPY_RECEIVE maps what came into the program's memory
+    any("vm_insert_page*", PagePinning),         // the same
+    any("find_tcp_vma", PagePinning),            // where it is to be mapped
+    any("zap_page_range*", PagePinning),         // and unmaps what was there before
+    any("*madvise*", PagePinning),               // the program unmaps it: MADV_DONTNEED
     // Completions of zero-copy sends.
     any("*msg_zerocopy_*", Completion), // the notification: made, extended, queued
     any("sock_omalloc", Completion),    // memory for a notification
@@ -33,17 +36,22 @@ pub(in crate::xray) const KERNEL: &[Rule] = &[
     any("ipv6_recv_error", Completion), // recvmsg with MSG_ERRQUEUE
     any("inet_recv_error", Completion), // recvmsg with MSG_ERRQUEUE
     any("io_notif_*", Completion),      // io_uring SEND_ZC's notification
+    any("io_alloc_notif", Completion),  // io_uring SEND_ZC's notification
     any("io_tx_ubuf_complete", Completion), // io_uring SEND_ZC's notification
+    any("io_link_skb", Completion),     // stacks notifications on one skb, 6.10 and later
+    any("io_uring_tx_zerocopy_callback", Completion), // the same, before 6.0's last patches
     // Allocation: before TCP/IP, whose functions call these.
     any("skb_page_frag_refill", Allocation), // pages for the send copy
     any("sk_page_frag_refill", Allocation),  // pages for the send copy
     any("tcp_stream_alloc_skb", Allocation), // an skb for the write queue
     any("*alloc_skb*", Allocation),          // skbs
+    any("sock_alloc_send_pskb", Allocation), // an skb for AF_UNIX
     any("__build_skb*", Allocation),         // skbs
     any("build_skb*", Allocation),           // skbs
     any("kmalloc_reserve", Allocation),      // an skb's head
     any("kfree_skb*", Allocation),           // skbs freed
     any("__kfree_skb*", Allocation),         // skbs freed
+    any("sk_skb_reason_drop", Allocation),   // skbs freed, 6.11 and later
     any("consume_skb", Allocation),          // skbs freed
     any("napi_consume_skb", Allocation),     // skbs freed
     any("skb_release_*", Allocation),        // an skb's pages let go
@@ -88,8 +96,33 @@ pub(in crate::xray) const KERNEL: &[Rule] = &[
     any("obj_cgroup_*", Allocation),         // memory is charged to a cgroup
     any("refill_obj_stock", Allocation),     // memory is charged to a cgroup
     any("page_counter_*", Allocation),       // memory is charged to a cgroup
+    // Reading a file from its device: before the page cache's own functions, which call these.
+    any("read_pages", DiskIo),          // pages that the cache lacks
+    any("filemap_read_folio", DiskIo),  // one page that the cache lacks
+    any("*readahead*", DiskIo),         // ahead of the program
+    any("page_cache_ra_*", DiskIo),     // ahead of the program
+    any("page_cache_sync_ra", DiskIo),  // ahead of the program
+    any("page_cache_async_ra", DiskIo), // ahead of the program
+    any("submit_bio*", DiskIo),         // a request
+    any("__submit_bio*", DiskIo),       // a request
+    any("bio_*", DiskIo),               // a request
+    any("blk_*", DiskIo),               // requests and queues
+    any("__blk_*", DiskIo),             // requests and queues
+    any("virtblk_*", DiskIo),           // a virtual disk
+    any("virtio_queue_rq*", DiskIo),    // a virtual disk
+    any("nvme_*", DiskIo),              // NVMe
+    any("scsi_*", DiskIo),              // SCSI and SATA
+    any("iomap_*", DiskIo),             // where a file's pages lie
+    any("mpage_*", DiskIo),             // where a file's pages lie
+    any("ext4_*", DiskIo),              // a file system
+    any("xfs_*", DiskIo),               // a file system
+    any("btrfs_*", DiskIo),             // a file system
     // Splice.
     any("skb_splice_from_iter", Splice), // MSG_SPLICE_PAGES, 6.5 and later
+    any("*skb_splice_bits*", Splice),    // an skb's pages into a pipe
+    any("*splice_segment*", Splice),     // the same
+    any("sock_splice_read", Splice),     // from a socket into a pipe
+    any("__splice_*", Splice),           // __splice_from_pipe
     any("splice_*", Splice),             // splice_to_socket, splice_direct_to_actor, ...
     any("vmsplice_*", Splice),           // user pages into a pipe
     any("do_splice*", Splice),           // the system calls' bodies
@@ -117,6 +150,11 @@ pub(in crate::xray) const KERNEL: &[Rule] = &[
     any("sk_stream_write_space", SchedulingIdle), // wakes the sender
     any("sk_stream_wait_memory", SchedulingIdle), // the sender waits for room
     any("sk_wait_data", SchedulingIdle),          // the receiver waits
+    any("unix_stream_data_wait", SchedulingIdle), // the receiver waits, AF_UNIX
+    any("*nanosleep*", SchedulingIdle),           // waits for a time
+    any("io_sq_tw", SchedulingIdle),              // io_uring's thread looks for work
+    any("io_sq_thread", SchedulingIdle),          // io_uring's thread looks for work
+    any("folio_wait_*", SchedulingIdle),          // a page is on its way from the disk
     any("wait_woken", SchedulingIdle),            // either waits
     any("woken_wake_function", SchedulingIdle),   // either is woken
     any("*wake_up*", SchedulingIdle),             // wakes a thread
@@ -165,6 +203,8 @@ pub(in crate::xray) const KERNEL: &[Rule] = &[
     any("lock_sock_nested", Locking),     // the socket's lock
     any("__lock_sock*", Locking),         // the socket's lock
     leaf("release_sock", Locking),        // the socket's lock; as a caller it runs the backlog
+    // Kernel TLS: the ciphers have no rule, so that whoever calls them says whose they are.
+    any("tls_*", Encryption), // records are made, encrypted and decrypted
     // TCP and IP.
     any("tcp_*", TcpIp),             // TCP
     any("__tcp_*", TcpIp),           // TCP
@@ -201,8 +241,12 @@ pub(in crate::xray) const KERNEL: &[Rule] = &[
     any("skb_try_coalesce", TcpIp),  // the receive queue merges
     any("skb_condense", TcpIp),      // the receive queue trims
     any("lock_timer_base", TcpIp),   // the socket's timers
+    any("io_sg_from_iter", TcpIp),   // io_uring's registered pages into an skb, by reference
     // Device and softirq.
     any("veth_*", DeviceSoftirq),               // the veth pair
+    any("wg_*", DeviceSoftirq),                 // WireGuard
+    any("packet_*", DeviceSoftirq),             // a packet socket: acknowledgements for a sink, or a tap
+    any("tpacket_*", DeviceSoftirq),            // the ring of one
     any("loopback_*", DeviceSoftirq),           // loopback
     any("br_*", DeviceSoftirq),                 // a bridge
     any("vxlan_*", DeviceSoftirq),              // an overlay
@@ -258,7 +302,8 @@ pub(in crate::xray) const KERNEL: &[Rule] = &[
     any("*exc_page_fault", Other),    // a page fault
     any("handle_mm_fault", Other),    // a page fault
     any("el0_da", Other),             // a page fault, arm64
-    any("task_work_run", Other),      // work due before the return to user space
+    any("tctx_task_work", Syscall),   // io_uring's work due before the return to user space
+    any("task_work_run", Other),      // any other
     any("perf_*", Other),             // perf itself
     any("__perf_*", Other),           // perf itself
     // The system call and the socket layer.
@@ -268,6 +313,11 @@ pub(in crate::xray) const KERNEL: &[Rule] = &[
     any("__do_sys_*", Syscall), // a system call's body
     any("ksys_*", Syscall),     // read, write
     any("vfs_*", Syscall),      // read, write
+    any("do_writev", Syscall),  // writev
+    any("do_iter_*", Syscall),  // writev: each buffer
+    any("unix_*", Syscall),     // AF_UNIX, which is all there is below the call
+    any("__scm_*", Syscall),    // AF_UNIX: credentials
+    any("scm_*", Syscall),      // AF_UNIX: credentials
     any("sock_*", Syscall),     // the socket layer
     any("security_*", Syscall), // security modules
     any("apparmor_*", Syscall), // security modules
@@ -281,7 +331,8 @@ pub(in crate::xray) const KERNEL: &[Rule] = &[
     any("sockfd_lookup*", Syscall), // the descriptor
     any("exit_to_user_mode*", Syscall), // the way back
     any("syscall_*", Syscall),  // the way in and back
-    any("io_*", Syscall),       // io_uring
+    any("io_*", Syscall), // io_uring: requests, buffers, completions; registered buffers, which are pinned already
+    any("__io_*", Syscall), // io_uring
     leaf("__x64_sys_*", Syscall), // the way in
     leaf("__arm64_sys_*", Syscall), // the way in
     leaf("x64_sys_call", Syscall), // the way in, 6.9 and later
@@ -289,5 +340,5 @@ pub(in crate::xray) const KERNEL: &[Rule] = &[
     leaf("entry_SYSCALL_64*", Syscall), // the way in
     leaf("*entry_SYSRETQ*", Syscall), // the way back
     leaf("invoke_syscall", Syscall), // the way in, arm64
-    leaf("el0_svc*", Syscall),  // the way in, arm64
+    leaf("el0_svc*", Syscall), // the way in, arm64
 ];

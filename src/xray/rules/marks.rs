@@ -13,6 +13,14 @@ pub(in crate::xray) enum Mark {
     Idle,
     /// A file's pages on their way into a pipe: what is copied to an iterator there is a copy into the kernel.
     Splicing,
+    /// A socket is read into a pipe: what is copied there is a copy to the receiver.
+    SocketRead,
+    /// A packet socket sends: what it copies is no stream's payload but a packet of its own.
+    PacketSend,
+    /// A disk is read: what is copied on the way is no copy of what is sent.
+    Disk,
+    /// A thread of the kernel that works for the process which made a ring of io_uring, and is one of its tasks.
+    Ring,
     /// A device whose far end is a program or a virtual machine: it copies by the functions of sockets.
     Tunnel,
     /// What lies in an skb's pages is pulled to its front.
@@ -22,12 +30,32 @@ pub(in crate::xray) enum Mark {
 }
 
 /// Frames that mark a chain, whatever its category.
-pub(in crate::xray) const MARKS: [(&[&str], Mark); 8] = [
+pub(in crate::xray) const MARKS: [(&[&str], Mark); 12] = [
     (&["run_ksoftirqd", "napi_threaded_poll", "napi_threaded_poll_loop"], Mark::Daemon),
     (&["net_rx_action", "net_tx_action"], Mark::Network),
     (&["handle_softirqs", "__do_softirq", "irq_exit_rcu", "__irq_exit_rcu", "el1h_64_irq"], Mark::Interrupt),
     (&["do_idle", "cpu_startup_entry"], Mark::Idle),
     (&["splice_direct_to_actor", "do_splice", "do_splice_read", "copy_splice_read"], Mark::Splicing),
+    (&["sock_splice_read", "tcp_splice_read", "unix_stream_splice_read"], Mark::SocketRead),
+    (&["packet_snd", "tpacket_snd", "packet_sendmsg", "packet_sendmsg_spkt"], Mark::PacketSend),
+    (
+        &[
+            "read_pages",
+            "filemap_read_folio",
+            "submit_bio",
+            "submit_bio_noacct",
+            "blk_mq_submit_bio",
+            "blk_mq_dispatch_rq_list",
+            "blk_mq_complete_request",
+            "blk_mq_end_request",
+            "blk_update_request",
+            "blk_complete_reqs",
+            "bio_endio",
+        ],
+        Mark::Disk,
+    ),
+    // io_wqe_worker before Linux 6.4.
+    (&["io_sq_thread", "io_wq_worker", "io_wqe_worker"], Mark::Ring),
     (
         &["tun_get_user", "tun_do_read", "tap_get_user", "tap_do_read", "vhost_worker", "vhost_task_fn"],
         Mark::Tunnel,
