@@ -247,6 +247,10 @@ fn table(row: &Trial, latency: &[Latency]) -> String {
             _ => "\n".to_owned(),
         };
     }
+    let usage = &row.receive_usage;
+    if let (Some(mapped), Some(copied)) = (usage.mapped_bytes, usage.copied_bytes) {
+        text += &format!("{}: {mapped} bytes mapped, {copied} copied after all\n", row.receive_path);
+    }
     if !row.disturbed.is_empty() {
         let what: Vec<&str> = row.disturbed.0.iter().map(|what| what.words()).collect();
         text += &format!("disturbed: {}\n", what.join("; "));
