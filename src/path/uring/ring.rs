@@ -28,14 +28,16 @@ const MOST_COMPLETIONS: usize = 1 << 16;
 /// The one file that is registered: the socket.
 pub(in crate::path) const SOCKET: io_uring::types::Fixed = io_uring::types::Fixed(0);
 
-/// How rings are set up, the best first: a kernel that lacks a flag refuses it with EINVAL. The first takes Linux 6.1.
-const DIRECT: [fn(&mut Builder) -> &mut Builder; 2] = [
+/// How rings are set up, the best first: a kernel that lacks a flag refuses it with EINVAL. The first takes Linux 6.6, the
+/// second 6.1, the last 5.19.
+const DIRECT: &[fn(&mut Builder) -> &mut Builder] = &[
+    |ring| ring.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag().setup_no_sqarray(),
     |ring| ring.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag(),
     |ring| ring.setup_coop_taskrun().setup_taskrun_flag(),
 ];
 /// The same with a thread of the kernel that submits; the first takes Linux 6.0.
-const POLLED: [fn(&mut Builder) -> &mut Builder; 2] =
-    [|ring| ring.setup_single_issuer().setup_sqpoll(IDLE_MS), |ring| ring.setup_sqpoll(IDLE_MS)];
+const POLLED: &[fn(&mut Builder) -> &mut Builder] =
+    &[|ring| ring.setup_single_issuer().setup_sqpoll(IDLE_MS), |ring| ring.setup_sqpoll(IDLE_MS)];
 
 /// A ring, and the one socket that it sends to.
 pub(in crate::path) struct Ring {
@@ -62,7 +64,7 @@ impl Ring {
         // completions: so those of the next chain must have room too.
         let requests = if is_polled { 2 * requests } else { requests };
         let completions = completions.max(2 * requests).min(MOST_COMPLETIONS);
-        let make = || make(&ways, requests, completions);
+        let make = || make(ways, requests, completions);
         let (ring, poller) = if is_polled { new_poller(make) } else { make().map(|ring| (ring, None)) }
             .map_err(|error| refusal::of_setup(&error))?;
         let registered = ring.submitter().register_files(&[socket.as_raw_fd()]);
