@@ -43,6 +43,11 @@ fn every_path_is_seen_for_what_it_copies() {
     let seen = xray_run(&scratch, &["--size", "64KiB"]);
 
     for entry in path::REGISTRY {
+        let first = seen.copy(entry.name, Place::User);
+        if first.note.starts_with("unsupported here") {
+            skip("every_path_is_seen_for_what_it_copies", &first.note);
+            continue;
+        }
         assert_seen(&seen, entry);
         match entry.promise {
             promise if promise.is_deferred => assert_deferred(&seen, entry.name),

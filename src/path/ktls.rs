@@ -1,7 +1,7 @@
 //! ktls: the kernel's TLS, as web servers use it: the program hands over plain bytes, and the kernel encrypts each
-//! record of up to 16 KiB into pages of its own (`tls_push_record`). No byte is copied beside that: the cipher reads
-//! the old place and writes a new one, so encryption is the copy. With `file=on` the plain bytes lie in a memfd and go by
-//! `sendfile()`.
+//! record of up to 16 KiB into pages of its own (`tls_push_record`). The cipher reads the old place and writes a new
+//! one, so encryption is the copy; a cipher that may run asynchronously makes the kernel gather the plain bytes first.
+//! With `file=on` the plain bytes lie in a memfd and go by `sendfile()`.
 //!
 //! The receiver's kernel decrypts, so that its program receives, and verifies, plain bytes. There is no handshake: both
 //! ends derive a stream's key from its pattern, which they know anyhow. It is a key of a benchmark, and protects nothing.
@@ -51,9 +51,11 @@ fn encrypt(
     setup: &Setup,
     socket: &Socket,
 ) -> Result<(), Failure> {
-    // EEXIST: the other direction has it.
     match setsockopt(socket, TcpUlp::default(), b"tls") {
+        // EEXIST: the other direction has it.
         Ok(()) | Err(Errno::EEXIST) => {}
+        // The connection is over already: the other end could not do its part, and says why.
+        Err(Errno::ENOTCONN) => return Ok(()),
         Err(errno) => return Err(refused("TCP_ULP", errno)),
     }
     setsockopt(socket, direction, &key(setup)).map_err(|errno| refused("TLS_TX or TLS_RX", errno))
@@ -62,7 +64,7 @@ fn encrypt(
 fn refused(option: &str, errno: Errno) -> Failure {
     let error = io::Error::from(errno);
     let remedy = match (option, errno) {
-        (_, Errno::EOPNOTSUPP | Errno::ENOTCONN) => "kernel TLS is for a TCP connection",
+        (_, Errno::EOPNOTSUPP) => "kernel TLS is for a TCP connection",
         ("TCP_ULP", _) => {
             "it takes Linux 5.1 or newer with CONFIG_TLS; where that is a module, `modprobe tls` as root"
         }
@@ -145,6 +147,17 @@ mod tests {
         assert_eq!(of(1, 0), of(1, 0));
         assert_ne!(of(1, 0).0, of(1, 1).0);
         assert_ne!(of(1, 0).0, of(2, 0).0);
+    }
+
+    #[test]
+    fn an_end_that_is_left_alone_leaves_it_to_the_other_to_say_why() {
+        let (socket, peer) = connected();
+        let setup = Setup { choice: choose("ktls").unwrap(), ..Setup::of_messages(64, Pattern::new(8, 0)) };
+        peer.shutdown(Shutdown::Both).unwrap();
+        socket.shutdown(Shutdown::Both).unwrap();
+        let told = (ENTRY.open)(&setup, &socket).err();
+        // Without kernel TLS the kernel does not get as far as to look.
+        assert!(told.is_none_or(|failure| failure.reason().contains("CONFIG_TLS")));
     }
 
     #[test]
