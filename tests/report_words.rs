@@ -4,6 +4,7 @@
 mod support;
 
 use copycost::command::report::{ReportArgs, run as write_report};
+use copycost::path::{self, BASELINE};
 use copycost::report::Part;
 use support::simulate::{Noise, PathCost, Simulation};
 
@@ -74,4 +75,24 @@ fn what_is_said_of_noise_claims_neither_a_difference_nor_that_there_is_none() {
         }
     }
     assert!(wide > 0 && corrected > 0, "{wide} {corrected}");
+}
+
+#[test]
+fn what_no_flag_proves_is_never_called_a_deferred_copy() {
+    let told = path::notified().map(|(entry, _)| PathCost::new(entry.name, 5700.0, 225.0));
+    let paths = std::iter::once(PathCost::new(BASELINE.name, 900.0, 196.0)).chain(told).collect();
+    let report = report(&Simulation { paths, ..quiet() });
+    for (entry, _) in path::notified().filter(|(entry, _)| !path::is_flag_proof(entry.name)) {
+        let path = entry.name;
+        assert!(!report.contains(&format!("{path} (deferred copy")), "{path}");
+        for heading in ["## Validity", "### 2. Why", "### 6. What"] {
+            let section = section(&report, heading);
+            assert!(
+                section.contains("on io_uring") && section.contains("proves nothing"),
+                "{heading}: {section}"
+            );
+            // A list of many cells names the first.
+            assert!(heading == "## Validity" || section.contains(path), "{heading} does not name {path}");
+        }
+    }
 }
