@@ -98,6 +98,21 @@ impl Choice {
         Self { name, own, common, values }
     }
 
+    /// The path of this name with the parameters that stand behind it in a text, checked.
+    ///
+    /// # Errors
+    /// One sentence with what is allowed.
+    pub fn read(
+        name: &'static str,
+        own: &'static Parameters,
+        common: &'static [Parameter],
+        text: &str,
+    ) -> Result<Self, String> {
+        let choice = Self::usual(name, own.list, common).with(text)?;
+        (own.check)(&choice)?;
+        Ok(choice)
+    }
+
     /// Sets the parameters that stand behind the name in a text.
     ///
     /// # Errors

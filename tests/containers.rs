@@ -41,12 +41,14 @@ fn a_sweep_runs_over_the_bridge_and_over_the_pair() {
     let swept = lab.sweep(&every_path(), TOKEN);
     assert_eq!(swept.code, 0, "{}", swept.said);
 
-    for wire in ["veth", "bridge"] {
-        let of_wire = swept.rows.iter().filter(|row| row.wire.word() == wire);
-        assert_eq!(of_wire.count(), 2 * 2 * path::REGISTRY.len(), "{wire}: repetitions, workloads, paths");
-    }
     let paths = path::REGISTRY.iter().map(|entry| entry.name);
     let run: Vec<_> = paths.filter(|path| runs_here(test, path, &swept.rows)).collect();
+    for wire in ["veth", "bridge"] {
+        let of_wire = swept.rows.iter().filter(|row| row.wire.word() == wire);
+        // What cannot run is tried once.
+        let lacking = path::REGISTRY.len() - run.len();
+        assert_eq!(of_wire.count(), 2 * (2 * run.len() + lacking), "{wire}: workloads, repetitions, paths");
+    }
     for row in swept.rows.iter().filter(|row| run.contains(&row.send_path.as_str())) {
         assert_eq!(row.status, Status::Ok, "{row:?}");
         assert_eq!((row.bytes, row.messages), (Some(2 * 100 * 16_384), Some(200)), "{row:?}");

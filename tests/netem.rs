@@ -11,7 +11,7 @@ use copycost::record::Status;
 use copycost::record::histogram_log::{HistogramLog, StreamDelays};
 use copycost::record::latency::DelayKind;
 use support::lab::{directory, has_netns, manifest, only_run, sweep, tiny_grid, trials};
-use support::machine::{Machine, paths};
+use support::machine::Machine;
 use support::process::run;
 use support::{Scratch, skip};
 
@@ -46,7 +46,9 @@ type OfCells = BTreeMap<(String, DelayKind), Delays>;
 
 fn delays(run: &Path) -> OfCells {
     let (rows, _) = trials(run);
-    assert!(!rows.is_empty() && rows.iter().all(|row| row.status == Status::Ok), "{rows:?}");
+    // What a kernel, or a machine without a disk, lacks is no failure.
+    let went = |status| rows.iter().filter(|row| row.status == status).count();
+    assert!(went(Status::Ok) > 0 && went(Status::Failed) == 0, "{rows:?}");
     let log = HistogramLog::read(run).expect("a log");
     let of =
         |line: StreamDelays| ((line.cell, line.kind), Delays::decode(&line.histogram).expect("a histogram"));
@@ -130,7 +132,10 @@ fn each_way_has_the_delay(series: &str, test: &str) {
     let [plain, delay, jitter, card_plain, card_delay] =
         ["plain", "delay", "jitter", "card-plain", "card-delay"].map(|name| delays(&run_of(name)));
     let one_way = longer(&delay, &plain, DelayKind::OneWay);
-    assert_eq!(one_way.len(), 2 * paths().count());
+    let (rows, _) = trials(&run_of("plain"));
+    let lacking = rows.iter().filter(|row| row.status != Status::Ok).count();
+    assert!(lacking <= 4, "of two paths at most, the two sizes: {rows:?}");
+    assert_eq!(one_way.len() + lacking, rows.len());
     assert_about(&one_way, 1000.0, 10.0);
     // A way back may also begin while the sender is at work on completions, which a delay gives it time for.
     assert_about(&longer(&delay, &plain, DelayKind::WayBack), 1000.0, 20.0);

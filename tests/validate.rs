@@ -248,7 +248,7 @@ fn an_older_file_may_lack_what_a_later_version_brought() {
     let trials = std::fs::read_to_string(&path).unwrap();
     let older: Vec<&str> = trials.lines().map(|line| line.rsplit_once(',').unwrap().0).collect();
     std::fs::write(&path, older.join("\n") + "\n").unwrap();
-    assert_eq!(sentences(&dir)[0], "trials.csv, line 1, column receiver_copied_bytes: the column is missing");
+    assert_eq!(sentences(&dir)[0], "trials.csv, line 1, column receiver_acks_cpu_s: the column is missing");
     let manifest = std::fs::read_to_string(dir.join("manifest.json")).unwrap();
     std::fs::write(dir.join("manifest.json"), manifest.replacen(SCHEMA_VERSION, "1.1.0", 1)).unwrap();
     assert_eq!(sentences(&dir), Vec::<String>::new());

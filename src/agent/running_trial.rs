@@ -12,12 +12,14 @@ use super::order::Order;
 use super::protocol::Reply;
 use super::thread::{guarded, own_descriptors, pin, spawn};
 use super::window::Window;
+use crate::cell::Wire;
 use crate::channel::Sender;
 use crate::failure::Failure;
 use crate::host::policy;
 use crate::link::Traffic;
 use crate::pattern::Pattern;
 use crate::receive::ReceiveCounters;
+use crate::sink;
 use crate::workload::gate::{self, Gate};
 use crate::workload::{CommonWindow, EndReport, Note, Notes, StreamReport, Worker};
 use crate::xray::watch::Watcher;
@@ -183,6 +185,9 @@ impl Drop for RunningTrial {
         }
         for worker in self.workers.drain(..) {
             let _ = worker.join();
+        }
+        if self.order.is_sending() && self.order.work.cell.wire == Wire::Sink {
+            sink::forbid_readers();
         }
     }
 }

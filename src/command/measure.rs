@@ -10,7 +10,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::lab::{LabArgs, Wanted, make};
 use super::working_set::{WorkingSet, parse_working_set};
 use super::{Exit, UsageError, print, stop_flag};
-use crate::cell::{Cell, Payload, USUAL_WORKLOAD, Workload};
+use crate::cell::{Cell, Payload, USUAL_WORKLOAD, Wire, Workload};
 use crate::failure::Failure;
 use crate::grid;
 use crate::interface::UNPROVEN;
@@ -250,6 +250,9 @@ fn table(row: &Trial, latency: &[Latency]) -> String {
     let usage = &row.receive_usage;
     if let (Some(mapped), Some(copied)) = (usage.mapped_bytes, usage.copied_bytes) {
         text += &format!("{}: {mapped} bytes mapped, {copied} copied after all\n", row.receive_path);
+    }
+    if row.wire == Wire::Sink && row.zc.copied > Some(0) {
+        text += "COPIED on a sink: a packet tap is on the link, or segments were sent again\n";
     }
     if !row.disturbed.is_empty() {
         let what: Vec<&str> = row.disturbed.0.iter().map(|what| what.words()).collect();

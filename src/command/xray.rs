@@ -150,12 +150,23 @@ fn text_of(grid: &Grid) -> String {
         grid.name,
         list(&grid.workloads),
         list(&grid.paths),
-        list(&grid.receive_paths),
+        list(&received(grid)),
         list(&grid.payloads),
         list(&grid.message_sizes),
         list(&grid.threads),
         list(&sets),
     )
+}
+
+/// The receive paths that a wire of the grid can have.
+fn received(grid: &Grid) -> Vec<String> {
+    let mut there = Vec::new();
+    for path in grid.wires.iter().flat_map(|&wire| receive::on(wire, &grid.receive_paths)) {
+        if !there.contains(&path) {
+            there.push(path);
+        }
+    }
+    if there.is_empty() { grid.receive_paths.clone() } else { there }
 }
 
 /// Everything that was found, contradictions and refutations first.

@@ -21,7 +21,7 @@ use crate::link::{Offload, netem};
 use crate::options::{Bound, LinkOptions, Pin, TrialOptions, two_interfaces};
 use crate::record::manifest::Netem;
 use crate::socket::SocketOptions;
-use crate::{path, receive, units};
+use crate::{choice, path, receive, units};
 
 fn line<T>(spanned: &Spanned<T>) -> u64 {
     spanned.referenced.line()
@@ -159,6 +159,13 @@ fn dimensions(grid: &mut Grid, raw: &RawGrid) -> Result<(), GridError> {
     }
     if let Some(words) = &raw.wire {
         grid.wires = one_or_many(words, "wire", str::parse::<Wire>)?;
+    }
+    if let (Some(words), [first, ..]) = (&raw.receive_paths, grid.wires.as_slice()) {
+        let fits = |path: &str| grid.wires.iter().any(|&wire| receive::check_wire(path, wire).is_ok());
+        let names = grid.receive_paths.iter().map(|path| choice::name(path));
+        if let Some(path) = names.filter(|_| !paths::is_all(words)).find(|path| !fits(path)) {
+            return Err(refuse(words, receive::check_wire(path, *first).expect_err("no wire has it")));
+        }
     }
     Ok(())
 }

@@ -26,6 +26,11 @@ pub(super) enum RawPath {
 /// The word for everything that there is.
 const ALL: &str = "all";
 
+/// Whether a list is the one word for everything.
+pub(super) fn is_all(paths: &RawPaths) -> bool {
+    matches!(paths.value.as_slice(), [one] if matches!(&one.value, RawPath::Name(name) if name == ALL))
+}
+
 /// Reads a list of paths: at least one, none twice. The one word `all` stands for `every` one.
 pub(super) fn parse<'a>(
     paths: &RawPaths,

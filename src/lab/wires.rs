@@ -58,6 +58,13 @@ impl Lab {
 
     /// Refuses a wire that has not got the delay, loss or rate that it is to have.
     pub(super) fn check_netem(&self, wire: Wire) -> Result<(), Failure> {
+        if self.needs_netem && wire == Wire::Sink {
+            return Err(Failure::Unsupported(
+                "a sink acknowledges what the sender has sent, wherever netem holds it, so that a delay, loss or rate would \
+                 mean nothing; leave them out of `link`, or use the wire veth"
+                    .to_owned(),
+            ));
+        }
         let link = self.links.get(wire.word());
         let ends = link.and_then(|link| link.sender.netem.zip(link.receiver.as_ref()?.netem));
         match self.needs_netem && ends.is_none() {

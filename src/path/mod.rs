@@ -203,9 +203,7 @@ impl Entry {
 /// One sentence with what is allowed.
 pub fn choose(text: &str) -> Result<Choice, String> {
     let entry = find(text)?;
-    let choice = entry.usual().with(text)?;
-    (entry.parameters.check)(&choice)?;
-    Ok(choice)
+    Choice::read(entry.name, &entry.parameters, COMMON, text)
 }
 
 /// The path of this name or alias, whatever parameters stand behind it.

@@ -8,9 +8,9 @@ use std::time::Duration;
 use rustix::time::{ClockId, Timespec};
 use socket2::Socket;
 
-use super::{Entry, KernelInterface, Parameters, ReceivePath};
+use super::{Entry, KernelInterface, Parameters, RCVLOWAT, ReceivePath};
 use crate::cell::Wire;
-use crate::choice::{Parameter, Values};
+use crate::choice::{Choice, Parameter, Values};
 use crate::failure::Failure;
 use crate::interface::MovedBytes;
 use crate::link::Ethernet;
@@ -23,22 +23,33 @@ pub(super) const ENTRY: Entry = Entry {
     about: "nobody reads; the sender is acknowledged (wire sink alone)",
     interface: KernelInterface { name: "no call", moved: MovedBytes::Nowhere, completions: None },
     promised_copies: 0,
-    parameters: Parameters::of(&[
-        Parameter {
-            key: INTERVAL,
-            about: "how often the acknowledger looks at what was sent",
-            values: Values::Microseconds { least: 1, most: 100_000 },
-            usual: 30,
-        },
-        Parameter {
-            key: SEGMENTS,
-            about: "full segments that are acknowledged at once; fewer wait for one more interval",
-            values: Values::Count { least: 1, most: 1024 },
-            usual: 2,
-        },
-    ]),
+    parameters: Parameters {
+        check,
+        list: &[
+            Parameter {
+                key: INTERVAL,
+                about: "how often the acknowledger looks at what was sent",
+                values: Values::Microseconds { least: 1, most: 100_000 },
+                usual: 30,
+            },
+            Parameter {
+                key: SEGMENTS,
+                about: "full segments that are acknowledged at once; fewer wait for one more interval",
+                values: Values::Count { least: 1, most: 1024 },
+                usual: 2,
+            },
+        ],
+    },
     open: |setup, socket| Ok(Box::new(NobodyReads::open(setup, socket)?)),
 };
+
+/// Nobody waits for bytes.
+fn check(choice: &Choice) -> Result<(), String> {
+    match choice.value(RCVLOWAT) {
+        0 => Ok(()),
+        _ => Err("rcvlowat: on a sink nobody reads, so that nobody waits for bytes; leave it out".to_owned()),
+    }
+}
 
 /// The wire that it is for.
 pub(super) const WIRE: Wire = Wire::Sink;
@@ -91,6 +102,11 @@ impl NobodyReads {
                 self.acks.ack(bytes)?;
                 self.sent_acks += 1;
                 Ok(Some((bytes - before) as usize))
+            }
+            Due::Again => {
+                self.acks.ack(before)?;
+                self.sent_acks += 1;
+                Ok(None)
             }
             Due::End => {
                 self.acks.end(before)?;

@@ -1,6 +1,8 @@
 //! Send paths against receive paths: what each pair of them copies, maps and costs at both ends.
 
 use super::tabular::{self, SURROUNDINGS};
+use crate::cell::Wire;
+use crate::interface::FlagProof;
 use crate::prose::block::{Block, Table, TableField, Text};
 use crate::prose::words;
 use crate::record::copies::{Place, Verdict};
@@ -168,6 +170,13 @@ fn sender_promise(subject: &Subject, cell: &CellRow) -> Option<f64> {
     let at_once = f64::from(promise.user + promise.kernel);
     if !promise.is_deferred {
         return Some(at_once);
+    }
+    if cell.wire == Wire::Sink {
+        return Some(at_once);
+    }
+    // A flag that proves nothing promises nothing either.
+    if path::flag_proof(&cell.send_path) == Some(FlagProof::WhereUnset) {
+        return None;
     }
     let shares: Option<Vec<f64>> = subject.trials(cell).map(|trial| trial.zc.copied_share()).collect();
     let shares = shares.filter(|shares| !shares.is_empty())?;

@@ -1,6 +1,5 @@
 //! What sending without a copy is worth where the wire makes none: each wire beside the others, and from which size it pays.
 
-use super::figures;
 use super::tabular;
 use crate::cell::Wire;
 use crate::path;
@@ -49,7 +48,10 @@ fn clause(pays: Pays, condition: &Condition) -> String {
     match pays {
         Pays::From(at) => format!("from {} on", words::crossing(&at)),
         Pays::Everywhere => "at every tested size".to_owned(),
-        Pays::Nowhere => format!("at no tested size up to {}", words::bytes(condition.largest())),
+        Pays::NotAtLast => format!("not at {}, the largest tested size,", words::bytes(condition.largest())),
+        Pays::Untold => {
+            format!("too few or too noisy trials to tell, at {},", words::bytes(condition.largest()))
+        }
     }
 }
 
@@ -62,7 +64,6 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
         }
         let caveats = family.iter().filter_map(|&place| subject.conditions[place].wire.caveat());
         blocks.extend(caveats.map(Block::says));
-        blocks.extend(figures::draw_wires(subject, &family).map(Block::Figure));
         let told: Vec<Text> = family.iter().flat_map(|&place| sentences(subject, place)).collect();
         if !told.is_empty() {
             blocks.push(Block::List(told));
@@ -75,8 +76,8 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
 fn table(subject: &Subject, family: &[usize]) -> Table {
     let mut names = vec!["#size".to_owned(), "#threads".to_owned(), "path".to_owned()];
     for &place in family {
-        let wire = subject.conditions[place].wire;
-        names.extend([format!("#{wire}, ns/KiB"), format!("#{wire}, Gb/s"), format!("#{wire}, COPIED")]);
+        let wire = subject.conditions[place].words();
+        names.extend([format!("#{wire}: ns/KiB"), format!("#{wire}: Gb/s"), format!("#{wire}: COPIED")]);
     }
     let mut table = Table::new(
         "The sender's CPU time per KiB, throughput, and the share of completed calls that are flagged as copied, over \

@@ -74,7 +74,7 @@ pub fn write_parts(run: &Run, wanted: impl Fn(Part) -> bool) -> Result<Written> 
         written.files.extend(files);
     }
     let subject = Subject::new(run, &tables);
-    let mut outcomes = Vec::new();
+    let mut outcomes = if run.manifest.is_measurement() { figures::draw_wires(&subject) } else { Vec::new() };
     for (condition, _) in subject.streams() {
         outcomes.extend(figures::draw(&subject, condition));
     }

@@ -9,7 +9,7 @@ use crate::path;
 use crate::prose::block::{Block, Text};
 use crate::prose::words;
 use crate::study::{Condition, Subject};
-use crate::tables::{Difference, Flag, RatioRow, metric};
+use crate::tables::{Difference, Flag, RatioRow, TOO_FEW_TRIALS, metric};
 
 /// What stands first: for each condition a line that says where, and the sentences.
 pub(super) fn verdict(subject: &Subject) -> Vec<Block> {
@@ -131,7 +131,11 @@ fn against_baseline(subject: &Subject, place: usize, path: &str) -> Option<Text>
     text = text.and(".");
     let cpu = [Some((fewest, first)), last].into_iter().flatten();
     let cpu: Vec<String> = cpu.filter_map(|(_, row)| cpu_time(subject, place, row)).collect();
-    if !cpu.is_empty() {
+    if cpu.iter().any(|ratio| ratio.starts_with(TOO_FEW_TRIALS)) {
+        text = text.and(format!(
+            " Its sender's CPU time per KiB cannot be compared with {other}'s: too few trials."
+        ));
+    } else if !cpu.is_empty() {
         text = text.and(format!(" Its sender's CPU time per KiB was {} {other}'s.", cpu.join(" and ")));
     }
     if let Some(floor) = words::floor(first) {

@@ -22,6 +22,8 @@ pub(crate) enum Due {
     Nothing,
     /// An acknowledgement of so many bytes since the connection was made.
     Ack(u64),
+    /// The last acknowledgement again: the sender has sent again what it covers, so that it cannot have come.
+    Again,
     /// The sender has closed, and all that it sent is acknowledged but for its FIN.
     End,
 }
@@ -33,13 +35,15 @@ pub(crate) struct Acknowledger {
     acknowledged: u64,
     /// Bytes that the last look found new and too few.
     waiting: u64,
+    /// Bytes that the sender had sent again at the last look.
+    again: u64,
 }
 
 impl Acknowledger {
     /// Nothing acknowledged yet.
     #[must_use]
     pub(crate) fn new(pace: Pace) -> Self {
-        Self { pace, acknowledged: 0, waiting: 0 }
+        Self { pace, acknowledged: 0, waiting: 0, again: 0 }
     }
 
     /// Bytes that are acknowledged since the connection was made.
@@ -53,8 +57,11 @@ impl Acknowledger {
         let new = now.sent.saturating_sub(self.acknowledged);
         let is_much = new >= self.pace.segments * now.segment_bytes.max(1);
         let is_old = self.waiting > 0;
+        let is_lost = now.again > self.again;
+        self.again = now.again;
         match new {
             0 if now.has_closed => Due::End,
+            0 if is_lost => Due::Again,
             0 => Due::Nothing,
             _ if is_much || is_old || now.has_closed => {
                 (self.acknowledged, self.waiting) = (now.sent, 0);
@@ -74,7 +81,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn at(sent: u64) -> Progress {
-        Progress { sent, segment_bytes: 1000, has_closed: false }
+        Progress { sent, segment_bytes: 1000, ..Progress::default() }
     }
 
     fn acknowledger() -> Acknowledger {
@@ -91,6 +98,16 @@ mod tests {
         assert_eq!(acks.look(&at(2600)), Due::Nothing);
         assert_eq!(acks.look(&at(2601)), Due::Nothing, "what is new waits anew");
         assert_eq!(acks.look(&at(2601)), Due::Ack(2601));
+    }
+
+    #[test]
+    fn what_is_sent_again_is_acknowledged_again() {
+        let mut acks = acknowledger();
+        assert_eq!(acks.look(&at(2000)), Due::Ack(2000));
+        let again = Progress { again: 1000, ..at(2000) };
+        assert_eq!(acks.look(&again), Due::Again, "the acknowledgement was lost");
+        assert_eq!(acks.look(&again), Due::Nothing);
+        assert_eq!(acks.look(&Progress { again: 2000, ..at(4000) }), Due::Ack(4000), "what is new covers it");
     }
 
     #[test]

@@ -27,4 +27,4 @@ pub(crate) use acknowledger::{Acknowledger, Due, Pace};
 pub(crate) use acks::Acks;
 pub(crate) use drop_rule::DropRule;
 pub(crate) use repaired::Repaired;
-pub(crate) use sender::{SenderSocket, allow_readers};
+pub(crate) use sender::{SenderSocket, allow_readers, forbid_readers};

@@ -23,6 +23,8 @@ const FIN_WAIT1: u8 = 4;
 pub(crate) struct Progress {
     /// Payload bytes that it has sent since the connection was made, each once.
     pub sent: u64,
+    /// Payload bytes that it has sent again.
+    pub(crate) again: u64,
     /// Bytes of a full segment.
     pub segment_bytes: u64,
     /// Whether it has closed, and its FIN is sent.
@@ -40,6 +42,12 @@ pub(crate) fn allow_readers() {
     let any = libc::PR_SET_PTRACER_ANY;
     // SAFETY: a system call that touches no memory of ours.
     let _ = unsafe { libc::prctl(libc::PR_SET_PTRACER, any, 0, 0, 0) };
+}
+
+/// Takes that back.
+pub(crate) fn forbid_readers() {
+    // SAFETY: a system call that touches no memory of ours.
+    let _ = unsafe { libc::prctl(libc::PR_SET_PTRACER, 0, 0, 0, 0) };
 }
 
 impl SenderSocket {
@@ -81,6 +89,7 @@ impl SenderSocket {
         let unsent = u32_at(told, offset_of!(tcp_info, tcpi_notsent_bytes));
         Ok(Progress {
             sent: sent - again,
+            again,
             segment_bytes: u32_at(told, offset_of!(tcp_info, tcpi_snd_mss)).unwrap_or(1).into(),
             has_closed: told[offset_of!(tcp_info, tcpi_state)] == FIN_WAIT1 && unsent == Some(0),
         })

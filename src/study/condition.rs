@@ -70,7 +70,9 @@ impl Condition {
     /// rate, see [`Condition::rate`].
     pub fn words(&self) -> String {
         let mut words = vec![self.wire.to_string()];
-        if self.receive_path != receive::DEFAULT {
+        // On a sink nobody reads, which goes without saying.
+        let nobody = self.wire == Wire::Sink && self.receive_path == receive::NOBODY.name;
+        if self.receive_path != receive::DEFAULT && !nobody {
             words.push(format!("received by {}", self.receive_path));
         }
         if self.payload == Payload::Fresh {

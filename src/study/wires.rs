@@ -6,25 +6,29 @@ use crate::path;
 use crate::tables::{Estimate, Setting, metric};
 
 /// The conditions that differ in their wire alone, where there are several: places of streams, in the order of the grid.
-/// On a sink nobody reads, so that its receive path is no difference.
+/// On a sink nobody reads, so that it stands beside each receive path of the other wires.
 #[must_use]
 pub(crate) fn families(subject: &Subject) -> Vec<Vec<usize>> {
-    let shape = |place: usize, is_read: bool| {
-        let setting = subject.conditions[place].setting(0);
-        let receive_path = if is_read { setting.receive_path.clone() } else { String::new() };
-        Setting { wire: Wire::default(), receive_path, ..setting }
+    let shape = |place: usize, receive_path: &str| Setting {
+        wire: Wire::default(),
+        receive_path: receive_path.to_owned(),
+        ..subject.conditions[place].setting(0)
     };
+    let own = |place: usize| shape(place, &subject.conditions[place].receive_path);
+    let is_sink = |place: &usize| subject.conditions[*place].wire == Wire::Sink;
+    let (sinks, read): (Vec<usize>, Vec<usize>) =
+        subject.streams().map(|(place, _)| place).partition(is_sink);
     let mut families: Vec<Vec<usize>> = Vec::new();
-    for (place, condition) in subject.streams() {
-        let is_alike = |family: &&mut Vec<usize>| {
-            let first = &subject.conditions[family[0]];
-            let is_read = first.wire != Wire::Sink && condition.wire != Wire::Sink;
-            shape(family[0], is_read) == shape(place, is_read)
-        };
-        match families.iter_mut().find(is_alike) {
+    for place in read {
+        match families.iter_mut().find(|family| own(family[0]) == own(place)) {
             Some(family) => family.push(place),
             None => families.push(vec![place]),
         }
+    }
+    for family in &mut families {
+        let alike = sinks.iter().filter(|&&sink| shape(sink, "") == shape(family[0], ""));
+        let alike: Vec<usize> = alike.copied().collect();
+        family.extend(alike);
     }
     families.retain(|family| family.len() > 1);
     families
@@ -38,7 +42,9 @@ pub(crate) enum Pays {
     /// At every tested size.
     Everywhere,
     /// Not at the largest tested size.
-    Nowhere,
+    NotAtLast,
+    /// The noise leaves open whether it does at the largest tested size.
+    Untold,
 }
 
 /// From which size a path's sender spends less CPU time per KiB than that of a plain send, and from which its throughput is
@@ -55,11 +61,13 @@ pub(crate) fn pays(subject: &Subject, place: usize, path: &str, threads: u32) ->
     let figure = |name: &str, crossing: Estimate| {
         let metric = metric(name)?;
         let cell = |path: &str| Some(&subject.measured(place, path, condition.largest(), threads)?.cell);
-        let ratio = subject.paired_metric(cell(path)?, cell(plain)?, metric).ratio.value?;
+        let ratio = subject.paired_metric(cell(path)?, cell(plain)?, metric).ratio;
+        let is_clear = ratio.interval().is_some_and(|ends| !ends.contains(1.0));
         Some(match crossing.value {
+            _ if !is_clear => Pays::Untold,
             Some(_) => Pays::From(crossing),
-            None if metric.is_better(ratio, 1.0) => Pays::Everywhere,
-            None => Pays::Nowhere,
+            None if metric.is_better(ratio.value?, 1.0) => Pays::Everywhere,
+            None => Pays::NotAtLast,
         })
     };
     Some([figure("cpu_ns_per_kib", row.cpu_crossing), figure("throughput_gbps", row.crossing)])

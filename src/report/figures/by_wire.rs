@@ -9,8 +9,8 @@ use crate::study::Subject;
 /// Wires that stand side by side at most.
 const MOST_WIRES: usize = 3;
 
-/// The figure of conditions that differ in their wire alone; none without a figure to draw.
-pub(super) fn draw(subject: &Subject, family: &[usize]) -> Option<Box<Figure>> {
+/// The figure of the `number`th set of conditions that differ in their wire alone; none without a figure to draw.
+pub(super) fn draw(subject: &Subject, family: &[usize], number: usize) -> Option<Box<Figure>> {
     let draft = Draft {
         subject,
         condition: family[0],
@@ -37,7 +37,11 @@ pub(super) fn draw(subject: &Subject, family: &[usize]) -> Option<Box<Figure>> {
     let about = "One scale for all wires. On veth, bridge and loopback the kernel copies a zero-copy payload after all; on a \
                  sink nothing does, as with a card that reads pages where they are.";
     match draft.finish(panels, about) {
-        Outcome::Drawn(figure) if !figure.panels.is_empty() => Some(figure),
+        Outcome::Drawn(figure) if !figure.panels.is_empty() => {
+            let name =
+                if number == 0 { draft.file.to_owned() } else { format!("{}-{}", draft.file, number + 1) };
+            Some(Box::new(Figure { name, title: draft.title.to_owned(), ..*figure }))
+        }
         _ => None,
     }
 }

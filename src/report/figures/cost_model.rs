@@ -22,7 +22,8 @@ fn draw(draft: &Draft) -> Outcome {
         subject.tables.cost_model.iter().any(|row| row.setting == setting)
     };
     if !threads.iter().any(|&count| modelled(count)) {
-        return draft.absent("a line needs two message sizes, and no path has them at one number of threads");
+        let why = "a line needs two message sizes, and no path has them at one number of threads";
+        return draft.absent(draft.why_no_receive_time(why));
     }
     let measure = Measure::of("mean_recv_us", "time of a message", "ns", 1000.0);
     let data: Vec<(u32, Vec<Series>)> = threads

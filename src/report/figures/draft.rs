@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::bounds::Bounds;
 use super::measure::{self, Measure};
 use super::{Outcome, axes, style};
+use crate::cell::Wire;
 use crate::plot::{Axis, Curve, Drawing, Figure, Key, Panel, Series};
 use crate::prose::words;
 use crate::record::Roofline;
@@ -99,6 +100,11 @@ impl Draft<'_, '_> {
 
     fn title(&self) -> String {
         format!("{} ({})", self.title, self.shape().words())
+    }
+
+    /// Why there is no time that a message takes to be received, or another reason where somebody receives.
+    pub(super) fn why_no_receive_time(&self, otherwise: &'static str) -> &'static str {
+        if self.shape().wire == Wire::Sink { "nobody receives on a sink" } else { otherwise }
     }
 
     pub(super) fn absent(&self, why: impl Into<String>) -> Outcome {

@@ -30,6 +30,7 @@ use draft::Draft;
 
 use crate::plot::Figure;
 use crate::study::Subject;
+use crate::study::wires::families;
 
 /// What became of a figure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,9 +83,11 @@ pub fn draw_delays(subject: &Subject, condition: usize) -> Vec<Outcome> {
     each(DELAYS, subject, condition).collect()
 }
 
-/// Draws conditions that differ in their wire alone, side by side.
-pub(super) fn draw_wires(subject: &Subject, family: &[usize]) -> Option<Box<Figure>> {
-    by_wire::draw(subject, family)
+/// Draws conditions that differ in their wire alone, side by side: a figure for each set of them.
+pub fn draw_wires(subject: &Subject) -> Vec<Outcome> {
+    let families = families(subject);
+    let drawn = families.iter().enumerate().filter_map(|(n, family)| by_wire::draw(subject, family, n));
+    drawn.map(Outcome::Drawn).collect()
 }
 
 /// Draws every figure of one condition.

@@ -10,7 +10,7 @@ pub(super) const KIND: Kind =
 fn draw(draft: &Draft) -> Outcome {
     let measure = Measure::of("mean_recv_us", "mean receive time", "µs", 1.0);
     if !measure.is_measured(draft.subject, draft.condition) {
-        return draft.absent("no trial of it went well");
+        return draft.absent(draft.why_no_receive_time("no trial of it went well"));
     }
     let mut panels = Panels::default();
     draft.by_threads(&mut panels, &measure);
