@@ -4,6 +4,7 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use socket2::Socket;
 
@@ -131,8 +132,18 @@ impl Cold {
         let from = self.dropped % end;
         let to = (from + PART).min(end);
         self.dropped += to - from;
-        let kept = self.residence.drop_part(&self.sendfile.file, from, to);
-        let kept = kept.map_err(Failure::io("dropping a file from memory"))?;
+        let mut drop_once = || {
+            let kept = self.residence.drop_part(&self.sendfile.file, from, to);
+            kept.map_err(Failure::io("dropping a file from memory"))
+        };
+        let mut kept = drop_once()?;
+        // A receiver that is behind lets go of its pages soon, and so does a read that is not done.
+        for wait_ms in [1, 4, 16, 64, 256] {
+            if kept.is_kept() {
+                std::thread::sleep(Duration::from_millis(wait_ms));
+                kept = drop_once()?;
+            }
+        }
         if kept.is_kept() {
             return Err(Failure::Unsupported(format!(
                 "the file is not cold: {}, still held by sockets or by the file system; use fewer streams, or cache: hot",
