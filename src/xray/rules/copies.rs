@@ -172,20 +172,21 @@ pub(in crate::xray) const COPIES: &[Rule] = &[
     any("move_addr_to_*", Syscall),                // an address
     any("*sockopt*", Syscall),                     // an option of a socket
     any("tcp_get_info", Syscall),                  // TCP_INFO
-    copying("____sys_sendmsg", Syscall),           // control messages
-    copying("____sys_recvmsg", Syscall),           // the header's way back
-    copying("do_sys_poll", Syscall),               // the descriptors to wait for
-    copying("getrusage", Syscall),                 // the thread's own account
-    copying("*timespec*", Syscall),                // a time
-    copying("*futex*", SchedulingIdle),            // a word in the program's memory
-    copying("*rseq*", SchedulingIdle),             // restartable sequences after a switch
-    direct("skb_try_coalesce", TcpIp),             // the list of an skb's pages
-    copying("__skb_clone", TcpIp),                 // the skb's own fields
-    copying("skb_copy_header", TcpIp),             // the skb's own fields
-    copying("__copy_skb_header", TcpIp),           // the skb's own fields
+    copying("nft_*", TcpIp), // a field of a header, into a register of 64 bytes at most (nft_payload_eval)
+    copying("____sys_sendmsg", Syscall), // control messages
+    copying("____sys_recvmsg", Syscall), // the header's way back
+    copying("do_sys_poll", Syscall), // the descriptors to wait for
+    copying("getrusage", Syscall), // the thread's own account
+    copying("*timespec*", Syscall), // a time
+    copying("*futex*", SchedulingIdle), // a word in the program's memory
+    copying("*rseq*", SchedulingIdle), // restartable sequences after a switch
+    direct("skb_try_coalesce", TcpIp), // the list of an skb's pages
+    copying("__skb_clone", TcpIp), // the skb's own fields
+    copying("skb_copy_header", TcpIp), // the skb's own fields
+    copying("__copy_skb_header", TcpIp), // the skb's own fields
     copying("gro_pull_from_frag0", DeviceSoftirq), // receive offload: headers
-    copying("eth_header", DeviceSoftirq),          // a header
-    copying("perf_*", Other),                      // perf itself
-    copying("__perf_*", Other),                    // perf itself
-    direct("*_sys_*", Syscall),                    // a call's own arguments: sendfile's offset
+    copying("eth_header", DeviceSoftirq), // a header
+    copying("perf_*", Other), // perf itself
+    copying("__perf_*", Other), // perf itself
+    direct("*_sys_*", Syscall), // a call's own arguments: sendfile's offset
 ];

@@ -170,6 +170,7 @@ mod tests {
         {
             assert_eq!(first(COPIES, name), Some(Syscall), "{name}");
         }
+        assert_eq!(first(COPIES, "nft_do_chain"), Some(TcpIp));
         assert_eq!(first(COPIES, "_copy_from_iter_nocache"), Some(KernelCopy));
         assert_eq!(first(COPIES, "skb_segment"), Some(BelowTcpCopy));
     }
