@@ -120,6 +120,34 @@ fn many_streams_and_windows_of_time_are_acknowledged_too() {
 }
 
 #[test]
+fn the_report_sets_it_beside_the_veth_wire() {
+    const TEST: &str = "the_report_sets_it_beside_the_veth_wire";
+    if rows(TEST, "plain-send", "16KiB", "messages: 20").is_none() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let grid = scratch.file(
+        "grid.yaml",
+        "name: wires\npaths: [plain-send, zero-copy]\nmessage_sizes: [4KiB, 64KiB]\nthreads: [1]\nwire: [veth, sink]\n\
+         messages: 200\nwarmup: 5ms\nrepetitions: 3\n",
+    );
+    let run_dir = directory(&run(sweep(&grid, &scratch.path("results"), &["--quiet"])));
+    let reported = run(copycost(["report", run_dir.to_str().expect("UTF-8")]));
+    assert_eq!(reported.code(), Some(0), "{reported:?}");
+    assert!(run_dir.join("plots/by-wire.svg").exists());
+    let report = std::fs::read_to_string(run_dir.join("report.md")).expect("a report");
+    for part in ["## The same paths over each wire", "sink: ns/KiB", "without DMA mapping, IOMMU and card"] {
+        assert!(report.contains(part), "`{part}` is missing");
+    }
+    assert!(!report.contains("sink: Gb/s | sink: Gb/s"), "each wire once");
+    let crossovers = std::fs::read_to_string(run_dir.join("crossovers.csv")).expect("crossovers");
+    assert!(
+        crossovers.lines().next().is_some_and(|header| header.contains("cpu_crossing_low")),
+        "{crossovers}"
+    );
+}
+
+#[test]
 fn it_needs_no_root() {
     const TEST: &str = "it_needs_no_root";
     if !is_root() {

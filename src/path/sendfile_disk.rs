@@ -132,7 +132,7 @@ impl Cold {
         let from = self.dropped % end;
         let to = (from + PART).min(end);
         self.dropped += to - from;
-        let mut drop_once = || {
+        let drop_once = || {
             let kept = self.residence.drop_part(&self.sendfile.file, from, to);
             kept.map_err(Failure::io("dropping a file from memory"))
         };

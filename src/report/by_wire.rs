@@ -48,10 +48,11 @@ fn clause(pays: Pays, condition: &Condition) -> String {
     match pays {
         Pays::From(at) => format!("from {} on", words::crossing(&at)),
         Pays::Everywhere => "at every tested size".to_owned(),
+        Pays::AtLast => format!(
+            "at {}, with too much noise below to tell from which size on,",
+            words::bytes(condition.largest())
+        ),
         Pays::NotAtLast => format!("not at {}, the largest tested size,", words::bytes(condition.largest())),
-        Pays::Untold => {
-            format!("too few or too noisy trials to tell, at {},", words::bytes(condition.largest()))
-        }
     }
 }
 

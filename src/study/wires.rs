@@ -41,10 +41,10 @@ pub(crate) enum Pays {
     From(Estimate),
     /// At every tested size.
     Everywhere,
+    /// At the largest tested size; the noise at smaller ones leaves open from which on.
+    AtLast,
     /// Not at the largest tested size.
     NotAtLast,
-    /// The noise leaves open whether it does at the largest tested size.
-    Untold,
 }
 
 /// From which size a path's sender spends less CPU time per KiB than that of a plain send, and from which its throughput is
@@ -60,13 +60,25 @@ pub(crate) fn pays(subject: &Subject, place: usize, path: &str, threads: u32) ->
     let row = subject.crossover(&condition.setting(threads), path, plain)?;
     let figure = |name: &str, crossing: Estimate| {
         let metric = metric(name)?;
-        let cell = |path: &str| Some(&subject.measured(place, path, condition.largest(), threads)?.cell);
-        let ratio = subject.paired_metric(cell(path)?, cell(plain)?, metric).ratio;
-        let is_clear = ratio.interval().is_some_and(|ends| !ends.contains(1.0));
+        let ratio_at = |size: u64| {
+            let cell = |path: &str| Some(&subject.measured(place, path, size, threads)?.cell);
+            Some(subject.paired_metric(cell(path)?, cell(plain)?, metric).ratio)
+        };
+        let is_clear = |ratio: &Estimate| ratio.interval().is_some_and(|ends| !ends.contains(1.0));
+        let ratio = ratio_at(condition.largest())?;
+        let smallest = condition.sizes.first().and_then(|&size| ratio_at(size));
+        // What cannot be told apart at the largest size pays at none, as far as is known.
+        if !is_clear(&ratio) {
+            return None;
+        }
         Some(match crossing.value {
-            _ if !is_clear => Pays::Untold,
             Some(_) => Pays::From(crossing),
-            None if metric.is_better(ratio.value?, 1.0) => Pays::Everywhere,
+            None if metric.is_better(ratio.value?, 1.0) => {
+                match smallest.is_some_and(|ratio| is_clear(&ratio)) {
+                    true => Pays::Everywhere,
+                    false => Pays::AtLast,
+                }
+            }
             None => Pays::NotAtLast,
         })
     };

@@ -2,8 +2,8 @@
 
 use super::draft::{Draft, Panels};
 use super::measure::{self, Measure};
-use super::{Outcome, axes};
-use crate::plot::{Axis, Figure, Panel};
+use super::{Outcome, axes, style};
+use crate::plot::{Axis, Figure, Key, Panel};
 use crate::study::Subject;
 
 /// Wires that stand side by side at most.
@@ -40,7 +40,11 @@ pub(super) fn draw(subject: &Subject, family: &[usize], number: usize) -> Option
         Outcome::Drawn(figure) if !figure.panels.is_empty() => {
             let name =
                 if number == 0 { draft.file.to_owned() } else { format!("{}-{}", draft.file, number + 1) };
-            Some(Box::new(Figure { name, title: draft.title.to_owned(), ..*figure }))
+            // What a path is called over one wire may not hold over the next.
+            let key =
+                |(place, path): (usize, &String)| Key::series(path.clone(), style::of_path(path, place));
+            let legend = shape.paths.iter().enumerate().map(key).collect();
+            Some(Box::new(Figure { name, title: draft.title.to_owned(), legend, ..*figure }))
         }
         _ => None,
     }
