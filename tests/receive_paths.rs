@@ -14,6 +14,7 @@ use support::lab::{
     assert_whole, directory, has_netns, manifest, runs_here, start_with_rows, sweep, tiny_grid, trials,
 };
 use support::process::run;
+use support::seccomp::refuse_io_uring;
 use support::{Scratch, copycost, skip};
 
 /// The rows of a grid of one repetition, all of them.
@@ -223,31 +224,13 @@ fn what_no_receiver_could_wait_for_is_refused() {
     assert!(rows[0].reason.contains("raise socket.receive_buffer"), "{}", rows[0].reason);
 }
 
-/// Refuses rings to the process from now on, as the engines' seccomp profiles do.
-fn refuse_rings() -> std::io::Result<()> {
-    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
-    // Load the number of the call; is it io_uring_setup()? EPERM; else go on.
-    let program = [
-        step(0x20, 0, 0, 0),
-        step(0x15, 0, 1, libc::SYS_io_uring_setup as u32),
-        step(0x06, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
-        step(0x06, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
-    nix::sys::prctl::set_no_new_privs()?;
-    // SAFETY: `filter` points to a whole program, and both live until the call returns.
-    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) };
-    nix::errno::Errno::result(set)?;
-    Ok(())
-}
-
 #[test]
 fn a_ring_that_is_forbidden_is_unsupported_with_what_helps() {
     for path in ["uring-multishot", "uring-bundle"] {
         let mut command =
             copycost(["measure", "--lab", "loopback", "--messages", "5", "--receive-path", path]);
         // SAFETY: system calls alone; nothing is allocated between fork and exec.
-        unsafe { command.pre_exec(refuse_rings) };
+        unsafe { command.pre_exec(refuse_io_uring) };
         let ended = run(command);
         assert_eq!((ended.code(), ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
         let told = ["unsupported", "kernel.io_uring_disabled", "seccomp"];

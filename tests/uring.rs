@@ -10,27 +10,10 @@ use copycost::record::{Status, Trial, Verified};
 use nix::sys::signal::Signal;
 use support::lab::{assert_whole, directory, runs_here, start_with_rows, sweep, trials};
 use support::process::run;
+use support::seccomp::refuse_io_uring;
 use support::{Scratch, copycost, is_root, skip};
 
 const PATHS: [&str; 4] = ["uring-send", "uring-send-zc", "uring-send-zc-fixed", "uring-bundle"];
-
-/// Refuses io_uring_setup(2) to the process from now on, as a container engine's default profile does.
-fn refuse_io_uring() -> std::io::Result<()> {
-    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
-    // Load the number of the call; is it io_uring_setup()? EPERM; else go on.
-    let program = [
-        step(0x20, 0, 0, 0),
-        step(0x15, 0, 1, libc::SYS_io_uring_setup as u32),
-        step(0x06, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
-        step(0x06, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
-    nix::sys::prctl::set_no_new_privs()?;
-    // SAFETY: `filter` points to a whole program, and both live until the call returns.
-    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) };
-    nix::errno::Errno::result(set)?;
-    Ok(())
-}
 
 /// Lets the process lock 1 MiB, without the capability that needs no limit.
 fn lock_little() -> std::io::Result<()> {

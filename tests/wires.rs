@@ -13,6 +13,7 @@ use nix::sched::CloneFlags;
 use support::agent::Agent;
 use support::lab::{directory, has_netns, manifest, sweep, tiny_grid, trials};
 use support::process::{Running, run};
+use support::seccomp::{put_on, step};
 use support::{PATIENCE, Scratch, copycost, is_root, skip, until};
 
 /// Namespaces of a test, by their numbers; they end with this value. The first has a switch to all others.
@@ -250,22 +251,15 @@ fn scatter_gather_that_is_off_is_a_reason_in_the_manifest_and_in_the_report() {
 
 /// Refuses netlink sockets to the process from now on, as a sandbox does.
 fn refuse_netlink() -> std::io::Result<()> {
-    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
     // Load the number of the call; is it socket()? Load its first argument; is it AF_NETLINK? EACCES; else go on.
-    let program = [
+    put_on(&[
         step(0x20, 0, 0, 0),
         step(0x15, 0, 3, libc::SYS_socket as u32),
         step(0x20, 0, 0, 16),
         step(0x15, 0, 1, libc::AF_NETLINK as u32),
         step(0x06, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EACCES as u32),
         step(0x06, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
-    nix::sys::prctl::set_no_new_privs()?;
-    // SAFETY: `filter` points to a whole program, and both live until the call returns.
-    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) };
-    nix::errno::Errno::result(set)?;
-    Ok(())
+    ])
 }
 
 #[test]

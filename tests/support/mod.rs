@@ -12,6 +12,7 @@ pub mod disturbance;
 pub mod lab;
 pub mod machine;
 pub mod process;
+pub mod seccomp;
 pub mod simulate;
 pub mod xray;
 

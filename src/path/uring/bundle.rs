@@ -12,7 +12,7 @@ use socket2::Socket;
 
 use super::chain::{self, Chain, Piece, out_of_order};
 use super::ring::{Ring, SOCKET};
-use super::{Messages, depth, is_polled};
+use super::{Messages, by_calls, depth, is_polled};
 use crate::failure::Failure;
 use crate::path::{SendPath, Tally};
 use crate::setup::Setup;
@@ -158,12 +158,7 @@ impl<M: Messages> SendPath for Bundles<M> {
     }
 
     fn run(&mut self, _: &Socket, span: Span, tally: &mut Tally) -> Result<(), Failure> {
-        while span.goes_on(tally.messages) {
-            let count = self.depth.min(span.limit - tally.messages);
-            self.send(count, tally)?;
-            tally.messages += count;
-        }
-        Ok(())
+        by_calls(self.depth, span, tally, |count, tally| self.send(count, tally))
     }
 
     fn kernel_cpu_s(&self) -> Option<f64> {

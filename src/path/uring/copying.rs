@@ -9,7 +9,7 @@ use super::chain::{self, Chain, Piece};
 use super::notifications::FLAGS;
 use super::queue::Queue;
 use super::ring::{Ring, SOCKET};
-use super::{Messages, depth, is_polled, linked};
+use super::{Messages, by_calls, depth, is_polled, linked};
 use crate::failure::Failure;
 use crate::path::{SendPath, Tally};
 use crate::setup::Setup;
@@ -72,12 +72,7 @@ impl<M: Messages> SendPath for Copying<M> {
     }
 
     fn run(&mut self, _: &Socket, span: Span, tally: &mut Tally) -> Result<(), Failure> {
-        while span.goes_on(tally.messages) {
-            let count = self.depth.min(span.limit - tally.messages);
-            self.send(count, tally)?;
-            tally.messages += count;
-        }
-        Ok(())
+        by_calls(self.depth, span, tally, |count, tally| self.send(count, tally))
     }
 
     fn kernel_cpu_s(&self) -> Option<f64> {

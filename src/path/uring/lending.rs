@@ -7,7 +7,7 @@ use socket2::Socket;
 use super::chain::{self, Chain, Fate};
 use super::notifications::{Notifications, Request};
 use super::ring::Ring;
-use super::{Messages, depth, is_polled};
+use super::{Messages, by_calls, depth, is_polled};
 use crate::failure::Failure;
 use crate::path::lent::{self, Lent, Notifier};
 use crate::path::{SendPath, Tally};
@@ -65,12 +65,7 @@ impl<M: Messages, Q: Request> SendPath for Lending<M, Q> {
     }
 
     fn run(&mut self, socket: &Socket, span: Span, tally: &mut Tally) -> Result<(), Failure> {
-        while span.goes_on(tally.messages) {
-            let count = self.depth.min(span.limit - tally.messages);
-            self.send(socket, count, tally)?;
-            tally.messages += count;
-        }
-        Ok(())
+        by_calls(self.depth, span, tally, |count, tally| self.send(socket, count, tally))
     }
 
     fn drain(&mut self, socket: &Socket, deadline: Instant) -> Result<(), Failure> {

@@ -18,12 +18,13 @@ mod threads;
 use io_uring::squeue::{Entry, Flags};
 
 use super::supply::Supply;
-use super::{Completions, MovedBytes, Rewrite};
+use super::{Completions, MovedBytes, Rewrite, Tally};
 use crate::choice::{Choice, Parameter, Parameters, SWITCH, Values};
 use crate::failure::Failure;
 use crate::interface::{FlagProof, KernelInterface};
 use crate::message::Contiguous;
 use crate::setup::Setup;
+use crate::span::Span;
 use crate::units;
 pub(super) use bundle::Bundles;
 use chain::Piece;
@@ -163,6 +164,22 @@ pub(super) fn depth(setup: &Setup) -> Result<usize, Failure> {
         )));
     }
     Ok(depth as usize)
+}
+
+/// Sends messages until the span is over, so many by each call, and no more than the span's limit.
+#[inline]
+fn by_calls(
+    depth: u64,
+    span: Span,
+    tally: &mut Tally,
+    mut send: impl FnMut(u64, &mut Tally) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    while span.goes_on(tally.messages) {
+        let count = depth.min(span.limit - tally.messages);
+        send(count, tally)?;
+        tally.messages += count;
+    }
+    Ok(())
 }
 
 /// Whether a thread of the kernel is to submit.
