@@ -21,6 +21,7 @@
 //! - [`sink`]: a connection whose payload is dropped uncopied, and acknowledged.
 //! - [`link`], [`host`]: network namespaces and their veth pair; what the machine is.
 //! - [`histogram`], [`record`]: delays, and the files that come out.
+//! - [`uring`]: what io_uring's senders and receivers have in common.
 //! - [`buffer`], [`cell`], [`channel`], [`choice`], [`clock`], [`exit`], [`failure`], [`file`], [`frame`], [`interface`], [`message`], [`output`],
 //!   [`pattern`], [`setup`], [`socket`], [`span`], [`style`], [`units`]: the nouns.
 
@@ -76,6 +77,7 @@ mod style;
 mod sweep;
 pub mod tables;
 pub mod units;
+mod uring;
 pub mod validate;
 pub mod vm;
 mod witness;

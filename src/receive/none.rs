@@ -29,7 +29,7 @@ pub(super) const ENTRY: Entry = Entry {
             Parameter {
                 key: INTERVAL,
                 about: "how often the acknowledger looks at what was sent",
-                values: Values::Microseconds { least: 1, most: 100_000 },
+                values: Values::Microseconds { least: 1, most: 1000 },
                 usual: 30,
             },
             Parameter {

@@ -27,6 +27,8 @@ const KVM_PATIENCE: Duration = Duration::from_secs(10);
 const TCG_PATIENCE: Duration = Duration::from_secs(120);
 /// How often is looked whether the user has pressed Ctrl-C.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How long a machine that is to end may be silent.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 /// Lines of the console that are shown of a machine that failed.
 const LAST_LINES: usize = 12;
 
@@ -161,13 +163,19 @@ impl Up {
     /// # Errors
     /// When the machine ends before its command, or what it writes cannot be written here.
     pub(crate) fn run(mut self, home: &Home, stop: &AtomicBool, patience: Option<Duration>) -> Result<u8> {
-        let mut is_told = false;
+        let mut told = None;
         let mut trouble: Option<anyhow::Error> = None;
         let mut watchdog = Watchdog::new(patience.unwrap_or(self.usual_patience), Instant::now());
         loop {
-            if (stop.load(Ordering::Relaxed) || trouble.is_some()) && !is_told {
-                is_told = true;
-                self.order(GuestRequest::Interrupt)?;
+            match told {
+                None if stop.load(Ordering::Relaxed) || trouble.is_some() => {
+                    told = Some(Instant::now());
+                    self.order(GuestRequest::Interrupt)?;
+                }
+                Some(since) if watchdog.silence(Instant::now()).min(since.elapsed()) >= LAST_WORDS => {
+                    return Err(trouble.unwrap_or_else(|| Interrupted.into()));
+                }
+                _ => {}
             }
             let event = self.events.recv_timeout(LOOK_AGAIN);
             let now = Instant::now();

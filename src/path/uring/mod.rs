@@ -10,7 +10,6 @@ mod copying;
 mod lending;
 mod notifications;
 mod queue;
-mod refusal;
 mod region;
 mod ring;
 mod threads;

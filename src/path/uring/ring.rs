@@ -1,6 +1,4 @@
-//! One worker's ring, as a good program sets it up: made by the thread that uses it, which alone submits
-//! (SINGLE_ISSUER), and which does the kernel's deferred work when it asks for completions and not at any other system
-//! call (DEFER_TASKRUN); ring and socket are registered, so that neither is looked up at each call.
+//! A sending worker's ring. Ring and socket are registered, so that neither is looked up at each call.
 //!
 //! With SQPOLL a thread of the kernel submits instead, by the worker's affinity: it shares the worker's CPU where that is
 //! pinned.
@@ -10,15 +8,15 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use io_uring::types::{SubmitArgs, Timespec};
-use io_uring::{Builder, IoUring, cqueue, squeue};
+use io_uring::{IoUring, cqueue, squeue};
 use linux_raw_sys::io_uring as raw;
 use linux_raw_sys::io_uring::io_uring_register_op as Register;
 use socket2::Socket;
 
-use super::refusal;
 use super::threads::{KernelThreads, new_poller};
 use crate::failure::Failure;
 use crate::units;
+use crate::uring::{self, Way, refusal};
 
 /// How long a thread of the kernel looks for requests before it sleeps, milliseconds.
 const IDLE_MS: u32 = 10;
@@ -28,15 +26,10 @@ const MOST_COMPLETIONS: usize = 1 << 16;
 /// The one file that is registered: the socket.
 pub(in crate::path) const SOCKET: io_uring::types::Fixed = io_uring::types::Fixed(0);
 
-/// How rings are set up, the best first: a kernel that lacks a flag refuses it with EINVAL. The first takes Linux 6.6, the
-/// second 6.1, the last 5.19.
-const DIRECT: &[fn(&mut Builder) -> &mut Builder] = &[
-    |ring| ring.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag().setup_no_sqarray(),
-    |ring| ring.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag(),
-    |ring| ring.setup_coop_taskrun().setup_taskrun_flag(),
-];
+/// The best way first.
+const DIRECT: &[Way] = &[uring::PLAIN, uring::DEFERRED, uring::COOPERATIVE];
 /// The same with a thread of the kernel that submits; the first takes Linux 6.0.
-const POLLED: &[fn(&mut Builder) -> &mut Builder] =
+const POLLED: &[Way] =
     &[|ring| ring.setup_single_issuer().setup_sqpoll(IDLE_MS), |ring| ring.setup_sqpoll(IDLE_MS)];
 
 /// A ring, and the one socket that it sends to.
@@ -64,9 +57,9 @@ impl Ring {
         // completions: so those of the next chain must have room too.
         let requests = if is_polled { 2 * requests } else { requests };
         let completions = completions.max(2 * requests).min(MOST_COMPLETIONS);
-        let make = || make(ways, requests, completions);
+        let make = || uring::make(ways, requests, completions);
         let (ring, poller) = if is_polled { new_poller(make) } else { make().map(|ring| (ring, None)) }
-            .map_err(|error| refusal::of_setup(&error))?;
+            .map_err(|error| refusal::of_setup(&error, "5.19"))?;
         let registered = ring.submitter().register_files(&[socket.as_raw_fd()]);
         registered.map_err(|error| refusal::of_registering("the socket", &error))?;
         let wake = if is_polled { raw::IORING_ENTER_SQ_WAKEUP } else { 0 };
@@ -172,9 +165,8 @@ impl Ring {
     /// `Unsupported` with the remedy.
     pub(in crate::path) fn register_provided(&mut self, ring: &[u8], entries: u16) -> Result<(), Failure> {
         let at = ring.as_ptr().expose_provenance() as u64;
-        // SAFETY: the kernel pins the pages of the ring; they stay mapped for as long as this ring lives.
-        let registered = unsafe { self.ring.submitter().register_buf_ring_with_flags(at, entries, 0, 0) };
-        registered.map_err(|error| refusal::of_registering("a ring of provided buffers", &error))
+        // SAFETY: the memory stays mapped for as long as this ring lives.
+        unsafe { uring::register_provided(&self.ring, at, entries) }
     }
 
     /// Takes the ring of provided buffers back, with those that no request has taken.
@@ -196,23 +188,6 @@ impl Drop for Ring {
             let _ = register_handle(self.ring.as_raw_fd(), Register::IORING_UNREGISTER_RING_FDS, place);
         }
     }
-}
-
-fn make(
-    ways: &[fn(&mut Builder) -> &mut Builder],
-    requests: usize,
-    completions: usize,
-) -> io::Result<IoUring> {
-    let mut refused = io::Error::from_raw_os_error(libc::EINVAL);
-    for way in ways {
-        let mut builder = IoUring::builder();
-        way(builder.dontfork().setup_clamp().setup_cqsize(completions as u32));
-        match builder.build(requests as u32) {
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => refused = error,
-            other => return other,
-        }
-    }
-    Err(refused)
 }
 
 /// Registers a ring's descriptor with the calling thread, or takes that back. Returns its place.

@@ -6,7 +6,6 @@
 //! is one at a time, so that its completions come in the order of the bytes.
 
 mod provided;
-mod ring;
 
 use std::io;
 use std::marker::PhantomData;
@@ -23,11 +22,14 @@ use crate::failure::Failure;
 use crate::pattern::Verifier;
 use crate::receive::check::Trust;
 use crate::setup::Setup;
+use crate::uring;
 use provided::Provided;
 
 const BUFFERS: &str = "buffers";
 /// The group of buffers, of which there is one.
 const GROUP: u16 = 0;
+/// Room for requests: one is in hand at a time, and one that cancels it.
+const REQUESTS: usize = 4;
 /// Buffers that bytes of a whole read fill in a bundle.
 const PARTS: usize = 16;
 
@@ -142,14 +144,12 @@ impl<F: Filling, C: Check> Uring<F, C> {
     fn open(setup: &Setup) -> Result<Self, Failure> {
         let places = setup.choice.value(BUFFERS) as u16;
         // Each buffer has a completion at most, and the request one at its end.
-        let ring = ring::open(2 * u32::from(places))?;
+        let ring = uring::make(&[uring::PLAIN, uring::DEFERRED], REQUESTS, 2 * usize::from(places))
+            .map_err(|error| uring::refusal::of_setup(&error, "6.1"))?;
         F::check(&ring)?;
         let provided = Provided::new(places, F::buffer_bytes(setup.read_size), setup.streams)?;
-        // SAFETY: the ring of buffers has as many places as are said, and lives until it is unregistered.
-        let registered = unsafe {
-            ring.submitter().register_buf_ring_with_flags(provided.address(), provided.places(), GROUP, 0)
-        };
-        registered.map_err(|error| Failure::Unsupported(format!("io_uring, a ring of buffers: {error}")))?;
+        // SAFETY: the buffers and their ring live until it is unregistered.
+        unsafe { uring::register_provided(&ring, provided.address(), provided.places()) }?;
         Ok(Self {
             ring,
             provided,

@@ -7,15 +7,15 @@ use crate::failure::Failure;
 /// Who may use io_uring, in Linux 6.6 and newer: 0 everybody, 1 a group and who has CAP_SYS_ADMIN, 2 nobody.
 const DISABLED: &str = "/proc/sys/kernel/io_uring_disabled";
 
-/// What io_uring_setup(2) refused.
+/// What io_uring_setup(2) refused, of a ring that takes this version of Linux.
 #[cold]
-pub(super) fn of_setup(error: &io::Error) -> Failure {
+pub(crate) fn of_setup(error: &io::Error, linux: &str) -> Failure {
     let disabled = std::fs::read_to_string(DISABLED).ok().and_then(|text| text.trim().parse().ok());
-    Failure::Unsupported(judge(error, disabled))
+    Failure::Unsupported(judge(error, disabled, linux))
 }
 
 /// What a refusal means, by what the sysctl says.
-fn judge(error: &io::Error, disabled: Option<u32>) -> String {
+fn judge(error: &io::Error, disabled: Option<u32>, linux: &str) -> String {
     let why = match (error.raw_os_error(), disabled) {
         (Some(libc::EPERM), Some(2)) => {
             "kernel.io_uring_disabled is 2; `sysctl -w kernel.io_uring_disabled=0`, as root"
@@ -33,7 +33,9 @@ fn judge(error: &io::Error, disabled: Option<u32>) -> String {
             "the kernel was built without CONFIG_IO_URING, or a sandbox hides it; in a container run with \
              `--security-opt seccomp=unconfined`"
         }
-        (Some(libc::EINVAL), _) => "it takes Linux 5.19 or newer",
+        (Some(libc::EINVAL), _) => {
+            return format!("io_uring_setup: {error}; it takes Linux {linux} or newer");
+        }
         (Some(libc::ENOMEM), _) => "no memory for the ring; raise the locked-memory limit (ulimit -l)",
         (Some(libc::EMFILE | libc::ENFILE), _) => "no file descriptor is left; see `ulimit -n`",
         _ => return format!("io_uring_setup: {error}"),
@@ -43,7 +45,7 @@ fn judge(error: &io::Error, disabled: Option<u32>) -> String {
 
 /// What registering something with a ring refused.
 #[cold]
-pub(super) fn of_registering(what: &str, error: &io::Error) -> Failure {
+pub(crate) fn of_registering(what: &str, error: &io::Error) -> Failure {
     let why = match error.raw_os_error() {
         Some(libc::ENOMEM) => "raise the locked-memory limit (ulimit -l unlimited), or grant CAP_IPC_LOCK",
         Some(libc::EPERM | libc::EACCES) => {
@@ -71,7 +73,7 @@ mod tests {
             (libc::ENOMEM, Some(0), "ulimit -l"),
             (libc::EMFILE, Some(0), "ulimit -n"),
         ] {
-            let said = judge(&io::Error::from_raw_os_error(error), disabled);
+            let said = judge(&io::Error::from_raw_os_error(error), disabled, "5.19");
             assert!(said.contains(part) && said.starts_with("io_uring_setup: "), "{error}: {said}");
         }
         let short = of_registering("4 MiB of buffers", &io::Error::from_raw_os_error(libc::ENOMEM));
