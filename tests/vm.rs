@@ -5,12 +5,13 @@ mod support;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use support::lab::{assert_whole, manifest, only_run, rows_so_far, trials};
 use support::machine::{Machine, machines_of};
 use support::process::{Running, run};
-use support::{PATIENCE, Scratch, copycost, until};
+use support::{PATIENCE, Scratch, copycost, skip, until};
 
 const SERIES: &str = "6.12";
 
@@ -126,6 +127,24 @@ fn the_output_and_the_exit_code_are_the_commands() {
     let wrong = run(machine.run(["--quiet"], ["sweep", "no-such-grid"]));
     assert_eq!((wrong.code(), wrong.stdout.as_str()), (Some(2), ""));
     assert!(wrong.stderr.contains("no-such-grid"), "{wrong:?}");
+}
+
+#[test]
+fn a_machine_whose_command_ignores_ctrl_c_is_ended() {
+    let test = "a_machine_whose_command_ignores_ctrl_c_is_ended";
+    let Some(machine) = Machine::with_kernel(SERIES, test) else { return };
+    let busybox = ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|path| Path::new(path).exists());
+    let Some(busybox) = busybox else { return skip(test, "busybox, statically linked") };
+    let script = "trap '' INT; echo deaf >&2; busybox sleep 1000";
+    let mut vm =
+        Running::start(machine.run(["--quiet", "--with", busybox], ["busybox", "sh", "-c", script]));
+    vm.wait_for("deaf");
+    let (pid, asked) = (vm.pid(), Instant::now());
+    vm.signal(Signal::SIGTERM);
+    let ended = vm.wait();
+    assert_eq!(ended.code(), Some(130), "{ended:?}");
+    assert!(asked.elapsed() < Duration::from_secs(60), "it took {:?}", asked.elapsed());
+    assert_eq!(machines_of(pid), Vec::<i32>::new());
 }
 
 #[test]
