@@ -136,8 +136,7 @@ fn a_machine_whose_command_ignores_ctrl_c_is_ended() {
     let busybox = ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|path| Path::new(path).exists());
     let Some(busybox) = busybox else { return skip(test, "busybox, statically linked") };
     let script = "trap '' INT; echo deaf >&2; busybox sleep 1000";
-    let mut vm =
-        Running::start(machine.run(["--quiet", "--with", busybox], ["busybox", "sh", "-c", script]));
+    let mut vm = Running::start(machine.run(["--quiet", "--with", busybox], ["busybox", "sh", "-c", script]));
     vm.wait_for("deaf");
     let (pid, asked) = (vm.pid(), Instant::now());
     vm.signal(Signal::SIGTERM);
