@@ -138,8 +138,15 @@ impl Passes {
 
     /// Measures what no path can beat.
     fn bound(&mut self, lab: &mut Lab, cells: &[Cell], options: &TrialOptions) -> anyhow::Result<()> {
-        let mut bounds: Vec<Roofline> = lab
-            .roofline(options)?
+        let levels = match lab.roofline(options) {
+            Ok(levels) => levels,
+            Err(Trouble::Trial(failure)) => {
+                say(format_args!("x-ray: no memory roofline: {failure}"));
+                Vec::new()
+            }
+            Err(lost) => return Err(lost.into()),
+        };
+        let mut bounds: Vec<Roofline> = levels
             .into_iter()
             .map(|level| Roofline {
                 level: level.level,
