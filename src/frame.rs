@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::output::harmless;
+use crate::output::harmless_json;
 
 /// Largest frame before the peer has proved itself, bytes.
 pub const STRANGER_CAP: u32 = 4 << 10;
@@ -81,19 +81,8 @@ pub fn read<T: DeserializeOwned>(input: &mut impl Read, cap: u32) -> Result<T, F
 
 /// Reads one frame of a program whose texts go into rows, pages and terminals: control characters in them are replaced.
 pub fn read_harmless<T: DeserializeOwned>(input: &mut impl Read, cap: u32) -> Result<T, FrameError> {
-    let value = read(input, cap)?;
-    serde_json::from_value(without_controls(value)).map_err(|error| FrameError::Malformed(error.to_string()))
-}
-
-fn without_controls(value: Value) -> Value {
-    match value {
-        Value::String(text) => harmless(&text).into(),
-        Value::Array(all) => all.into_iter().map(without_controls).collect(),
-        Value::Object(all) => {
-            all.into_iter().map(|(key, value)| (harmless(&key), without_controls(value))).collect()
-        }
-        other => other,
-    }
+    let value: Value = read(input, cap)?;
+    serde_json::from_value(harmless_json(value)).map_err(|error| FrameError::Malformed(error.to_string()))
 }
 
 #[cfg(test)]

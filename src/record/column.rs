@@ -127,7 +127,7 @@ impl Field for String {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        Ok(text.to_owned())
+        Ok(harmless(text))
     }
 }
 

@@ -48,3 +48,8 @@ pub use way::Way;
 
 /// Version of the files of a run (semver): a rename or a change of meaning is a new major version.
 pub const SCHEMA_VERSION: &str = "1.5.0";
+/// Counts added up; absent where one is, or where no number holds the sum.
+pub(crate) fn sum_of(counts: impl IntoIterator<Item = Option<u64>>) -> Option<u64> {
+    counts.into_iter().try_fold(0, |sum: u64, count| sum.checked_add(count?))
+}
+

@@ -41,7 +41,8 @@ pub(super) fn check(
             for line in &log {
                 match Delays::decode(&line.histogram) {
                     Ok(delays) => {
-                        *counts.entry((&line.cell, line.rep, line.kind)).or_default() += delays.count()
+                        let count = counts.entry((&line.cell, line.rep, line.kind)).or_default();
+                        *count = count.saturating_add(delays.count());
                     }
                     Err(what) => findings.file(format!("{}#{}, {}: {what}", line.cell, line.rep, line.kind)),
                 }
