@@ -320,7 +320,8 @@ impl Manifest {
     /// One sentence that names the file.
     pub fn read(path: &Path) -> Result<Self, ManifestError> {
         let refuse = |what: String| format!("{}: {}", path.display(), harmless(&what));
-        let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+        let bytes = file::read(path).map_err(|error| refuse(error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|error| refuse(format!("not UTF-8 ({error})")))?;
         Self::parse(&text).map_err(refuse)
     }
 
