@@ -9,19 +9,22 @@ use std::time::Duration;
 
 use copycost::cell::Workload;
 use copycost::command::compare::{CompareArgs, ComparisonFormat};
+use copycost::record::{Trial, csv_file};
 use copycost::report::{self, Part};
 use copycost::tables::{Run, THROUGHPUT};
 use copycost::validate::validate;
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
+use support::lab::{directory, sweep, tiny_grid};
+use support::process::run;
 use support::simulate::Simulation;
-use support::{Scratch, random};
+use support::{Scratch, copycost, random};
 
 /// Mutations that are tried; `COPYCOST_TEST_MUTATIONS` sets another number.
 const MUTATIONS: usize = 300;
-/// Every so manieth is drawn as PNG and PDF too, which takes long in a test's build.
-const DRAWN: usize = 30;
+/// Every so manieth is drawn as PNG and PDF too, which takes long in a test's build, and resumed.
+const DRAWN: usize = 25;
 /// Much longer than a report of so small a run takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -71,7 +74,8 @@ const FIELDS: &[&str] = &[
     "-262143-01-01T00:00:00Z",
 ];
 
-/// Runs as files: one of streams, one of delays, and one of an earlier version with an x-ray.
+/// Runs as files: a measured one, a simulated one of streams and one of delays, and one of an earlier version with an
+/// x-ray.
 fn runs(scratch: &Scratch) -> Vec<PathBuf> {
     let few = Simulation {
         repetitions: 3,
@@ -91,7 +95,10 @@ fn runs(scratch: &Scratch) -> Vec<PathBuf> {
     for file in std::fs::read_dir("tests/runs/schema-1.0").unwrap().flatten() {
         std::fs::copy(file.path(), old.join(file.file_name())).unwrap();
     }
-    vec![few.write(&scratch.path("")).unwrap(), delays.write(&scratch.path("")).unwrap(), old]
+    let grid = tiny_grid("repetitions: 3\nlab: loopback\nworkload: [stream, request]");
+    let measured = run(sweep(&scratch.file("grid.yaml", grid), &scratch.path("results"), &[]));
+    let simulated = [few, delays].map(|simulation| simulation.write(&scratch.path("")).unwrap());
+    simulated.into_iter().chain([directory(&measured), old]).collect()
 }
 
 /// One change to one file, at random.
@@ -250,6 +257,31 @@ fn read(run: &Path, other: &Path, draws: bool) -> Vec<String> {
     said
 }
 
+/// Resuming reads all of it, and cuts off what is half.
+fn is_resumed(path: &Path, what: &str) {
+    let ended = run(copycost(["sweep", "--dry-run", "--resume", path.to_str().expect("a path in UTF-8")]));
+    let is_refused = matches!(ended.code(), Some(1 | 2));
+    assert!(is_refused || ended.code() == Some(0), "{what}: {ended:?}");
+    let is_line = ended.stderr.lines().count() == 1 && !ended.stderr.trim_end().chars().any(char::is_control);
+    assert!(!is_refused || is_line, "{what}: {:?}", ended.stderr);
+}
+
+#[test]
+fn trials_hundreds_of_decades_apart_are_a_page() {
+    let scratch = Scratch::new();
+    let run = Simulation { repetitions: 2, ..Simulation::default() }.write(&scratch.path("")).unwrap();
+    let mut rows = csv_file::read::<Trial>(&run).unwrap().rows;
+    for (row, gbps) in rows.iter_mut().zip([1e-300, 1e16, f64::MAX, 5e-324].into_iter().cycle()) {
+        (row.throughput_gbps, row.mean_recv_us, row.window_s) = (Some(gbps), Some(gbps), Some(gbps));
+        row.sender.task_clock_s = Some(gbps);
+    }
+    csv_file::replace(&run, &rows).unwrap();
+    let (told, heard) = channel();
+    std::thread::spawn(move || drop(told.send(read(&run, &run, true))));
+    heard.recv_timeout(PATIENCE).expect("an end, and no panic");
+    assert!(scratch.path("simulated/report.html").is_file());
+}
+
 #[test]
 fn any_run_ends_every_command_in_a_page_or_a_sentence() {
     const TEST: &str = "any_run_ends_every_command_in_a_page_or_a_sentence";
@@ -260,17 +292,18 @@ fn any_run_ends_every_command_in_a_page_or_a_sentence() {
     let mut refused = 0;
     for number in 0..mutations.unwrap_or(MUTATIONS) {
         let original = &runs[number % runs.len()];
-        let run = scratch.path("changed");
-        let _ = std::fs::remove_dir_all(&run);
-        std::fs::create_dir(&run).unwrap();
+        let changed = scratch.path("changed");
+        let _ = std::fs::remove_dir_all(&changed);
+        std::fs::create_dir(&changed).unwrap();
         for file in std::fs::read_dir(original).unwrap().flatten().filter(|file| file.path().is_file()) {
-            std::fs::copy(file.path(), run.join(file.file_name())).unwrap();
+            std::fs::copy(file.path(), changed.join(file.file_name())).unwrap();
         }
         let changes: Vec<String> =
-            (0..random.random_range(1..4)).map(|_| mutate(&run, &mut random)).collect();
+            (0..random.random_range(1..4)).map(|_| mutate(&changed, &mut random)).collect();
         let what = format!("mutation {number} of {}: {}", original.display(), changes.join("; "));
         let (told, heard) = channel();
         let (original, draws) = (original.clone(), number % DRAWN == 0);
+        let run = changed.clone();
         std::thread::spawn(move || drop(told.send(read(&run, &original, draws))));
         let said = match heard.recv_timeout(PATIENCE) {
             Ok(said) => said,
@@ -282,6 +315,9 @@ fn any_run_ends_every_command_in_a_page_or_a_sentence() {
             assert!(is_line, "{what}: {sentence:?}");
         }
         refused += usize::from(!said.is_empty());
+        if draws {
+            is_resumed(&changed, &what);
+        }
     }
     println!("{refused} were refused or had violations");
 }
