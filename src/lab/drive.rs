@@ -72,8 +72,7 @@ impl Lab {
         let most = [Side::Sender, Side::Receiver]
             .map(|side| Most::new(side, &self.peer(side).welcome, &work, ordered.elapsed()));
         for (report, most) in [&sent, &received].into_iter().zip(&most) {
-            plausible::reported(&report.end, most)?;
-            report.seen.as_ref().map_or(Ok(()), |seen| plausible::seen(seen, most))?;
+            plausible::reported(report, most)?;
         }
         let places =
             pinning::places(&options.pin, cell.threads, &self.sender.welcome, &self.receiver.welcome);

@@ -15,14 +15,12 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::Side;
-use crate::agent::protocol::Welcome;
+use crate::agent::protocol::{Report, Welcome};
 use crate::failure::Failure;
 use crate::workload::{MOST_STREAMS, Work};
 
 pub(super) use answers::{bandwidths, interface, welcome};
-pub(super) use report::reported;
 pub(super) use rows::made;
-pub(super) use seen::seen;
 
 /// How much longer than the coordinator's clock says a time may be: another host's clock may run faster, and a report
 /// is made a moment after its window.
@@ -43,8 +41,9 @@ const MOST_OF_A_STREAM: u64 = u64::MAX / (MOST_STREAMS as u64 + 1);
 #[derive(Clone, Debug)]
 pub(super) struct Most {
     side: Side,
-    /// Streams that the trial has.
+    /// Streams that the trial has, and those of them that are measured.
     streams: usize,
+    measured: u32,
     /// Bytes of a message.
     message_bytes: u64,
     /// Seconds from the orders to the report.
@@ -73,6 +72,7 @@ impl Most {
         Self {
             side,
             streams: work.streams() as usize,
+            measured: work.cell.threads,
             message_bytes: work.cell.message_bytes.max(1),
             seconds,
             cpu_s: seconds * cpus as f64 * FASTER,
@@ -111,6 +111,16 @@ struct Figures<'a> {
 }
 
 type Checked = Result<(), Failure>;
+
+/// Checks what an agent reports of a trial.
+///
+/// # Errors
+/// The first figure that cannot be what was measured, with what it may be.
+pub(super) fn reported(report: &Report, most: &Most) -> Checked {
+    let Report { end, seen } = report;
+    report::reported(end, most)?;
+    seen.as_ref().map_or(Ok(()), |seen| seen::seen(seen, most))
+}
 
 impl Figures<'_> {
     fn refused(&self, figure: &str, value: impl fmt::Display, possible: impl fmt::Display) -> Failure {

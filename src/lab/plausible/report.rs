@@ -17,11 +17,8 @@ const MOST_MHZ: f64 = 1e6;
 /// How many segments the kernel's counter of those that were sent again can tell.
 const MOST_RETRANSMITS: u64 = u32::MAX as u64;
 
-/// Checks the report of one end.
-///
-/// # Errors
-/// The first figure that cannot be what was measured, with what it may be.
-pub(in crate::lab) fn reported(report: &EndReport, most: &Most) -> Checked {
+/// Checks what the streams of one end report.
+pub(super) fn reported(report: &EndReport, most: &Most) -> Checked {
     let EndReport { streams, common } = report;
     let whole = most.whole();
     whole.as_many("streams", streams.len(), most.streams)?;
@@ -31,9 +28,9 @@ pub(in crate::lab) fn reported(report: &EndReport, most: &Most) -> Checked {
     // Each is far from overflowing a sum of as many as a trial can have.
     let bytes = streams.iter().map(|stream| stream.total_bytes).sum();
     whole.count("the total_bytes of all streams", Some(bytes), most.bytes)?;
-    let End { user_s, system_s, task_clock_s, bytes, .. } = &report.total(most.streams as u32);
+    let End { user_s, system_s, task_clock_s, .. } = &report.total(most.streams as u32);
     whole.numbers(most.cpu_s, named![user_s, system_s, task_clock_s])?;
-    if most.side == Side::Sender && *bytes == Some(0) {
+    if most.side == Side::Sender && report.total(most.measured).bytes == Some(0) {
         return Err(whole.refused("the bytes of all streams", 0, "at least 1"));
     }
     common.as_ref().map_or(Ok(()), |common| window(common, streams, &whole))

@@ -13,10 +13,7 @@ const MOST_FRAMES: u64 = 1 << (52 - 12);
 const MOST_OF_A_PASS: u64 = u64::MAX >> 20;
 
 /// Checks what one end saw.
-///
-/// # Errors
-/// The first figure that cannot be what was seen.
-pub(in crate::lab) fn seen(seen: &Seen, most: &Most) -> Checked {
+pub(super) fn seen(seen: &Seen, most: &Most) -> Checked {
     let figures = most.whole();
     match seen {
         Seen::Samples(sampled) => samples(sampled, &figures),

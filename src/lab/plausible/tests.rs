@@ -1,6 +1,12 @@
 use super::*;
+use proptest::prelude::*;
+use serde_json::Value;
+
 use crate::cell::{Cell, Wire};
 use crate::clock::Clocks;
+use crate::lab::assemble::{TIMED, assemble};
+use crate::lab::surroundings::Places;
+use crate::options::Bound;
 use crate::record::copies::Place;
 use crate::record::roofline::Level;
 use crate::record::stream::ZeroCopy;
@@ -70,7 +76,7 @@ fn honest(side: Side) -> EndReport {
 #[test]
 fn an_honest_report_is_believed() {
     for side in [Side::Sender, Side::Receiver] {
-        assert_eq!(reported(&honest(side), &most(side)), Ok(()));
+        assert_eq!(report::reported(&honest(side), &most(side)), Ok(()));
     }
 }
 
@@ -172,9 +178,54 @@ fn what_cannot_be_is_refused_by_its_name() {
     for (side, lie, named) in LIES {
         let mut report = honest(*side);
         lie(&mut report);
+        let report = Report { end: report, seen: None };
         let refused = reported(&report, &most(*side)).expect_err(named);
         let why = refused.reason();
         assert!(why.starts_with(&format!("the {side} reports ")) && why.contains(named), "{named}: {why}");
+    }
+}
+
+/// The places of the numbers in a report.
+fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Array(all) => {
+            all.iter().enumerate().for_each(|(n, value)| places(value, &format!("{at}/{n}"), found))
+        }
+        Value::Object(all) => {
+            all.iter().for_each(|(key, value)| places(value, &format!("{at}/{key}"), found))
+        }
+        Value::Number(_) | Value::Null => found.push(at.to_owned()),
+        _ => {}
+    }
+}
+
+/// Numbers of which a report may have one anywhere.
+const NUMBERS: [f64; 12] = [0.0, 1.0, -1.0, 1e-9, 1e-300, 5e-324, 4.9, 1e7, 1e15, 9.2e18, 1e308, f64::MAX];
+
+proptest! {
+    #[test]
+    fn whatever_is_believed_makes_rows_that_can_be_read(
+        changes in prop::collection::vec((0..2_usize, any::<prop::sample::Index>(), prop::sample::select(&NUMBERS)), 1..4)
+    ) {
+        let sides = [Side::Sender, Side::Receiver];
+        let mut reports = sides.map(|side| serde_json::to_value(honest(side)).unwrap());
+        for (side, place, number) in changes {
+            let mut found = Vec::new();
+            places(&reports[side], "", &mut found);
+            let place = reports[side].pointer_mut(&found[place.index(found.len())]).unwrap();
+            *place = if number >= 0.0 && number.fract() == 0.0 { (number as u64).into() } else { number.into() };
+        }
+        let [Ok(sent), Ok(received)] = reports.map(serde_json::from_value::<EndReport>) else { return Ok(()) };
+        let most = sides.map(most);
+        if report::reported(&sent, &most[0]).is_err() || report::reported(&received, &most[1]).is_err() {
+            return Ok(());
+        }
+        let work = Work::example(Cell { threads: 2, ..Cell::example("zero-copy", 1000) });
+        let at = Places { cpus: [vec![0], vec![1]], one_host: true };
+        let bound = Bound::Duration(Duration::from_secs(1));
+        if let Ok(measured) = assemble(&work, bound, &at, &TIMED, &sent, &received) {
+            made(&measured, &most[0]).unwrap();
+        }
     }
 }
 
@@ -195,13 +246,14 @@ fn what_an_xray_saw_has_bounds_too() {
         let copied = Copied { place: Place::Kernel, counted: Ok(Count { times, bytes }) };
         Seen::Records(Counted { bytes: 9_000_000, calls: 9000, lost: 0, copies: vec![copied] })
     };
-    assert_eq!(seen(&counted(9000, Some(9_000_000)), &most(Side::Sender)), Ok(()));
+    assert_eq!(seen::seen(&counted(9000, Some(9_000_000)), &most(Side::Sender)), Ok(()));
     for (lie, named) in [
         (counted(u64::MAX, None), "copies of the place kernel"),
         (counted(9000, Some(u64::MAX)), "copied bytes of the place kernel"),
         (Seen::Pages(vec![(0, u64::MAX)].into()), "page frames"),
     ] {
-        let why = seen(&lie, &most(Side::Receiver)).expect_err(named).reason().to_owned();
+        let report = Report { end: honest(Side::Receiver), seen: Some(lie) };
+        let why = reported(&report, &most(Side::Receiver)).expect_err(named).reason().to_owned();
         assert!(why.contains("the receiver reports") && why.contains(named), "{why}");
     }
 }
