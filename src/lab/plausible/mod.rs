@@ -26,7 +26,7 @@ pub(super) use rows::made;
 /// is made a moment after its window.
 const FASTER: f64 = 2.0;
 const MOMENT_S: f64 = 1.0;
-/// Most CPUs that a kernel can have (NR_CPUS), and the number of none.
+/// Most CPUs that a kernel can have (NR_CPUS).
 const MOST_CPUS: u64 = 8192;
 /// Most bytes a second that pass a wire of any kind: a hundred times what the caches of a large machine copy.
 const WIRE_BYTES_PER_S: f64 = 1e14;
