@@ -6,7 +6,10 @@ use std::io::{self, Read, Write};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use thiserror::Error;
+
+use crate::output::harmless_json;
 
 /// Largest frame before the peer has proved itself, bytes.
 pub const STRANGER_CAP: u32 = 4 << 10;
@@ -76,6 +79,12 @@ pub fn read<T: DeserializeOwned>(input: &mut impl Read, cap: u32) -> Result<T, F
     serde_json::from_slice(&bytes).map_err(|error| FrameError::Malformed(error.to_string()))
 }
 
+/// Reads one frame of a program whose texts go into rows, pages and terminals: control characters in them are replaced.
+pub fn read_harmless<T: DeserializeOwned>(input: &mut impl Read, cap: u32) -> Result<T, FrameError> {
+    let value: Value = read(input, cap)?;
+    serde_json::from_value(harmless_json(value)).map_err(|error| FrameError::Malformed(error.to_string()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +96,17 @@ mod tests {
         write(&mut wire, &(7, "x")).unwrap();
         let (number, text): (i32, String) = read(&mut &wire[..], CAP).unwrap();
         assert_eq!((number, text.as_str()), (7, "x"));
+    }
+
+    #[test]
+    fn no_control_character_comes_through_where_none_may() {
+        let mut wire = Vec::new();
+        write(&mut wire, &serde_json::json!({"a\nb": ["x\r\n", {"y": "\u{1b}[2J"}, 7, 1.5, null]})).unwrap();
+        let read: Value = read_harmless(&mut &wire[..], CAP).unwrap();
+        assert_eq!(
+            read,
+            serde_json::json!({"a\u{fffd}b": ["x\u{fffd}\u{fffd}", {"y": "\u{fffd}[2J"}, 7, 1.5, null]})
+        );
     }
 
     #[test]

@@ -3,14 +3,21 @@
 //! A histogram has slots of equal relative width: its figures are right to 3 digits (2 where hundreds of streams have
 //! one each), from a nanosecond to a minute; what takes longer counts as a minute. <https://hdrhistogram.org>
 
+use std::io::{self, Read};
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use flate2::read::ZlibDecoder;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use serde::{Deserialize, Serialize};
 
 use crate::record::latency::{DelayKind, Latency, Percentiles};
 
+/// Bytes before the counts of a plain histogram.
+const HEAD: usize = 40;
+/// Largest plain histogram that is read, bytes: each count of 3 digits up to the longest that 64 bits can tell.
+const LARGEST: u64 = 1 << 20;
 /// Longest delay that is told from a longer one, nanoseconds.
 const LONGEST: u64 = 60_000_000_000;
 /// Most streams whose histograms have 3 digits; more would take more memory than is worth it.
@@ -45,9 +52,11 @@ impl Delays {
     }
 
     /// Adds those of another stream.
-    pub fn add(&mut self, other: &Self) {
-        let added = self.0.add(&other.0);
-        debug_assert!(added.is_ok(), "all have the same bounds");
+    ///
+    /// # Errors
+    /// When they have other bounds, as none has that was made here.
+    pub fn add(&mut self, other: &Self) -> Result<(), String> {
+        self.0.add(&other.0).map_err(|error| format!("histograms of different bounds: {error}"))
     }
 
     /// As HDR viewers and [`Delays::decode`] read it: V2, deflated, in base64.
@@ -61,21 +70,25 @@ impl Delays {
     pub fn decode(text: &str) -> Result<Self, String> {
         let refuse = |what: String| format!("not a V2 histogram: {what}");
         let bytes = STANDARD.decode(text).map_err(|error| refuse(error.to_string()))?;
-        let read = Deserializer::new().deserialize(&mut bytes.as_slice());
+        let plain = inflated(&bytes).map_err(|error| refuse(error.to_string()))?;
+        let read = Deserializer::new().deserialize(&mut plain.as_slice());
         read.map(Self).map_err(|error| refuse(error.to_string()))
     }
 
     /// Reads several and adds them up; none where there are none.
     pub fn decode_all<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Option<Self>, String> {
-        let mut all: Option<Self> = None;
-        for text in texts {
-            let one = Self::decode(text)?;
-            match &mut all {
-                Some(all) => all.add(&one),
-                None => all = Some(one),
-            }
-        }
-        Ok(all)
+        Self::sum(texts.into_iter().map(Self::decode))
+    }
+
+    /// Adds several up; none where there are none.
+    ///
+    /// # Errors
+    /// The first that there is, or as [`Delays::add`].
+    pub fn sum(all: impl IntoIterator<Item = Result<Self, String>>) -> Result<Option<Self>, String> {
+        let mut all = all.into_iter();
+        let Some(mut sum) = all.next().transpose()? else { return Ok(None) };
+        all.try_for_each(|one| sum.add(&one?))?;
+        Ok(Some(sum))
     }
 
     /// The delay that this share of the messages had at most, and how many had more.
@@ -123,6 +136,19 @@ impl Delays {
     }
 }
 
+/// What the deflated form of a histogram holds: the plain one, which must be as long as it says, since a reader makes
+/// room for what is announced.
+fn inflated(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let (_, deflated) = bytes.split_at_checked(8).ok_or(io::ErrorKind::UnexpectedEof)?;
+    let mut plain = Vec::new();
+    ZlibDecoder::new(deflated).take(LARGEST).read_to_end(&mut plain)?;
+    let announced = plain.get(4..8).and_then(|length| length.try_into().ok()).map(u32::from_be_bytes);
+    match announced {
+        Some(length) if plain.len() == length as usize + HEAD => Ok(plain),
+        _ => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
+
 fn microseconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1000.0
 }
@@ -165,7 +191,7 @@ mod tests {
     #[test]
     fn histograms_of_streams_add_up_and_survive_the_file() {
         let mut all = of(1..=100);
-        all.add(&of(101..=300));
+        all.add(&of(101..=300)).unwrap();
         let read = Delays::decode(&all.encode().histogram).unwrap();
         assert_eq!(read.row(DelayKind::Lent), all.row(DelayKind::Lent));
         assert_eq!((read.count(), read.longer_than(0.2)), (300, 100));

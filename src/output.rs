@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
+use serde_json::Value;
+
 /// Standard output. What is written after its reader went away (`| head -1`) goes nowhere.
 #[derive(Debug, Default)]
 pub struct Out;
@@ -32,6 +34,18 @@ pub fn say(line: impl Display) {
 /// Text of a stranger's as one may show it on a terminal: control characters are replaced.
 pub fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// The same of every text in a value, those that are keys included.
+pub fn harmless_json(value: Value) -> Value {
+    match value {
+        Value::String(text) => harmless(&text).into(),
+        Value::Array(all) => all.into_iter().map(harmless_json).collect(),
+        Value::Object(all) => {
+            all.into_iter().map(|(key, value)| (harmless(&key), harmless_json(value))).collect()
+        }
+        other => other,
+    }
 }
 
 /// The last line of a program's output that says anything.

@@ -15,7 +15,7 @@ use support::lab::{
     assert_whole, directory, key, manifest, only_run, resume, start_with_rows, sweep, tiny_grid, trials,
 };
 use support::process::{Ended, run};
-use support::{BINARY, Scratch, is_root, skip};
+use support::{BINARY, Scratch, copycost, is_root, skip};
 
 /// Works on a tmpfs of this size that nobody else sees; the test is skipped where none may be mounted.
 fn on_tmpfs(test: &str, size: &str, flags: MsFlags, work: impl FnOnce(&Scratch, &Path) + Send) {
@@ -131,6 +131,31 @@ fn a_disk_that_cannot_be_written_is_said_before_the_first_trial() {
             let ended = run(sweep(&grid, &results, &[]));
             assert_not_begun(&ended, &["Read-only file system", "choose another directory with --results"]);
         }
+    });
+}
+
+#[test]
+fn a_report_on_a_full_disk_leaves_the_old_files_and_none_beside_them() {
+    const TEST: &str = "a_report_on_a_full_disk_leaves_the_old_files_and_none_beside_them";
+    on_tmpfs(TEST, "size=4m", MsFlags::empty(), |scratch, disk| {
+        let grid = scratch.file("grid.yaml", tiny_grid("repetitions: 2\nlab: loopback"));
+        let path = directory(&run(sweep(&grid, &disk.join("results"), &[])));
+        let report =
+            || run(copycost(["report", "--only", "tables", "--only", "html", path.to_str().unwrap()]));
+        assert_eq!(report().code(), Some(0));
+        let page = std::fs::read(path.join("report.html")).unwrap();
+        fill(&disk.join("ballast"));
+        let ended = report();
+        assert_eq!(ended.code(), Some(1), "{ended:?}");
+        assert!(
+            ended.stderr.contains("No space left on device") && ended.stderr.contains("free some space"),
+            "{ended:?}"
+        );
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+        assert_eq!(std::fs::read(path.join("report.html")).unwrap(), page);
+        let names =
+            std::fs::read_dir(&path).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap());
+        assert_eq!(names.filter(|name| name.ends_with(".new")).count(), 0);
     });
 }
 

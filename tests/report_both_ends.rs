@@ -7,7 +7,7 @@ use std::path::Path;
 use copycost::command::report::{ReportArgs, run as write_report};
 use copycost::receive;
 use copycost::record::copies::{Evidence, Place, Verdict};
-use copycost::record::csv_file::{self, Appender};
+use copycost::record::{Appender, csv_file};
 use copycost::record::{Copies, ReceiveUsage, Trial};
 use copycost::report::Part;
 use support::simulate::{PathCost, Simulation};

@@ -4,8 +4,8 @@ mod support;
 
 use copycost::command::report::{ReportArgs, run as write_report};
 use copycost::compare::{Comparison, Judgement};
-use copycost::record::csv_file::{self, Appender};
 use copycost::record::way::{Stage, Way};
+use copycost::record::{Appender, csv_file};
 use copycost::report::Part;
 use copycost::tables::{Difference, Flag, RatioRow, Tables};
 use support::simulate::{Noise, PathCost, Simulation};

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use copycost::cell::Side;
 use copycost::command::report::{ReportArgs, run as write_report};
+use copycost::record::Appender;
 use copycost::record::category::Category;
 use copycost::record::copies::{Evidence, Place, Verdict};
-use copycost::record::csv_file::Appender;
 use copycost::record::roofline::Level;
 use copycost::record::{Attribution, Copies, Recorded, Roofline};
 use copycost::report::{self, Part};

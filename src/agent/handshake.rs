@@ -19,7 +19,6 @@ use socket2::Socket;
 
 use super::protocol::{Admission, Challenge, Hello, PROTOCOL, Proof, Welcome};
 use crate::frame::{self, CAP, FrameError, STRANGER_CAP};
-use crate::output::harmless;
 
 /// How long a stranger may take for the whole handshake.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -163,9 +162,9 @@ fn exchange_nonces(input: &mut Until<'_>) -> Result<(String, String), String> {
     let hello =
         Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), nonce: own.clone() };
     frame::write(&mut &*socket, &hello).map_err(|error| error.to_string())?;
-    let reply: serde_json::Value = frame::read(input, CAP).map_err(say)?;
+    let reply: serde_json::Value = frame::read_harmless(input, CAP).map_err(say)?;
     if let Ok(Admission::Refused { why }) = serde_json::from_value(reply.clone()) {
-        return Err(harmless(&why));
+        return Err(why);
     }
     let Challenge { nonce } =
         serde_json::from_value(reply).map_err(|_| "it is not a copycost agent".to_owned())?;
@@ -181,8 +180,8 @@ pub fn coordinator(socket: &Socket, token: &Token, patience: Duration) -> Result
     let (own, nonce) = exchange_nonces(&mut input)?;
     let proof = token.prove("coordinator", &own, &nonce);
     frame::write(&mut &*socket, &Proof { proof }).map_err(|error| error.to_string())?;
-    match frame::read(&mut input, CAP).map_err(|error| error.to_string())? {
-        Admission::Refused { why } => Err(harmless(&why)),
+    match frame::read_harmless(&mut input, CAP).map_err(|error| error.to_string())? {
+        Admission::Refused { why } => Err(why),
         Admission::Welcome(welcome) if token.verify(&welcome.proof, "agent", &own, &nonce) => {
             socket.set_read_timeout(None).map_err(|error| error.to_string())?;
             Ok(*welcome)

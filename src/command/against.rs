@@ -1,11 +1,14 @@
 //! `copycost sweep --against`: two programs in the same blocks, and what differs between them.
 
+use anyhow::Context;
+
 use super::compare::{CompareArgs, ComparisonFormat};
 use super::source::{grid_of, read_grid};
 use super::sweep::{SweepArgs, dry_run, expected_wire, seed};
 use super::{Exit, UsageError, print, stop_flag};
 use crate::against::{Against, BASE, Other, Pair, grid_of_run};
 use crate::compare::NO_MEASUREMENT;
+use crate::file;
 use crate::grid::Grid;
 use crate::output::{Out, say};
 use crate::record::{Status, Trial};
@@ -78,8 +81,9 @@ fn conclude(ended: &Ended, pair: &Pair, rows: &[Trial], arguments: &SweepArgs) -
                 }
             }
         }
-        let mut written = std::fs::File::create(path.join("comparison.json"))?;
+        let (mut written, to) = (Vec::new(), path.join("comparison.json"));
         compare(ComparisonFormat::Json).write(&mut written)?;
+        file::replace(&to, &written).with_context(|| format!("cannot write {}", to.display()))?;
         regressed = !compare(ComparisonFormat::Table).print(&mut Out)?;
         print("\n")?;
     }

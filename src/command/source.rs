@@ -1,9 +1,11 @@
 //! What a command begins with: a grid, or the manifest of a run that had one.
 
+use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use super::UsageError;
+use crate::file;
 use crate::grid::{Grid, builtin};
 use crate::record::Manifest;
 use crate::units;
@@ -36,7 +38,12 @@ pub(super) fn read_grid(path: Option<&Path>) -> anyhow::Result<Grid> {
 pub(super) fn read_manifest(run: &Path) -> anyhow::Result<Manifest> {
     let path = if run.is_dir() { run.join("manifest.json") } else { run.to_owned() };
     let refuse = |why: String| UsageError(format!("{}: {why}; give a run's directory", path.display()));
-    let text = read_text(&path, LARGEST_MANIFEST).map_err(|error| refuse(why(&error)))?;
+    // What is named itself may be a pipe; in a run's directory nothing is.
+    let text = match run.is_dir() {
+        true => file::open(&path, File::options().read(true)).and_then(|file| whole(file, LARGEST_MANIFEST)),
+        false => read_text(&path, LARGEST_MANIFEST),
+    };
+    let text = text.map_err(|error| refuse(why(&error)))?;
     Ok(Manifest::parse(&text).map_err(refuse)?)
 }
 
@@ -57,11 +64,14 @@ fn why(error: &std::io::Error) -> String {
 
 /// Reads a file whole, or standard input where `-` is named, unless it is larger than it can be.
 fn read_text(path: &Path, largest: u64) -> std::io::Result<String> {
+    match path.to_str() {
+        Some("-") => whole(std::io::stdin(), largest),
+        _ => whole(File::open(path)?, largest),
+    }
+}
+
+fn whole(input: impl Read, largest: u64) -> std::io::Result<String> {
     let mut text = String::new();
-    let input: Box<dyn Read> = match path.to_str() {
-        Some("-") => Box::new(std::io::stdin()),
-        _ => Box::new(std::fs::File::open(path)?),
-    };
     let read = input.take(largest + 1).read_to_string(&mut text)?;
     if read as u64 > largest {
         return Err(std::io::Error::other(format!("it has more than {}", units::size(largest))));

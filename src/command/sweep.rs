@@ -83,7 +83,7 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     };
     let said = resumed.as_ref().and_then(|(run, _)| run.manifest.clocks_within_us);
     grid.trial.clocks_within =
-        arguments.lab.clock_synchronised.or_else(|| Some(Duration::from_secs_f64(said? / 1e6)));
+        arguments.lab.clock_synchronised.or_else(|| Duration::try_from_secs_f64(said? / 1e6).ok());
     if arguments.dry_run {
         return dry_run(&grid, &arguments.lab);
     }

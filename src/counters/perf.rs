@@ -119,8 +119,8 @@ pub fn fill(readings: &[Reading], end: &mut End) {
             Event::ContextSwitches | Event::CpuMigrations | Event::PageFaults | Event::TaskClock => {}
         }
     }
-    end.counter_running =
-        readings.iter().filter(|r| r.event.is_hardware()).filter_map(Reading::share).reduce(f64::min);
+    let ran = readings.iter().filter(|reading| reading.event.is_hardware() && !reading.running.is_zero());
+    end.counter_running = ran.filter_map(Reading::share).reduce(f64::min);
 }
 
 #[cfg(test)]
@@ -148,7 +148,7 @@ mod tests {
         let mut end = End { context_switches: Some(4), ..End::default() };
         fill(&[reading(Event::Cycles, 0, 100, 0)], &mut end);
         assert_eq!(end.cycles, None);
-        assert_eq!(end.counter_running, Some(0.0));
+        assert_eq!(end.counter_running, None);
         assert_eq!(end.context_switches, Some(4), "what is counted elsewhere stays");
     }
 

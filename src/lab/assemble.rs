@@ -11,6 +11,7 @@ use crate::options::Bound;
 use crate::record::stream::ZeroCopy;
 use crate::record::{
     Disturbance, Disturbances, End, ReceiveUsage, Status, Stream, Surroundings, Trial, TrialRows, Verified,
+    sum_of,
 };
 use crate::socket::ReadBack;
 use crate::units;
@@ -162,12 +163,12 @@ impl Measured {
 
     /// TCP segments sent again, of all streams.
     pub fn retransmits(&self) -> Option<u64> {
-        self.streams().iter().map(|stream| stream.retransmits).sum()
+        sum_of(self.streams().iter().map(|stream| stream.retransmits))
     }
 
     /// Bytes of all streams from connection to EOF.
     pub fn total_bytes(&self) -> Option<u64> {
-        self.streams().iter().map(|stream| stream.total_bytes).sum()
+        sum_of(self.streams().iter().map(|stream| stream.total_bytes))
     }
 
     /// Fills the trial's row, and makes the rows of other files.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::assemble::{Measured, TIMED, XRAYED, assemble};
 use super::listen::out_of_place;
+use super::plausible::{self, Most};
 use super::{Lab, PROMPT, Side, Trouble, pinning};
 use crate::agent::order::{Order, Role};
 use crate::agent::protocol::{Reply, Report, Request};
@@ -48,7 +49,7 @@ impl Lab {
         options: &TrialOptions,
         pass: Option<Pass>,
     ) -> Result<(Measured, [Option<Seen>; 2]), Trouble> {
-        let trial = self.trial;
+        let (trial, ordered) = (self.trial, Instant::now());
         let patience = patience(cell, options);
         let clocks = self.clocks(options);
         let sender_process = (cell.wire == Wire::Sink).then_some(self.sender.welcome.pid);
@@ -67,13 +68,18 @@ impl Lab {
         if let Bound::Duration(window) = options.bound {
             self.count(trial, window, announced, patience)?;
         }
-        let (mut sent, mut received) = self.reports(patience)?;
-        let seen = [sent.seen.take(), received.seen.take()];
+        let (sent, received) = self.reports(patience)?;
+        let most = [Side::Sender, Side::Receiver]
+            .map(|side| Most::new(side, &self.peer(side).welcome, &work, ordered.elapsed()));
+        for (report, most) in [&sent, &received].into_iter().zip(&most) {
+            plausible::reported(report, most)?;
+        }
         let places =
             pinning::places(&options.pin, cell.threads, &self.sender.welcome, &self.receiver.welcome);
         let window = if pass.is_some() { XRAYED } else { TIMED };
         let measured = assemble(&work, options.bound, &places, &window, &sent.end, &received.end)?;
-        Ok((measured, seen))
+        plausible::made(&measured, &most[0])?;
+        Ok((measured, [sent.seen, received.seen]))
     }
 
     /// What the clocks of the two ends have in common.

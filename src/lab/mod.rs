@@ -10,6 +10,7 @@ pub mod kind;
 mod listen;
 mod peer;
 mod pinning;
+mod plausible;
 mod surroundings;
 mod wires;
 
@@ -165,6 +166,7 @@ impl Lab {
         let mut found = Vec::new();
         self.expect("the memory roofline", PROMPT * 6, |side, reply| match reply {
             Reply::Roofline { levels } => {
+                plausible::bandwidths(&levels, side)?;
                 found = levels;
                 Ok(true)
             }

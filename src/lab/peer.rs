@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
+use super::plausible;
 use crate::agent::handshake::{self, CHILD_PATIENCE, PATIENCE, Token};
 use crate::agent::protocol::{Reply, Request, Welcome};
 pub use crate::cell::Side;
@@ -50,13 +51,14 @@ impl Peer {
                 return Err(status.map_or(error, |status| format!("it {status} before it answered")));
             }
         };
+        plausible::welcome(&welcome, side).map_err(|failure| failure.to_string())?;
         let mut input = control.try_clone().map_err(|error| error.to_string())?;
         std::thread::Builder::new()
             .name(format!("{side} replies"))
             .spawn(move || {
                 policy::attend();
                 loop {
-                    let news = match frame::read(&mut input, CAP) {
+                    let news = match frame::read_harmless(&mut input, CAP) {
                         Ok(reply) => Heard::Reply(reply),
                         Err(error) => Heard::Lost(error),
                     };

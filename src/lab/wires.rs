@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::listen::out_of_place;
-use super::{Lab, PROMPT, Side, Trouble};
+use super::{Lab, PROMPT, Side, Trouble, plausible};
 use crate::agent::protocol::{Reply, Request};
 use crate::cell::Wire;
 use crate::exit::UsageError;
@@ -79,6 +79,7 @@ impl Lab {
         let mut read = Err(String::new());
         self.expect("the interface", PROMPT, |side, reply| match reply {
             Reply::Interface { end } => {
+                end.as_ref().map_or(Ok(()), |end| plausible::interface(end, side))?;
                 read = end;
                 Ok(true)
             }

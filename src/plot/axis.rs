@@ -4,6 +4,14 @@
 const WIDE: f64 = 30.0;
 /// Ticks that a linear axis has at most.
 const MOST_TICKS: f64 = 6.0;
+/// Decades that a logarithmic axis has at most. What lies further below its upper end is drawn at its lower one.
+const MOST_DECADES: i32 = 24;
+/// The number furthest from zero that an axis can end at, and the one nearest to it: the square of either is a number,
+/// so that no arithmetic on an axis leaves them.
+const FURTHEST: f64 = 1e150;
+const NEAREST: f64 = 1e-150;
+/// The shortest linear axis, as a share of where its upper end is: many more numbers lie on it than it has ticks.
+const SHORTEST: f64 = 1e-9;
 
 /// One axis of a panel.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +47,8 @@ impl Axis {
 
     /// A linear axis with round ticks.
     pub(crate) fn linear(title: &str, low: f64, high: f64) -> Self {
+        let (low, high) = (bounded(low), bounded(high));
+        let high = high.max(low + low.abs().max(NEAREST) * SHORTEST);
         let ticks = round_values(low, high).map(|value| (value, tick(value))).collect();
         Self { title: title.to_owned(), log: false, low, high, ticks }
     }
@@ -46,6 +56,8 @@ impl Axis {
     /// A logarithmic axis that holds two positive values, with ticks at the powers of ten, and between them
     /// where there are few.
     pub(crate) fn logarithmic(title: &str, least: f64, most: f64) -> Self {
+        let most = bounded(most).max(NEAREST);
+        let least = least.max(most * 10_f64.powi(-MOST_DECADES)).min(most);
         let (low, high) = (least / 1.2, most * 1.2);
         let decades = (high / low).log10().round().max(1.0) as usize;
         let within: &[f64] = match decades {
@@ -71,7 +83,7 @@ impl Axis {
 
     /// A logarithmic axis of values that were chosen, ascending, with labels for at most `room` of them.
     pub(crate) fn choices(title: &str, choices: &[(f64, String)], room: usize) -> Self {
-        let values = || choices.iter().map(|(value, _)| value.max(1.0));
+        let values = || choices.iter().map(|(value, _)| bounded(*value).max(1.0));
         let low = values().reduce(f64::min).unwrap_or(1.0);
         let high = values().reduce(f64::max).unwrap_or(1.0);
         let margin = if high > low { (high / low).powf(0.05) } else { 2.0 };
@@ -99,6 +111,11 @@ impl Axis {
     }
 }
 
+/// A number that is one, and no further from zero than an axis reaches.
+fn bounded(value: f64) -> f64 {
+    if value.is_nan() { 0.0 } else { value.clamp(-FURTHEST, FURTHEST) }
+}
+
 /// The multiples of 1, 2 or 5 times a power of ten between two values, as many as make [`MOST_TICKS`] at most.
 fn round_values(low: f64, high: f64) -> impl Iterator<Item = f64> {
     // What is a multiple but for rounding is one.
@@ -107,11 +124,15 @@ fn round_values(low: f64, high: f64) -> impl Iterator<Item = f64> {
     let power = 10_f64.powf(((high - low) / MOST_TICKS).log10().floor());
     let step = [1.0, 2.0, 5.0].map(|digit| digit * power).into_iter().find(few).unwrap_or(10.0 * power);
     let (first, last) = ends(step);
-    (0..=(last - first).max(0.0) as u32).map(move |n| (first + f64::from(n)) * step)
+    (0..=(last - first).clamp(0.0, MOST_TICKS) as u32).map(move |n| (first + f64::from(n)) * step)
 }
 
-/// A tick's value in few characters: `0.05`, `20`, `1k`, `2.5M`.
+/// A tick's value in few characters: `0.05`, `20`, `1k`, `2.5M`; `1e-9` where that takes many.
 fn tick(value: f64) -> String {
+    if value != 0.0 && !(1e-6..1e15).contains(&value.abs()) {
+        let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
+        return format!("{rounded:e}");
+    }
     const UNITS: [(f64, &str); 3] = [(1e9, "G"), (1e6, "M"), (1e3, "k")];
     for (unit, name) in UNITS {
         if value.abs() >= unit * 0.9999 {
@@ -130,6 +151,8 @@ fn trimmed(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plot::any_number;
+    use proptest::prelude::*;
 
     fn labels(axis: &Axis) -> Vec<&str> {
         axis.ticks.iter().map(|(_, label)| label.as_str()).collect()
@@ -193,10 +216,41 @@ mod tests {
 
     #[test]
     fn ticks_are_short() {
-        for (value, text) in
-            [(0.05, "0.05"), (1000.0, "1k"), (2.5e6, "2.5M"), (0.0, "0"), (-0.0, "0"), (0.1 + 0.2, "0.3")]
-        {
+        for (value, text) in [
+            (0.05, "0.05"),
+            (1000.0, "1k"),
+            (2.5e6, "2.5M"),
+            (0.0, "0"),
+            (-0.0, "0"),
+            (0.1 + 0.2, "0.3"),
+            (1e300, "1e300"),
+            (-2.5e-9, "-2.5e-9"),
+        ] {
             assert_eq!(tick(value), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_axis_is_finite_short_and_has_few_ticks(values in prop::collection::vec(any_number(), 0..5)) {
+            let at = |place: usize| values.get(place).copied().unwrap_or_default();
+            let choices: Vec<_> = values.iter().map(|&value| (value, String::new())).collect();
+            let most_values = 3 * MOST_DECADES as usize;
+            for (axis, most) in [
+                (Axis::values("", values.iter().copied()), most_values),
+                (Axis::linear("", at(0), at(1)), 7),
+                (Axis::logarithmic("", at(0), at(1)), most_values),
+                (Axis::choices("", &choices, 3), 3),
+            ] {
+                let width = axis.high - axis.low;
+                prop_assert!(axis.low.is_finite() && width > 0.0 && width.is_finite(), "{axis:?}");
+                prop_assert!(axis.ticks.len() <= most, "{} ticks: {axis:?}", axis.ticks.len());
+                prop_assert!(axis.ticks.iter().all(|(_, label)| label.len() < 12), "{axis:?}");
+                let places = axis.ticks.iter().map(|tick| tick.0).chain(values.iter().copied());
+                for place in places.filter(|&place| axis.takes(place)) {
+                    prop_assert!((0.0..=1.0).contains(&axis.share(place)), "{place} on {axis:?}");
+                }
+            }
         }
     }
 }

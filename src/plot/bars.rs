@@ -88,6 +88,19 @@ impl BarChart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plot::any_number;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn bars_of_any_length_have_places_on_paper(lengths in prop::collection::vec(any_number(), 0..4)) {
+            let segment = |&value: &f64| Segment { colour: INK, value, says: String::new() };
+            let segments = lengths.iter().map(segment).collect();
+            let bars = vec![Bar { label: "a".to_owned(), segments }];
+            let body = BarChart { title: String::new(), axis: "ns".to_owned(), bars }.draw().body;
+            prop_assert!(!body.contains("NaN") && !body.contains("inf"), "{body}");
+        }
+    }
 
     #[test]
     fn segments_follow_each_other_and_answer() {

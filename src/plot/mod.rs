@@ -18,6 +18,15 @@ mod panel;
 mod render;
 mod scale;
 
+/// Any number, and those that arithmetic does not survive.
+#[cfg(test)]
+fn any_number() -> impl proptest::strategy::Strategy<Value = f64> {
+    use proptest::prelude::*;
+    let edges =
+        [0.0, -0.0, 1e-300, 1e16, 5e-324, f64::MAX, f64::MIN, f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
+    prop_oneof![any::<f64>(), -1e3..1e3, prop::sample::select(edges.to_vec())]
+}
+
 pub(crate) use axis::Axis;
 pub(crate) use bars::{Bar, BarChart, Segment};
 pub(crate) use canvas::Drawing;

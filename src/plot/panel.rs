@@ -239,7 +239,9 @@ impl Plot<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plot::any_number;
     use crate::style::Marker;
+    use proptest::prelude::*;
 
     fn series(points: Vec<Point>) -> Series {
         let style = Style { colour: Colour(0x00, 0x72, 0xB2), marker: Marker::Square };
@@ -305,6 +307,29 @@ mod tests {
         let area =
             body.lines().find(|line| line.contains("<polygon") && line.contains("fill-opacity")).unwrap();
         assert_eq!(area.split("points=\"").nth(1).unwrap().matches(',').count(), 4, "four corners: {area}");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_drawn_has_places_on_paper(numbers in prop::collection::vec(any_number(), 8)) {
+            let at = |place: usize| numbers[place];
+            let points = vec![point(at(0), at(1), Some((at(2), at(3)))), point(at(4), at(5), None)];
+            let trials = vec![(at(6), at(7))];
+            let (x, y) = (Axis::values("x", numbers.iter().copied()), Axis::logarithmic("y", at(0), at(1)));
+            let corners = vec![(at(0), at(1)), (at(2), at(3)), (at(4), at(5))];
+            let panel = Panel {
+                series: vec![Series { trials, ..series(points) }],
+                curves: vec![Curve { colour: QUIET, dashed: true, points: corners }],
+                bands: vec![Band { colour: QUIET, x: (at(6), at(7)) }],
+                areas: vec![Area { colour: QUIET, edges: vec![(at(0), at(1), at(2)), (at(3), at(4), at(5))] }],
+                ..Panel::new("", x, y)
+            };
+            let body = panel.draw().body;
+            let places = body.lines().map(|line| line.split("<title>").next().unwrap_or_default());
+            for place in places {
+                prop_assert!(!place.contains("NaN") && !place.contains("inf"), "{place}");
+            }
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::output::harmless;
+
 /// A type that a CSV field can hold. An absent value is an empty field and JSON's null, never zero.
 pub trait Field: Sized + 'static {
     /// What such a field holds, in Markdown.
@@ -115,8 +117,9 @@ impl Field for String {
         "text".to_owned()
     }
 
+    /// Without control characters: a row is a line.
     fn print(&self) -> String {
-        self.clone()
+        harmless(self)
     }
 
     fn json(&self) -> Value {
@@ -124,7 +127,7 @@ impl Field for String {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        Ok(text.to_owned())
+        Ok(harmless(text))
     }
 }
 

@@ -1,10 +1,9 @@
-//! The files of rows in a run's directory: read, appended to row by row, and replaced as a whole.
+//! The files of rows in a run's directory: read, and replaced as a whole. Appended to: `appender.rs`.
 
-use std::fs::{File, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use csv::{ErrorKind, Position, ReaderBuilder, StringRecord};
+use csv::{ByteRecord, ErrorKind, Position, ReaderBuilder, StringRecord};
 
 use super::column::Column;
 use super::fault::Fault;
@@ -28,20 +27,20 @@ impl<R: Recorded> Rows<R> {
     }
 }
 
-/// Reads every whole row of a run's file. A last line without its newline was cut off in the middle: it is
-/// left out and reported in [`Rows::truncated`].
+/// Reads every whole row of a run's file. A last row without its newline was cut off in the middle: it is left out and
+/// reported in [`Rows::truncated`].
 ///
 /// # Errors
 /// The first fault: a file that cannot be read, a header that lacks a column of the first version, or a field that is
 /// not what its column holds.
 pub fn read<R: Recorded>(dir: &Path) -> Result<Rows<R>, Fault> {
     let path = dir.join(R::FILE);
-    let file = path.display().to_string();
-    let bytes = std::fs::read(&path).map_err(|error| {
+    let name = path.display().to_string();
+    let bytes = file::read(&path).map_err(|error| {
         let what = error.to_string();
-        Fault { file: file.clone(), line: 0, column: None, what }
+        Fault { file: name.clone(), line: 0, column: None, what }
     })?;
-    let scan = scan(&file, &bytes, |column| column.since.is_none());
+    let scan = scan(&name, &bytes, |column| column.since.is_none());
     match scan.faults.into_iter().next() {
         Some(fault) => Err(fault),
         None => Ok(Rows {
@@ -74,7 +73,7 @@ pub struct Scan<R> {
 
 /// Reads a file's bytes. `must_have` says which columns must not be missing.
 pub fn scan<R: Row>(file: &str, bytes: &[u8], must_have: impl Fn(&Column<R>) -> bool) -> Scan<R> {
-    let whole = whole_lines(bytes);
+    let whole = whole_records(bytes);
     let count = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
     let mut scan = Scan {
         header: StringRecord::new(),
@@ -90,6 +89,14 @@ pub fn scan<R: Row>(file: &str, bytes: &[u8], must_have: impl Fn(&Column<R>) -> 
             scan.fault(1, None, sentence(&error));
             return scan;
         }
+    }
+    if let Some(line) = scan.truncated.filter(|_| swallows_rows(&bytes[whole..], scan.header.len())) {
+        scan.truncated = None;
+        scan.fault(
+            line,
+            None,
+            "a quote is opened and never closed, so no row from here on can be read".to_owned(),
+        );
     }
     let columns = R::columns();
     let places: Vec<Option<usize>> =
@@ -141,9 +148,24 @@ impl<R: Row> Scan<R> {
     }
 }
 
-/// The length of what ends in a newline.
-fn whole_lines(bytes: &[u8]) -> usize {
-    bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1)
+/// The length of the whole records, which end in a newline. The reader says where that is, for within quotes a newline
+/// ends nothing: with another byte behind them, the last record that it finds is what is not whole, and that byte.
+pub(super) fn whole_records(bytes: &[u8]) -> usize {
+    let with_another = bytes.chain(&b"x"[..]);
+    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(with_another);
+    let (mut record, mut begin) = (ByteRecord::new(), 0);
+    while reader.read_byte_record(&mut record).is_ok_and(|is_record| is_record) {
+        begin = record.position().map_or(0, |at| at.byte() as usize);
+    }
+    let is_blank = bytes[begin..].iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+    if is_blank { bytes.len() } else { begin }
+}
+
+/// Whether what is not whole has rows behind a quote that nobody closed: it is no row that was cut off in the middle.
+fn swallows_rows(rest: &[u8], fields: usize) -> bool {
+    let behind = rest.iter().position(|&byte| byte == b'\n').map_or(&[][..], |end| &rest[end + 1..]);
+    let reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(behind);
+    reader.into_byte_records().flatten().any(|record| record.len() == fields)
 }
 
 fn sentence(error: &csv::Error) -> String {
@@ -168,11 +190,11 @@ pub fn replace<R: Recorded>(dir: &Path, rows: &[R]) -> io::Result<PathBuf> {
     file::replace(&path, &text(rows)).map(|()| path)
 }
 
-fn header<R>(columns: &[Column<R>]) -> Vec<u8> {
+pub(super) fn header<R>(columns: &[Column<R>]) -> Vec<u8> {
     csv_text(|writer| writer.write_record(columns.iter().map(|column| &column.name)))
 }
 
-fn lines<R>(columns: &[Column<R>], rows: &[R]) -> Vec<u8> {
+pub(super) fn lines<R>(columns: &[Column<R>], rows: &[R]) -> Vec<u8> {
     csv_text(|writer| {
         rows.iter().try_for_each(|row| writer.write_record(columns.iter().map(|column| (column.print)(row))))
     })
@@ -184,73 +206,36 @@ fn csv_text(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) ->
     writer.into_inner().expect("a Vec takes every byte")
 }
 
-/// A file of rows that is appended to, each row whole and flushed to the kernel before the next.
-pub struct Appender<R> {
-    file: File,
-    path: PathBuf,
-    columns: Vec<Column<R>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<R: Recorded> Appender<R> {
-    /// Makes a run's file with its header.
-    pub fn create(dir: &Path) -> io::Result<Self> {
-        let path = dir.join(R::FILE);
-        let file = File::options().append(true).create_new(true).open(&path)?;
-        lock(&file)?;
-        Self { file, path, columns: R::columns() }.begin()
-    }
-
-    /// Opens a file to append to it, and cuts off a half row that a killed run left at its end; one that it did
-    /// not come to make is made.
-    ///
-    /// # Errors
-    /// When the file cannot be opened for writing, has other columns, or another process appends to it.
-    pub fn resume(dir: &Path) -> io::Result<Self> {
-        let path = dir.join(R::FILE);
-        let mut file = File::options().read(true).append(true).create(true).open(&path)?;
-        lock(&file)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        let whole = whole_lines(&bytes);
-        let appender = Self { file, path, columns: R::columns() };
-        if whole > 0 && !bytes.starts_with(&header(&appender.columns)) {
-            return Err(io::Error::other(
-                "its columns are those of another version of copycost; resume with that version, or start a new run",
-            ));
+    #[test]
+    fn a_record_is_whole_where_the_reader_ends_it() {
+        for (text, whole) in [
+            ("", 0),
+            ("a,b", 0),
+            ("a,b\n", 4),
+            ("a,b\n1,2\n", 8),
+            ("a,b\n1,2", 4),
+            ("a,b\n1,\"x\ny", 4),
+            ("a,b\n1,\"x\n", 4),
+            ("a,b\n1,\"x\ny\"\n", 12),
+            ("a,b\n1,\"x\ny\"\n2", 12),
+            ("a,b\n1,\"x \"\"quoted\"\"\n", 4),
+            ("a,b\r\n1,2\r\n", 10),
+            ("a,b\n1,2\n\n", 9),
+            ("a,b\n1,\u{fc}", 4),
+        ] {
+            assert_eq!(whole_records(text.as_bytes()), whole, "{text:?}");
         }
-        appender.file.set_len(whole as u64)?;
-        if whole == 0 { appender.begin() } else { Ok(appender) }
+        assert_eq!(whole_records(b"a,b\n1,\xc3"), 4, "half a character");
     }
 
-    /// Writes the header.
-    fn begin(mut self) -> io::Result<Self> {
-        self.file.write_all(&header(&self.columns))?;
-        Ok(self)
-    }
-
-    /// Appends rows in one write. When it fails, the file is cut back to what it was: never half a row.
-    ///
-    /// # Errors
-    /// When the kernel does not take the row (a full disk).
-    pub fn append(&mut self, rows: &[R]) -> io::Result<()> {
-        let before = self.file.metadata()?.len();
-        self.file.write_all(&lines(&self.columns, rows)).inspect_err(|_| {
-            // The first error is the one to report; a file that cannot be cut is repaired on resume.
-            let _ = self.file.set_len(before);
-        })
-    }
-
-    /// Where the file is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-/// Keeps a second sweep away from the file, for as long as this process has it open.
-fn lock(file: &File) -> io::Result<()> {
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(io::Error::other("another sweep writes it; wait for its end")),
-        // Not every file system has locks.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    #[test]
+    fn a_quote_that_nobody_closes_takes_no_rows_away() {
+        assert!(swallows_rows(b"1,\"x\n2,y\n3,z\n", 2));
+        assert!(!swallows_rows(b"1,\"first line\nsecond\n", 2));
+        assert!(!swallows_rows(b"1,x", 2));
     }
 }

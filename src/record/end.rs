@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::row::row;
+use super::sum_of;
 
 row! {
     /// Figures of one end. Every one is optional: a counter that the machine does not have stays absent.
@@ -84,29 +85,30 @@ impl End {
     /// running share the smallest. A figure that one stream lacks is absent from the sum.
     #[must_use]
     pub fn sum(ends: &[Self]) -> Self {
-        fn add<T: Copy + std::iter::Sum>(ends: &[End], of: fn(&End) -> Option<T>) -> Option<T> {
-            if ends.is_empty() { None } else { ends.iter().map(of).sum() }
-        }
+        let is_any = !ends.is_empty();
+        let add = |of: fn(&Self) -> Option<u64>| sum_of(ends.iter().map(of)).filter(|_| is_any);
+        let add_s =
+            |of: fn(&Self) -> Option<f64>| ends.iter().map(of).sum::<Option<f64>>().filter(|_| is_any);
         Self {
-            window_s: add(ends, |end| end.window_s).map(|sum: f64| sum / ends.len() as f64),
-            bytes: add(ends, |end| end.bytes),
-            messages: add(ends, |end| end.messages),
-            calls: add(ends, |end| end.calls),
-            user_s: add(ends, |end| end.user_s),
-            system_s: add(ends, |end| end.system_s),
-            task_clock_s: add(ends, |end| end.task_clock_s),
-            context_switches: add(ends, |end| end.context_switches),
-            voluntary_switches: add(ends, |end| end.voluntary_switches),
-            cpu_migrations: add(ends, |end| end.cpu_migrations),
-            page_faults: add(ends, |end| end.page_faults),
-            cycles: add(ends, |end| end.cycles),
-            instructions: add(ends, |end| end.instructions),
-            cache_references: add(ends, |end| end.cache_references),
-            cache_misses: add(ends, |end| end.cache_misses),
-            l1d_load_misses: add(ends, |end| end.l1d_load_misses),
-            llc_load_misses: add(ends, |end| end.llc_load_misses),
-            branch_misses: add(ends, |end| end.branch_misses),
-            run_delay_s: add(ends, |end| end.run_delay_s),
+            window_s: add_s(|end| end.window_s).map(|sum| sum / ends.len() as f64),
+            bytes: add(|end| end.bytes),
+            messages: add(|end| end.messages),
+            calls: add(|end| end.calls),
+            user_s: add_s(|end| end.user_s),
+            system_s: add_s(|end| end.system_s),
+            task_clock_s: add_s(|end| end.task_clock_s),
+            context_switches: add(|end| end.context_switches),
+            voluntary_switches: add(|end| end.voluntary_switches),
+            cpu_migrations: add(|end| end.cpu_migrations),
+            page_faults: add(|end| end.page_faults),
+            cycles: add(|end| end.cycles),
+            instructions: add(|end| end.instructions),
+            cache_references: add(|end| end.cache_references),
+            cache_misses: add(|end| end.cache_misses),
+            l1d_load_misses: add(|end| end.l1d_load_misses),
+            llc_load_misses: add(|end| end.llc_load_misses),
+            branch_misses: add(|end| end.branch_misses),
+            run_delay_s: add_s(|end| end.run_delay_s),
             counter_running: ends.iter().filter_map(|end| end.counter_running).reduce(f64::min),
         }
     }
@@ -123,6 +125,8 @@ mod tests {
         let sum = End::sum(&[one, two]);
         assert_eq!((sum.window_s, sum.bytes, sum.cycles), (Some(2.0), Some(30), None));
         assert_eq!(End::sum(&[]), End::default());
+        let most = End { calls: Some(u64::MAX), ..End::default() };
+        assert_eq!(End::sum(&[most.clone(), most]).calls, None, "no number holds it");
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use thiserror::Error;
 
+use crate::output::harmless;
+
 /// One thing that a file must not say.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
-#[error("{file}{}: {what}", self.place())]
+#[error("{file}{}: {}", self.place(), harmless(what))]
 pub struct Fault {
     /// The name of the file, without its directory.
     pub file: String,

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::column::Field;
 use super::fault::Fault;
 use super::latency::DelayKind;
 use super::trial::Trial;
@@ -62,9 +63,9 @@ impl StreamDelays {
             rep: tag.next()?.parse().ok()?,
             stream: tag.next()?.strip_prefix('s')?.parse().ok()?,
             kind: tag.next()?.parse().ok()?,
-            started_s: field()?.parse().ok()?,
-            window_s: field()?.parse().ok()?,
-            max_ms: field()?.parse().ok()?,
+            started_s: f64::parse(field()?).ok()?,
+            window_s: f64::parse(field()?).ok()?,
+            max_ms: f64::parse(field()?).ok()?,
             histogram: field()?.to_owned(),
         })
     }
@@ -100,14 +101,14 @@ impl HistogramLog {
     /// When it cannot be read or written.
     pub fn resume(dir: &Path, known: &HashSet<(&str, u32)>) -> anyhow::Result<Option<Self>> {
         let path = dir.join(FILE);
-        if !path.exists() {
+        if !file::is_there(&path) {
             return Ok(None);
         }
         let mut kept = Self::read(dir)?;
         kept.retain(|delays| known.contains(&(delays.cell.as_str(), delays.rep)));
         let lines: String = kept.iter().map(|delays| format!("{delays}\n")).collect();
         file::replace(&path, format!("{HEADER}{lines}").as_bytes())?;
-        Ok(Some(Self { file: File::options().append(true).open(path)? }))
+        Ok(Some(Self { file: file::open(&path, File::options().append(true))? }))
     }
 
     /// Appends lines in one write; when it fails, the file is cut back to what it was.
@@ -129,12 +130,13 @@ impl HistogramLog {
     /// When the file cannot be read, or a line is no interval of a trial.
     pub fn read(dir: &Path) -> Result<Vec<StreamDelays>, Fault> {
         let path = dir.join(FILE);
-        if !path.exists() {
+        if !file::is_there(&path) {
             return Ok(Vec::new());
         }
         let fault =
             |line: u64, what: String| Fault { file: path.display().to_string(), line, column: None, what };
-        let text = std::fs::read_to_string(&path).map_err(|error| fault(0, error.to_string()))?;
+        let bytes = file::read(&path).map_err(|error| fault(0, error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|error| fault(0, format!("not UTF-8 ({error})")))?;
         let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
         (1..)
             .zip(whole.lines())

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CounterSource, SCHEMA_VERSION};
 use crate::file;
+use crate::output::{harmless, harmless_json};
 
 /// The manifest of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -318,8 +319,9 @@ impl Manifest {
     /// # Errors
     /// One sentence that names the file.
     pub fn read(path: &Path) -> Result<Self, ManifestError> {
-        let refuse = |what: String| format!("{}: {what}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+        let refuse = |what: String| format!("{}: {}", path.display(), harmless(&what));
+        let bytes = file::read(path).map_err(|error| refuse(error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|error| refuse(format!("not UTF-8 ({error})")))?;
         Self::parse(&text).map_err(refuse)
     }
 
@@ -336,7 +338,15 @@ impl Manifest {
             (Some(theirs), Some(ours)) if theirs > ours => Err(format!(
                 "schema version {version} is newer than this copycost reads ({SCHEMA_VERSION}); use a newer copycost"
             )),
-            (Some(_), _) => serde_json::from_value(value).map_err(|error| error.to_string()),
+            (Some(_), _) => {
+                // The grid alone has lines.
+                let grid = value.get("grid").cloned();
+                let mut value = harmless_json(value);
+                if let Some(grid) = grid {
+                    value["grid"] = grid;
+                }
+                serde_json::from_value(value).map_err(|error| error.to_string())
+            }
             (None, _) => Err("schema_version is missing or is not a version".to_owned()),
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! A reader accepts columns that it does not know (a later minor version) and refuses a file that lacks one it needs.
 
+pub mod appender;
 pub mod attribution;
 pub mod below_tcp;
 pub mod category;
@@ -26,6 +27,7 @@ pub mod trial;
 pub mod trial_rows;
 pub mod way;
 
+pub use appender::Appender;
 pub use attribution::Attribution;
 pub use below_tcp::copies_below_tcp;
 pub use column::Column;
@@ -43,8 +45,13 @@ pub use row::{Recorded, Row};
 pub use stream::Stream;
 pub use surroundings::Surroundings;
 pub use trial::{BoundKind, Status, Trial, Verified};
-pub use trial_rows::{TrialFiles, TrialRows};
+pub use trial_rows::{ResumableFiles, TrialFiles, TrialRows};
 pub use way::Way;
+
+/// Counts added up; absent where one is, or where no number holds the sum.
+pub(crate) fn sum_of(counts: impl IntoIterator<Item = Option<u64>>) -> Option<u64> {
+    counts.into_iter().try_fold(0, |sum: u64, count| sum.checked_add(count?))
+}
 
 /// Version of the files of a run (semver): a rename or a change of meaning is a new major version.
 pub const SCHEMA_VERSION: &str = "1.5.0";

@@ -1,11 +1,10 @@
 //! What became of received bytes, on a path where the kernel may map pages instead of copying, or where nobody reads
 //! and the sender is acknowledged for all the same.
 
-use std::iter::Sum;
-
 use serde::{Deserialize, Serialize};
 
 use super::row::row;
+use super::sum_of;
 
 row! {
     /// Received bytes of one stream, or of all, by what became of them. Absent on paths on which there is nothing to tell.
@@ -27,21 +26,20 @@ row! {
 impl ReceiveUsage {
     /// The share of the bytes that the kernel copied; absent where it did not say.
     pub fn copied_share(&self) -> Option<f64> {
-        let (mapped, copied) = self.mapped_bytes.zip(self.copied_bytes)?;
-        (mapped + copied > 0).then(|| copied as f64 / (mapped + copied) as f64)
+        let (mapped, copied) = (self.mapped_bytes? as f64, self.copied_bytes? as f64);
+        (mapped + copied > 0.0).then(|| copied / (mapped + copied))
     }
 
     /// The figures of several streams together; one that a stream lacks is absent from the sum.
     #[must_use]
     pub fn sum(streams: &[Self]) -> Self {
-        fn add<T: Sum>(streams: &[ReceiveUsage], of: fn(&ReceiveUsage) -> Option<T>) -> Option<T> {
-            if streams.is_empty() { None } else { streams.iter().map(of).sum() }
-        }
+        let is_any = !streams.is_empty();
+        let add = |of: fn(&Self) -> Option<u64>| sum_of(streams.iter().map(of)).filter(|_| is_any);
         Self {
-            mapped_bytes: add(streams, |usage| usage.mapped_bytes),
-            copied_bytes: add(streams, |usage| usage.copied_bytes),
-            acks: add(streams, |usage| usage.acks),
-            acks_cpu_s: add(streams, |usage| usage.acks_cpu_s),
+            mapped_bytes: add(|usage| usage.mapped_bytes),
+            copied_bytes: add(|usage| usage.copied_bytes),
+            acks: add(|usage| usage.acks),
+            acks_cpu_s: streams.iter().map(|usage| usage.acks_cpu_s).sum::<Option<f64>>().filter(|_| is_any),
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct Received {
 impl Received {
     /// The most payload that these may have carried.
     pub fn most_payload(self) -> u64 {
-        self.bytes.saturating_sub(self.packets * HEADERS.start())
+        self.bytes.saturating_sub(self.packets.saturating_mul(*HEADERS.start()))
     }
 
     /// So many bytes of payload, or as many as these can have carried, if that is less.
@@ -42,7 +42,7 @@ impl Received {
 
     /// Whether so much payload may well be what these carried.
     pub fn is_near(self, payload: u64) -> bool {
-        let least = self.bytes.saturating_sub(self.packets * HEADERS.end());
+        let least = self.bytes.saturating_sub(self.packets.saturating_mul(*HEADERS.end()));
         let payload = payload as f64;
         payload <= self.most_payload() as f64 * (1.0 + NEAR) && payload >= least as f64 * (1.0 - NEAR)
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::end::End;
 use super::receive_usage::ReceiveUsage;
 use super::row::row;
+use super::sum_of;
 
 row! {
     /// Zero-copy calls of one stream, or of all, and what their completions said. Absent on other paths.
@@ -31,7 +32,7 @@ impl ZeroCopy {
     #[must_use]
     pub fn sum(streams: &[Self]) -> Self {
         let add = |of: fn(&Self) -> Option<u64>| -> Option<u64> {
-            if streams.is_empty() { None } else { streams.iter().map(of).sum() }
+            if streams.is_empty() { None } else { sum_of(streams.iter().map(of)) }
         };
         Self {
             sends: add(|zc| zc.sends),

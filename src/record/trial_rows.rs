@@ -3,12 +3,14 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::csv_file::{self, Appender};
+use super::appender::{Appender, Resumable};
+use super::csv_file;
 use super::fault::Fault;
 use super::histogram_log::{HistogramLog, StreamDelays};
 use super::{Latency, Recorded, Stream, Trial};
+use crate::file;
 
 /// What a trial leaves beside its own row.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,7 +62,45 @@ impl TrialRows {
 /// # Errors
 /// As [`csv_file::read`], but none where the file is missing.
 pub fn read_if_any<R: Recorded>(dir: &Path) -> Result<Vec<R>, Fault> {
-    if dir.join(R::FILE).exists() { Ok(csv_file::read(dir)?.rows) } else { Ok(Vec::new()) }
+    if file::is_there(&dir.join(R::FILE)) { Ok(csv_file::read(dir)?.rows) } else { Ok(Vec::new()) }
+}
+
+/// The files of a run that is to be resumed: read, and not yet changed.
+pub struct ResumableFiles {
+    streams: Resumable<Stream>,
+    latency: Option<Resumable<Latency>>,
+    dir: PathBuf,
+}
+
+impl ResumableFiles {
+    /// Opens and reads those of a run.
+    ///
+    /// # Errors
+    /// When one cannot be opened for writing, has other columns or a row that cannot be read, or another process appends
+    /// to it.
+    pub fn open(dir: &Path) -> anyhow::Result<Self> {
+        let has_latency = file::is_there(&dir.join(Latency::FILE));
+        HistogramLog::read(dir)?;
+        Ok(Self {
+            streams: Resumable::open(dir)?,
+            latency: has_latency.then(|| Resumable::open(dir)).transpose()?,
+            dir: dir.to_owned(),
+        })
+    }
+
+    /// Takes away what belongs to no known trial.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn resume(self, known: &TrialKeys) -> anyhow::Result<TrialFiles> {
+        let Self { streams, latency, dir } = self;
+        let latency = latency.map(|rows| rows.resume(|row| known.contains(&(row.cell.as_str(), row.rep))));
+        Ok(TrialFiles {
+            streams: streams.resume(|row| known.contains(&(row.cell.as_str(), row.rep)))?.0,
+            latency: latency.transpose()?.map(|(rows, _)| rows),
+            histograms: HistogramLog::resume(&dir, known)?,
+        })
+    }
 }
 
 /// The files that they are appended to. Those that not every run has are made when the first row comes.
@@ -77,20 +117,6 @@ impl TrialFiles {
     /// When they exist or cannot be written.
     pub fn create(dir: &Path) -> io::Result<Self> {
         Ok(Self { streams: Appender::create(dir)?, latency: None, histograms: None })
-    }
-
-    /// Opens those of a run, and takes away what belongs to no known trial.
-    ///
-    /// # Errors
-    /// When a file cannot be opened for writing, has other columns, or another process appends to it.
-    pub fn resume(dir: &Path, known: &TrialKeys) -> anyhow::Result<Self> {
-        let streams = resume(dir, |row: &Stream| known.contains(&(row.cell.as_str(), row.rep)))?;
-        let latency = match dir.join(Latency::FILE).exists() {
-            true => Some(resume(dir, |row: &Latency| known.contains(&(row.cell.as_str(), row.rep)))?),
-            false => None,
-        };
-        let histograms = HistogramLog::resume(dir, known)?;
-        Ok(Self { streams, latency, histograms })
     }
 
     /// Appends what a trial left.
@@ -114,20 +140,4 @@ fn made<T>(file: &mut Option<T>, make: impl FnOnce() -> io::Result<T>) -> io::Re
         Some(made) => Ok(made),
         none => Ok(none.insert(make()?)),
     }
-}
-
-/// Opens a file to append to it, without the rows that are not to be kept.
-fn resume<R: Recorded>(dir: &Path, keep: impl Fn(&R) -> bool) -> anyhow::Result<Appender<R>> {
-    let context =
-        |error: io::Error| anyhow::Error::from(error).context(dir.join(R::FILE).display().to_string());
-    let appender = Appender::<R>::resume(dir).map_err(context)?;
-    let mut rows = csv_file::read::<R>(dir)?.rows;
-    let all = rows.len();
-    rows.retain(keep);
-    if rows.len() == all {
-        return Ok(appender);
-    }
-    drop(appender);
-    csv_file::replace(dir, &rows).map_err(context)?;
-    Appender::resume(dir).map_err(context)
 }

@@ -111,7 +111,7 @@ fn lines(blocks: &[Block]) -> Vec<String> {
 
 /// Writes every figure in three formats, on as many threads as there are CPUs.
 fn plots(dir: &Path, outcomes: &[Outcome]) -> Result<Vec<PathBuf>> {
-    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    file::make_directory(dir).with_context(|| format!("cannot write into {}", dir.display()))?;
     let figures: Vec<&Figure> = outcomes
         .iter()
         .filter_map(|outcome| match outcome {

@@ -166,12 +166,12 @@ fn cpu_time(subject: &Subject, place: usize, row: &RatioRow) -> Option<String> {
 fn copied(subject: &Subject, place: usize, path: &str) -> Option<String> {
     let Condition { sizes, threads, .. } = &subject.conditions[place];
     let cells = sizes.iter().flat_map(|&size| threads.iter().map(move |&count| (size, count)));
-    let (mut completions, mut copied, mut silent) = (0, 0, false);
+    let (mut completions, mut copied, mut silent) = (0_u64, 0_u64, false);
     for row in cells.filter_map(|(size, count)| subject.measured(place, path, size, count)) {
         silent |= row.cell.flags.has(Flag::NoCompletions);
         for trial in subject.trials(&row.cell) {
-            completions += trial.zc.completions.unwrap_or_default();
-            copied += trial.zc.copied.unwrap_or_default();
+            completions = completions.saturating_add(trial.zc.completions.unwrap_or_default());
+            copied = copied.saturating_add(trial.zc.copied.unwrap_or_default());
         }
     }
     match completions {

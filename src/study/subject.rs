@@ -130,11 +130,7 @@ impl<'a> Subject<'a> {
     pub fn distributions(&self, cell: &CellRow) -> Vec<Delays> {
         let of_trial = |trial: &Trial| {
             let streams = self.delays.get(&(cell.cell.as_str(), trial.rep))?;
-            let all = streams.iter().filter_map(|one| Delays::decode(&one.histogram).ok());
-            all.reduce(|mut sum, one| {
-                sum.add(&one);
-                sum
-            })
+            Delays::sum(streams.iter().map(|one| Delays::decode(&one.histogram))).ok()?
         };
         self.trials(cell).filter_map(of_trial).collect()
     }

@@ -6,8 +6,8 @@ use crate::cell::Cell;
 use crate::failure::Failure;
 use crate::lab::{Lab, Trouble, XrayedTrial};
 use crate::options::{Bound, TrialOptions};
-use crate::record::ReceiveUsage;
 use crate::record::stream::ZeroCopy;
+use crate::record::{ReceiveUsage, sum_of};
 use crate::stats;
 use crate::xray::watch::{Pass, Seen};
 
@@ -50,7 +50,7 @@ impl Passed {
         receiver.add(more_of_receiver);
         self.throughputs_gbps.extend(more.throughputs_gbps);
         for (sum, bytes) in self.bytes.iter_mut().zip(more.bytes) {
-            *sum = sum.zip(bytes).map(|(one, other)| one + other);
+            *sum = sum_of([*sum, bytes]);
         }
         self.receive_usage =
             ReceiveUsage::sum(&[std::mem::take(&mut self.receive_usage), more.receive_usage]);

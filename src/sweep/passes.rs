@@ -15,12 +15,14 @@ use super::pass::{Passed, pass, reason, windowed};
 use super::samples::{SAMPLED, Samples};
 use super::way;
 use crate::cell::{Cell, Payload, Side, Wire};
+use crate::file;
 use crate::lab::{Lab, Measured, Trouble};
 use crate::options::TrialOptions;
 use crate::output::say;
-use crate::record::csv_file::{self, Appender};
+use crate::record::appender::{Appender, Resumable};
 use crate::record::roofline::Level;
-use crate::record::{Attribution, Copies, End, Recorded, Roofline, Way, copies_below_tcp};
+use crate::record::trial_rows::read_if_any;
+use crate::record::{Attribution, Copies, End, Fault, Recorded, Roofline, Way, copies_below_tcp};
 use crate::xray::costs::attributions;
 use crate::xray::findings::{self, Observations};
 use crate::xray::verdict;
@@ -60,15 +62,18 @@ impl Passes {
     /// # Errors
     /// When they cannot be written, or hold something else.
     pub(crate) fn open(directory: &Path) -> anyhow::Result<Self> {
-        let (copies, rows) = table(directory, |_| true)?;
+        // All of it is read before the first byte is changed.
+        let (copies, costs) = (Resumable::open(directory)?, Resumable::open(directory)?);
+        let (bounds, ways) = (Resumable::open(directory)?, Resumable::<Way>::open(directory)?);
+        let has_ways = file::is_there(&directory.join(Way::FILE));
+        let (copies, rows) = copies.resume(|_| true)?;
         let done: HashSet<String> = rows.iter().map(|row: &Copies| row.cell.clone()).collect();
         // A cell's rows in copies.csv are its last; what a killed pass left without them is made again.
-        let keep = |row: &Attribution| done.contains(&row.cell);
-        let (attributions, costs) = table(directory, keep)?;
-        let (roofline, bounds) = table(directory, |_| true)?;
-        let (way, ways) = match directory.join(Way::FILE).exists() {
+        let (attributions, costs) = costs.resume(|row: &Attribution| done.contains(&row.cell))?;
+        let (roofline, bounds) = bounds.resume(|_| true)?;
+        let (way, ways) = match has_ways {
             true => {
-                let (way, ways) = table(directory, |row: &Way| done.contains(&row.cell))?;
+                let (way, ways) = ways.resume(|row| done.contains(&row.cell))?;
                 (Some(way), ways)
             }
             false => (None, Vec::new()),
@@ -138,8 +143,15 @@ impl Passes {
 
     /// Measures what no path can beat.
     fn bound(&mut self, lab: &mut Lab, cells: &[Cell], options: &TrialOptions) -> anyhow::Result<()> {
-        let mut bounds: Vec<Roofline> = lab
-            .roofline(options)?
+        let levels = match lab.roofline(options) {
+            Ok(levels) => levels,
+            Err(Trouble::Trial(failure)) => {
+                say(format_args!("x-ray: no memory roofline: {failure}"));
+                Vec::new()
+            }
+            Err(lost) => return Err(lost.into()),
+        };
+        let mut bounds: Vec<Roofline> = levels
             .into_iter()
             .map(|level| Roofline {
                 level: level.level,
@@ -281,20 +293,15 @@ fn floor(cell: &Cell, measured: &Measured) -> Roofline {
     }
 }
 
-/// Opens a table to append to, with its rows so far; rows that are not to be kept are taken away.
-fn table<R: Recorded>(dir: &Path, keep: impl Fn(&R) -> bool) -> anyhow::Result<(Appender<R>, Vec<R>)> {
-    let path = dir.join(R::FILE);
-    let place = || path.display().to_string();
-    if !path.exists() {
-        return Ok((Appender::create(dir).with_context(place)?, Vec::new()));
-    }
-    let mut rows = csv_file::read(dir)?.rows;
-    let all = rows.len();
-    rows.retain(keep);
-    if rows.len() < all {
-        csv_file::replace(dir, &rows).with_context(place)?;
-    }
-    Ok((Appender::resume(dir).with_context(place)?, rows))
+/// Reads the files of a run's x-ray, where they are there: a sweep that is resumed appends to them after its trials.
+///
+/// # Errors
+/// The first fault of a file.
+pub(super) fn check(dir: &Path) -> Result<(), Fault> {
+    read_if_any::<Copies>(dir)?;
+    read_if_any::<Attribution>(dir)?;
+    read_if_any::<Roofline>(dir)?;
+    read_if_any::<Way>(dir).map(drop)
 }
 
 #[cfg(test)]

@@ -117,7 +117,12 @@ impl Plan {
                 *turn += 1;
                 let ran = history.blocks.get(&block).copied().unwrap_or(0);
                 if *turn > ran && self.runs_in(place, block) && history.unsupported.is_none() {
-                    return Some(Next { place, block, rep: history.trials + 1, order: self.done + 1 });
+                    return Some(Next {
+                        place,
+                        block,
+                        rep: history.trials + 1,
+                        order: self.done.saturating_add(1),
+                    });
                 }
             }
         }

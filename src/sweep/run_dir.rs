@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
+use super::passes;
 use crate::file;
-use crate::record::csv_file::{self, Appender};
-use crate::record::{Manifest, Recorded, Trial, TrialFiles, TrialRows};
+use crate::record::appender::{Appender, Resumable};
+use crate::record::{Manifest, ResumableFiles, Trial, TrialFiles, TrialRows};
 
 /// Roughly what a trial's row and one stream's row take, bytes.
 const ROW_BYTES: u64 = 1 << 10;
@@ -78,17 +79,19 @@ impl RunDir {
     /// When the directory is not a run, or its rows cannot be read.
     pub(crate) fn resume(path: &Path) -> anyhow::Result<(Self, Vec<Trial>)> {
         ensure!(
-            path.join("manifest.json").is_file(),
+            file::is_there(&path.join("manifest.json")),
             "{} is not a run: it has no manifest.json; give the directory that `copycost sweep` printed",
             path.display()
         );
         let mut manifest = Manifest::read(&path.join("manifest.json")).map_err(anyhow::Error::msg)?;
         manifest.resumed += 1;
-        let place = |file: &str| path.join(file).display().to_string();
-        let trials = Appender::resume(path).with_context(|| place(Trial::FILE))?;
-        let rows = csv_file::read::<Trial>(path)?.rows;
+        // All of it is read before the first byte is changed.
+        let trials = Resumable::<Trial>::open(path)?;
+        let files = ResumableFiles::open(path)?;
+        passes::check(path)?;
+        let (trials, rows) = trials.resume(|_| true)?;
         let known: HashSet<(&str, u32)> = rows.iter().map(|row| (row.cell.as_str(), row.rep)).collect();
-        let files = TrialFiles::resume(path, &known)?;
+        let files = files.resume(&known)?;
         Ok((Self { path: path.to_owned(), manifest, trials, files }, rows))
     }
 
@@ -143,7 +146,7 @@ fn point_latest(results: &Path, run_id: &str) {
 mod tests {
     use super::*;
     use crate::cell::Cell;
-    use crate::record::Stream;
+    use crate::record::{Stream, csv_file};
 
     fn manifest() -> Manifest {
         Manifest {

@@ -108,7 +108,7 @@ impl Flags {
         let ended = |status| sample.trials.iter().filter(|trial| trial.status == status).count();
         let any = |holds: fn(&Trial) -> bool| sample.ok().any(holds);
         let median = |of: fn(&Trial) -> Option<f64>| stats::median(&sample.values(of));
-        let count = |of: fn(&Trial) -> Option<u64>| sample.ok().filter_map(of).sum::<u64>();
+        let count = |of: fn(&Trial) -> Option<u64>| sample.ok().filter_map(of).fold(0, u64::saturating_add);
 
         remark(Flag::Missing, sample.trials.is_empty());
         remark(Flag::Unsupported, ended(Status::Unsupported) > 0);

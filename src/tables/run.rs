@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::xray::XrayRows;
+use crate::file;
 use crate::record::histogram_log::{HistogramLog, StreamDelays};
 use crate::record::latency::DelayKind;
 use crate::record::row::row;
@@ -57,7 +58,7 @@ impl Run {
     /// holds a field that is not what its column holds, or has no whole row while there is no x-ray either.
     pub fn load(dir: &Path) -> Result<Self, RunError> {
         let manifest_file = dir.join("manifest.json");
-        if !manifest_file.is_file() {
+        if !file::is_there(&manifest_file) {
             return Err(RunError(format!(
                 "{} is not a run: it has no manifest.json; give the directory that `copycost sweep` printed",
                 dir.display()

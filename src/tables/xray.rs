@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::cell::Side;
+use crate::file;
 use crate::record::{Attribution, Copies, Recorded, Roofline, Way, category::Category, csv_file};
 
 /// The x-ray's files of a run; empty where the run had none.
@@ -60,7 +61,7 @@ impl XrayRows {
 }
 
 fn rows<R: Recorded>(dir: &Path, left_out: &mut Vec<String>) -> Vec<R> {
-    if !dir.join(R::FILE).exists() {
+    if !file::is_there(&dir.join(R::FILE)) {
         return Vec::new();
     }
     match csv_file::read(dir) {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::findings::Findings;
 use super::table;
+use crate::file;
 use crate::record::csv_file::Numbered;
 use crate::record::{Fault, Recorded, Status, Trial};
 use crate::stats;
@@ -41,7 +42,7 @@ fn count<R: Recorded>(dir: &Path, found: &mut Vec<Fault>) -> Option<(&'static st
 /// The rows of a table; absent where there is no such file.
 pub(super) fn rows<R: Recorded>(dir: &Path, found: &mut Vec<Fault>) -> Option<Vec<Numbered<R>>> {
     let mut findings = Findings { file: R::FILE, found };
-    if !dir.join(R::FILE).exists() {
+    if !file::is_there(&dir.join(R::FILE)) {
         return None;
     }
     table::rows(dir, FIRST, &mut findings).map_err(|error| findings.file(error.to_string())).ok()

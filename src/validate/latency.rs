@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::findings::Findings;
 use super::table;
+use crate::file;
 use crate::histogram::Delays;
 use crate::record::csv_file::Numbered;
 use crate::record::histogram_log::{self, HistogramLog};
@@ -21,7 +22,7 @@ pub(super) fn check(
     trials: &[Numbered<Trial>],
     found: &mut Vec<Fault>,
 ) -> Vec<(&'static str, usize)> {
-    if !dir.join(Latency::FILE).exists() {
+    if !file::is_there(&dir.join(Latency::FILE)) {
         return Vec::new();
     }
     let mut findings = Findings { file: Latency::FILE, found };
@@ -41,7 +42,8 @@ pub(super) fn check(
             for line in &log {
                 match Delays::decode(&line.histogram) {
                     Ok(delays) => {
-                        *counts.entry((&line.cell, line.rep, line.kind)).or_default() += delays.count()
+                        let count = counts.entry((&line.cell, line.rep, line.kind)).or_default();
+                        *count = count.saturating_add(delays.count());
                     }
                     Err(what) => findings.file(format!("{}#{}, {}: {what}", line.cell, line.rep, line.kind)),
                 }

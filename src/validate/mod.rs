@@ -16,6 +16,7 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 
+use crate::file;
 use crate::record::csv_file::Numbered;
 use crate::record::{Fault, Manifest, Recorded, Status, Stream, Trial};
 use findings::Findings;
@@ -38,7 +39,7 @@ pub struct Validation {
 /// file of rows cannot be opened.
 pub fn validate(dir: &Path) -> anyhow::Result<Validation> {
     ensure!(
-        dir.join("manifest.json").is_file(),
+        file::is_there(&dir.join("manifest.json")),
         "{} is not a run: it has no manifest.json; give the directory that `copycost sweep` printed",
         dir.display()
     );

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::findings::Findings;
 use super::trials::zero_copy;
 use crate::record::csv_file::Numbered;
-use crate::record::{BoundKind, Received, Status, Stream, Trial};
+use crate::record::{BoundKind, Received, Status, Stream, Trial, sum_of};
 use crate::units;
 
 /// How far sums of rounded figures may lie apart, as a share.
@@ -35,7 +35,7 @@ pub(super) fn check(rows: &[Numbered<Stream>], trials: &[Numbered<Trial>], findi
         if found == expected {
             let measured: Vec<&Stream> =
                 streams.iter().copied().filter(|stream| stream.stream < row.threads).collect();
-            let all: Option<u64> = streams.iter().map(|stream| stream.bytes).sum();
+            let all: Option<u64> = sum_of(streams.iter().map(|stream| stream.bytes));
             sums(*line, row, &measured, all, findings);
         } else {
             findings.file(format!(
@@ -83,7 +83,7 @@ fn throughput(line: u64, row: &Stream, findings: &mut Findings) {
 /// A trial's figures are those of its streams together.
 fn sums(line: u64, trial: &Trial, streams: &[&Stream], all: Option<u64>, findings: &mut Findings) {
     let count = |of: fn(&Stream) -> Option<u64>| -> Option<f64> {
-        streams.iter().map(|stream| of(stream)).sum::<Option<u64>>().map(|sum| sum as f64)
+        streams.iter().map(|stream| Some(of(stream)? as f64)).sum()
     };
     let number = |value: Option<u64>| value.map(|value| value as f64);
     let rate = rate(trial, streams, all.or(trial.bytes));

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::findings::Findings;
+use crate::file;
 use crate::record::Recorded;
 use crate::record::column::version;
 use crate::record::csv_file::{self, Numbered};
@@ -18,7 +19,7 @@ pub(super) fn rows<R: Recorded>(
     schema: &str,
     findings: &mut Findings,
 ) -> std::io::Result<Vec<Numbered<R>>> {
-    let bytes = std::fs::read(dir.join(R::FILE))?;
+    let bytes = file::read(&dir.join(R::FILE))?;
     let scan = csv_file::scan::<R>(R::FILE, &bytes, |column| column.version() <= version(schema));
     if let Some(line) = scan.truncated {
         findings.at(line, None, "the row is cut off in the middle");

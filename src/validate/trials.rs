@@ -112,7 +112,7 @@ fn check_end(line: u64, prefix: &str, end: &End, findings: &mut Findings) {
     );
     let (all, voluntary) = (end.context_switches, end.voluntary_switches);
     // The two come from two sources that are read one after the other, so one may be a few ahead.
-    let is_plausible = all.zip(voluntary).is_none_or(|(all, voluntary)| voluntary <= all + 64);
+    let is_plausible = all.zip(voluntary).is_none_or(|(all, voluntary)| voluntary <= all.saturating_add(64));
     findings.must(is_plausible, line, &format!("{prefix}voluntary_switches"), || {
         "more than all context switches".to_owned()
     });
@@ -131,7 +131,7 @@ pub(super) fn zero_copy(line: u64, zc: &ZeroCopy, status: Status, findings: &mut
         "some of zc_sends, zc_completions, zc_copied and zc_unreported are absent and some are not".to_owned()
     });
     if let (Status::Ok, [Some(sends), Some(completions), _, Some(unreported)]) = (status, counts) {
-        findings.must(completions + unreported == sends, line, "zc_unreported", || {
+        findings.must(completions.checked_add(unreported) == Some(sends), line, "zc_unreported", || {
             format!("{completions} completions and {unreported} unreported do not make {sends} sends")
         });
     }

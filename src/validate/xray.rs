@@ -57,7 +57,7 @@ fn attributions(rows: &[Numbered<Attribution>], manifest: &Manifest, findings: &
     for Numbered { line, row } in rows {
         known(&row.cell, manifest, *line, findings);
         let end = ends.entry((&row.cell, row.rep, row.side)).or_insert((*line, 0, 0.0, Vec::new()));
-        end.1 += row.samples;
+        end.1 = end.1.saturating_add(row.samples);
         end.2 += row.share;
         findings.must(!end.3.contains(&row.category), *line, "category", || {
             format!("{} has a row already for this end of the pass", row.category)

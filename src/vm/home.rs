@@ -5,7 +5,6 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -53,7 +52,7 @@ fn apply(path: &Path, change: &Change, bytes: &[u8]) -> io::Result<()> {
         Change::Link(to) => file::replace_by_link(path, to),
         Change::Whole => file::replace(path, bytes),
         Change::Grown { from } => {
-            let mut file = File::options().append(true).custom_flags(nix::libc::O_NOFOLLOW).open(path)?;
+            let mut file = file::open(path, File::options().append(true))?;
             if file.metadata()?.len() != *from {
                 return Err(io::Error::other("it has changed here while the machine ran"));
             }

@@ -89,11 +89,7 @@ fn of_size(draft: &Draft, size: u64) -> Vec<Line> {
     let line = |(place, path): (usize, &String)| {
         let row = subject.measured(condition, path, size, *shape.threads.first()?)?;
         let trials = subject.distributions(&row.cell);
-        let all = trials.iter().cloned().reduce(|mut sum, one| {
-            sum.add(&one);
-            sum
-        });
-        let all = Distribution::of(&all?);
+        let all = Distribution::of(&Delays::sum(trials.iter().cloned().map(Ok)).ok()??);
         let trials: Vec<Distribution> = trials.iter().map(Distribution::of).collect();
         let steps = (all.rarest().log10() * FINE).floor() as u32;
         let rarities = (0..=steps).map(|step| 10_f64.powf(f64::from(step) / FINE));

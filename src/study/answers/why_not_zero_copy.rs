@@ -82,11 +82,16 @@ impl Sums {
             let rows =
                 condition.threads.iter().filter_map(|&count| subject.measured(place, path, size, count));
             for trial in rows.flat_map(|row| subject.trials(&row.cell)) {
-                sums.sends += trial.zc.sends.unwrap_or_default();
-                sums.completions += trial.zc.completions.unwrap_or_default();
-                sums.copied += trial.zc.copied.unwrap_or_default();
-                sums.unreported += trial.zc.unreported.unwrap_or_default();
-                sums.enobufs += trial.zc.enobufs.unwrap_or_default();
+                let zc = &trial.zc;
+                for (sum, count) in [
+                    (&mut sums.sends, zc.sends),
+                    (&mut sums.completions, zc.completions),
+                    (&mut sums.copied, zc.copied),
+                    (&mut sums.unreported, zc.unreported),
+                    (&mut sums.enobufs, zc.enobufs),
+                ] {
+                    *sum = sum.saturating_add(count.unwrap_or_default());
+                }
             }
         }
         sums

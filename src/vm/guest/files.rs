@@ -17,6 +17,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 
 use super::Port;
+use crate::file;
 use crate::vm::frame::{Change, News};
 
 /// The thread that watches.
@@ -130,7 +131,10 @@ impl Files {
             let Ok(target) = std::fs::read_link(path) else { return self.forget(path, before) };
             return self.tell(path, Change::Link(target), &[]);
         }
-        let Ok(mut file) = File::open(path) else { return self.forget(path, before) };
+        // What is no file, such as a pipe, stays in the guest.
+        let Ok(mut file) = file::open(path, File::options().read(true)) else {
+            return self.forget(path, before);
+        };
         let from = before.filter(|before| before.inode == now.inode && before.bytes < now.bytes);
         let from = from.map_or(0, |before| before.bytes);
         file.seek(SeekFrom::Start(from))?;

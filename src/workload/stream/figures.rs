@@ -63,7 +63,7 @@ fn in_common(common: &CommonWindow) -> Vec<Moved> {
 
 /// What each stream received in its own window, which so many messages bound.
 fn asked(work: &Work, messages: u64, received: &EndReport) -> Result<Vec<Moved>, Failure> {
-    let asked = messages * work.cell.message_bytes;
+    let asked = messages.saturating_mul(work.cell.message_bytes);
     let own = |(number, StreamReport { end, .. }): (usize, &StreamReport)| match end.bytes {
         Some(bytes) if bytes == asked => Ok(Moved { bytes: end.bytes, window_s: end.window_s }),
         bytes => {

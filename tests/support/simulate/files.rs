@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::Simulation;
 use copycost::counters::events::Event;
-use copycost::record::csv_file::Appender;
+use copycost::record::Appender;
 use copycost::record::histogram_log::HistogramLog;
 use copycost::record::manifest::{Agent, Host, Interface, Link, Manifest, Tool};
 use copycost::record::{CounterSource, SCHEMA_VERSION, Stream};
