@@ -87,6 +87,16 @@ test:
     cargo test --locked
     @cat target/*/tmp/skipped-tests 2>/dev/null | sort -u
 
+# Fuzz all that reads what others wrote, each target for so many seconds; needs nightly Rust and cargo-fuzz
+[group('development')]
+fuzz SECONDS="17":
+    lab/fuzz.sh {{ SECONDS }}
+
+# Kill, stop, starve and lie to everything, so many times each; takes hours
+[group('development')]
+soak ROUNDS="1000":
+    COPYCOST_SOAK={{ ROUNDS }} cargo test --locked --test soak -- --ignored --nocapture
+
 # Check format, lints and the files of the lab; a checker that is not installed is named and passed over
 [group('development')]
 lint:

@@ -5,6 +5,7 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use copycost::record::Status;
 use support::agent::{Agent, Coordinator, connect};
 use support::lab::{assert_whole, directory, start_with_rows, sweep, tiny_grid, trials};
 use support::process::run;
-use support::{Scratch, copycost, until};
+use support::{Scratch, copycost, is_root, skip, until};
 
 /// The handshake's deadline is five seconds; a busy machine may be late by as much again and more.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -308,4 +309,21 @@ fn a_token_opens_once_for_those_who_know_it() {
     assert!(refusal(agent.connect(), &hello, Some(&proof)).contains("token"));
     // It is no coordinator who knows it that was refused.
     assert_eq!(measure(&agent.at(), &["--token-file", &right]).code(), Some(0));
+}
+
+#[test]
+fn an_agent_without_a_token_serves_its_own_user_alone() {
+    let test = "an_agent_without_a_token_serves_its_own_user_alone";
+    if !is_root() {
+        return skip(test, "root, which can be another user");
+    }
+    const NOBODY: u32 = 65_534;
+    let agent = Agent::start(&[]);
+    let mut measure = copycost(["measure", "--messages", "5", "--sender", &agent.at()]);
+    measure.uid(NOBODY).gid(NOBODY);
+    let ended = run(measure);
+    assert_ne!(ended.code(), Some(0), "{ended:?}");
+    assert!(ended.stderr.contains("serves its own user alone, which is 0; yours is 65534"), "{ended:?}");
+    assert!(ended.stderr.contains("--token-file"), "{ended:?}");
+    assert!(Coordinator::of(&agent).is_ok(), "its own user is served");
 }

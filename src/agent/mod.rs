@@ -28,6 +28,7 @@
 
 mod event;
 pub mod handshake;
+mod local_peer;
 pub mod order;
 pub mod protocol;
 mod running_trial;

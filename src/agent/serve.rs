@@ -14,6 +14,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{SockRef, Socket, TcpKeepalive};
 
 use super::handshake::{self, CHILD_PATIENCE, PATIENCE, Token};
+use super::local_peer;
 use super::protocol::Welcome;
 use super::session::Session;
 use crate::frame::FrameError;
@@ -161,6 +162,9 @@ impl AgentServer {
         keep_alive(&socket);
         let mut taken = None;
         let result = handshake::agent(&socket, &self.token, PATIENCE, || {
+            if self.token.is_none() {
+                local_peer::check(&socket)?;
+            }
             taken = Some(self.take()?);
             Ok(self.about.clone())
         });
