@@ -10,12 +10,16 @@ pub(crate) const SMALLEST: u64 = 64;
 /// Largest message, bytes: far beyond any figure of interest, and small enough to allocate.
 pub(crate) const LARGEST: u64 = 256 << 20;
 
-/// What a send path keeps its payload in, and how it is (re)written.
-pub trait Body: Send {
-    /// Allocates room for a message of this many bytes.
-    fn new(bytes: usize) -> Self;
+/// A message that can be (re)written.
+pub trait Body {
     /// Writes the message with this key into it.
     fn fill(&mut self, key: u64);
+}
+
+/// A message on the heap.
+pub trait OnHeap: Body + Send {
+    /// Allocates room for a message of this many bytes.
+    fn new(bytes: usize) -> Self;
 }
 
 /// Eight heap allocations; each holds an eighth of the bytes, the last one the remainder too.
@@ -31,13 +35,15 @@ impl Message {
     }
 }
 
-impl Body for Message {
+impl OnHeap for Message {
     fn new(bytes: usize) -> Self {
         let field = bytes / FIELDS;
         let last = bytes - field * (FIELDS - 1);
         Self { fields: std::array::from_fn(|index| buffer(if index + 1 < FIELDS { field } else { last })) }
     }
+}
 
+impl Body for Message {
     fn fill(&mut self, key: u64) {
         let mut offset = 0;
         for field in &mut self.fields {
@@ -51,11 +57,13 @@ impl Body for Message {
 #[derive(Debug)]
 pub(crate) struct Contiguous(pub Buffer);
 
-impl Body for Contiguous {
+impl OnHeap for Contiguous {
     fn new(bytes: usize) -> Self {
         Self(buffer(bytes))
     }
+}
 
+impl Body for Contiguous {
     fn fill(&mut self, key: u64) {
         pattern::fill(key, 0, &mut self.0);
     }

@@ -22,10 +22,10 @@ use crate::failure::Failure;
 use crate::frame::{self, CAP, FrameError};
 use crate::host::{self, policy};
 use crate::link::{self, PairNetns, Traffic};
-use crate::sink;
 use crate::workload::{EndReport, gate};
 use crate::xray::roofline;
 use crate::xray::symbols::Symbols;
+use crate::{buffer, sink};
 
 /// The way to the coordinator, for the session and the thread that reads requests.
 #[derive(Clone)]
@@ -92,6 +92,7 @@ impl Session {
         // The reading thread holds a clone: without this it would wait for the peer.
         let _ = self.control.shutdown(Shutdown::Both);
         self.trial = None;
+        buffer::give_back();
         result
     }
 

@@ -8,6 +8,7 @@ mod call;
 mod disk_file;
 mod ktls;
 mod lent;
+mod mapped;
 mod one_copy;
 mod plain_send;
 mod planted;

@@ -64,6 +64,6 @@ pub(super) fn gather(
 }
 
 /// The message's fields as an iovec.
-pub(super) fn iovec(message: &Message) -> [IoSlice<'_>; FIELDS] {
+fn iovec(message: &Message) -> [IoSlice<'_>; FIELDS] {
     std::array::from_fn(|index| IoSlice::new(&message.fields()[index]))
 }

@@ -1,6 +1,6 @@
 //! The messages that a stream cycles through, and whether each is rewritten before it is sent.
 
-use crate::message::Body;
+use crate::message::{Body, OnHeap};
 use crate::pattern::Pattern;
 use crate::setup::Setup;
 
@@ -64,7 +64,7 @@ pub(super) fn count(setup: &Setup, least: usize) -> usize {
     usize::try_from(asked).unwrap_or(usize::MAX).max(least).max(1)
 }
 
-impl<B: Body, R: Rewrite> Supply<B, R> {
+impl<B: OnHeap, R: Rewrite> Supply<B, R> {
     /// Allocates at least `least` messages, more where the working set asks for them.
     pub fn new(setup: &Setup, least: usize) -> Self {
         let mut bodies: Vec<B> = (0..count(setup, least)).map(|_| B::new(setup.message_bytes)).collect();
@@ -90,7 +90,7 @@ impl<B: Body, R: Rewrite> Supply<B, R> {
 }
 
 impl<B, R> Supply<B, R> {
-    /// Gives up the memory without freeing it: the kernel may still read from it.
+    /// Gives up the memory without freeing it: a request that is still under way names it.
     pub fn leak(&mut self) {
         std::mem::forget(std::mem::take(&mut self.bodies));
     }

@@ -92,10 +92,11 @@ impl<M: Messages, Q: Request> SendPath for Lending<M, Q> {
 
 impl<M: Messages, Q: Request> Drop for Lending<M, Q> {
     fn drop(&mut self) {
-        if !self.chain.is_idle() || !self.lent.is_idle() {
-            self.messages.leak();
-        } else {
-            self.lent.notifier.ring.let_go();
+        match (self.chain.is_idle(), self.lent.is_idle()) {
+            (true, true) => self.lent.notifier.ring.let_go(),
+            // The kernel has the pages of what it still reads.
+            (true, false) => {}
+            (false, _) => self.messages.leak(),
         }
     }
 }

@@ -17,6 +17,7 @@ mod threads;
 
 use io_uring::squeue::{Entry, Flags};
 
+use super::mapped::MappedSupply;
 use super::supply::Supply;
 use super::{Completions, MovedBytes, Rewrite, Tally};
 use crate::choice::{Choice, Parameter, Parameters, SWITCH, Values};
@@ -127,8 +128,25 @@ pub(super) trait Messages: Send {
     fn take(&mut self) -> Piece;
     /// How many there are.
     fn count(&self) -> usize;
-    /// Gives up the memory without freeing it.
+    /// Gives up the memory without freeing it, because a request may still be under way, which names its address. That is
+    /// so only where io_uring_enter(2) itself has failed.
     fn leak(&mut self);
+}
+
+impl<R: Rewrite> Messages for MappedSupply<R> {
+    #[inline]
+    fn take(&mut self) -> Piece {
+        let message = MappedSupply::take(self);
+        Piece::of(self.mapped.part(message, 0), 0)
+    }
+
+    fn count(&self) -> usize {
+        self.mapped.count()
+    }
+
+    fn leak(&mut self) {
+        MappedSupply::leak(self);
+    }
 }
 
 impl<R: Rewrite> Messages for Supply<Contiguous, R> {
