@@ -11,6 +11,9 @@ use crate::workload::{Work, check_wait};
 use crate::xray::watch::Watch;
 use crate::{path, receive};
 
+/// Longest that a trial may take, seconds: a window of an hour, a warm-up of ten minutes, and what is around them.
+const MOST_PATIENCE_S: f64 = 7200.0;
+
 /// The order for one end of a trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,7 +54,7 @@ impl Order {
     /// Checks every number that an allocation, a thread or a wait depends on.
     pub fn check(&self) -> Result<(), String> {
         self.work.check()?;
-        check_wait(self.patience_s)
+        check_wait("a trial", self.patience_s, MOST_PATIENCE_S)
     }
 
     /// Whether this end is the one that sends.

@@ -307,7 +307,8 @@ impl Session {
                 if order.work.cell.wire.has_interfaces() {
                     trial.traffic = within(pair.as_deref(), || Traffic::towards(peer.ip()).ok())?;
                 }
-                let gather = move || within(pair.as_deref(), || streams::connect(&order, peer, nonce))?;
+                let gather =
+                    move || within(pair.as_deref(), || streams::connect(&order, peer, nonce, given_up))?;
                 (Box::new(gather), None)
             }
         };

@@ -67,11 +67,16 @@ pub trait SendPath: Send {
         Ok(())
     }
 
-    /// Waits until the kernel has let go of every buffer, or the deadline has passed.
+    /// Waits until the kernel has let go of every buffer, the deadline has passed, or `goes_on` is false.
     ///
     /// # Errors
     /// When notifications cannot be read.
-    fn drain(&mut self, _socket: &Socket, _deadline: Instant) -> Result<(), Failure> {
+    fn drain(
+        &mut self,
+        _socket: &Socket,
+        _deadline: Instant,
+        _goes_on: &dyn Fn() -> bool,
+    ) -> Result<(), Failure> {
         Ok(())
     }
 

@@ -83,8 +83,13 @@ impl<R: Rewrite> SendPath for ZeroCopySend<R> {
         Ok(())
     }
 
-    fn drain(&mut self, socket: &Socket, deadline: Instant) -> Result<(), Failure> {
-        self.lent.drain(socket, deadline)
+    fn drain(
+        &mut self,
+        socket: &Socket,
+        deadline: Instant,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<(), Failure> {
+        self.lent.drain(socket, deadline, goes_on)
     }
 
     fn released(&self) -> Option<u64> {

@@ -9,8 +9,11 @@ mod calls;
 mod error_queue;
 
 use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::ControlMessageOwned;
 use socket2::Socket;
 
@@ -45,9 +48,24 @@ pub(super) trait Notifier: Send {
     /// Completes every call of which there is news.
     fn reap(&mut self, socket: &Socket, calls: &mut Calls) -> io::Result<()>;
 
-    /// Waits until there is news, or the deadline has passed. `BrokenPipe` where nothing would wake it any more,
-    /// because both ends have closed.
+    /// Waits until there is news, or the deadline has passed, or for a while. `BrokenPipe` where nothing would wake it any
+    /// more, because both ends have closed.
     fn wait(&mut self, socket: &Socket, deadline: Instant) -> io::Result<()>;
+}
+
+/// Waits until something is in the socket's error queue, for so long at most; `BrokenPipe` where both ends have closed.
+pub(super) fn wait_for_errors(socket: &Socket, time: Duration) -> io::Result<()> {
+    let timeout = PollTimeout::try_from(time.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX);
+    // POLLERR and POLLHUP are reported without being asked for.
+    let mut polled = [PollFd::new(socket.as_fd(), PollFlags::empty())];
+    match poll(&mut polled, timeout) {
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    match polled[0].revents() {
+        Some(events) if events.contains(PollFlags::POLLHUP) => Err(ErrorKind::BrokenPipe.into()),
+        _ => Ok(()),
+    }
 }
 
 /// The messages of one stream that are lent.
@@ -176,10 +194,15 @@ impl<N: Notifier> Lent<N> {
         self.wait(socket, deadline).map_err(Failure::io("waiting for completions after ENOBUFS"))
     }
 
-    /// Waits until the kernel has let go of every message, or the deadline has passed.
-    pub(super) fn drain(&mut self, socket: &Socket, deadline: Instant) -> Result<(), Failure> {
+    /// Waits until the kernel has let go of every message, the deadline has passed, or `goes_on` is false.
+    pub(super) fn drain(
+        &mut self,
+        socket: &Socket,
+        deadline: Instant,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<(), Failure> {
         let started = Instant::now();
-        while !self.calls.is_idle() && Instant::now() < deadline {
+        while !self.calls.is_idle() && Instant::now() < deadline && goes_on() {
             match self.wait(socket, deadline) {
                 // Both ends have closed, which is told at once; a network card may still hold the last buffers, and
                 // let go of them later.

@@ -68,8 +68,13 @@ impl<M: Messages, Q: Request> SendPath for Lending<M, Q> {
         by_calls(self.depth, span, tally, |count, tally| self.send(socket, count, tally))
     }
 
-    fn drain(&mut self, socket: &Socket, deadline: Instant) -> Result<(), Failure> {
-        self.lent.drain(socket, deadline)
+    fn drain(
+        &mut self,
+        socket: &Socket,
+        deadline: Instant,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<(), Failure> {
+        self.lent.drain(socket, deadline, goes_on)
     }
 
     fn released(&self) -> Option<u64> {
