@@ -8,6 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use crate::output::harmless;
+
 /// Largest frame before the peer has proved itself, bytes.
 pub const STRANGER_CAP: u32 = 4 << 10;
 /// Largest frame afterwards, bytes: the report of some thousand streams fits.
@@ -73,7 +75,7 @@ pub fn read<T: DeserializeOwned>(input: &mut impl Read, cap: u32) -> Result<T, F
     if bytes.len() < length as usize {
         return Err(FrameError::Io(io::ErrorKind::UnexpectedEof.into()));
     }
-    serde_json::from_slice(&bytes).map_err(|error| FrameError::Malformed(error.to_string()))
+    serde_json::from_slice(&bytes).map_err(|error| FrameError::Malformed(harmless(&error.to_string())))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::{Exit, UsageError, print, stop_flag};
 use crate::against::{Against, BASE, Other, Pair, grid_of_run};
 use crate::compare::NO_MEASUREMENT;
 use crate::grid::Grid;
-use crate::output::{Out, say};
+use crate::output::{Out, harmless, say};
 use crate::record::{Status, Trial};
 use crate::report;
 use crate::sweep::Ended;
@@ -99,7 +99,7 @@ fn conclude(ended: &Ended, pair: &Pair, rows: &[Trial], arguments: &SweepArgs) -
         }
         Ended::Complete if well == 0 => {
             let why = rows.iter().map(|row| row.reason.as_str()).find(|reason| !reason.is_empty());
-            say(format_args!("copycost: nothing ran: {}", why.unwrap_or("no trial was started")));
+            say(format_args!("copycost: nothing ran: {}", harmless(why.unwrap_or("no trial was started"))));
             Exit::FailedTrials
         }
         Ended::Complete => Exit::Success,

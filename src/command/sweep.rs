@@ -14,7 +14,7 @@ use super::{Exit, UsageError, against, print, stop_flag};
 use crate::cell::{Cell, Wire};
 use crate::grid::Grid;
 use crate::lab::{Lab, kind};
-use crate::output::say;
+use crate::output::{harmless, say};
 use crate::record::manifest::{Basis, Vm};
 use crate::record::{Status, Trial};
 use crate::report;
@@ -234,7 +234,10 @@ fn say_how_it_ended(ended: &Ended, path: &Path, rows: &[Trial], arguments: &Swee
         Ended::Complete if rows.iter().all(|row| row.status != Status::Ok) => {
             let why = rows.iter().map(|row| row.reason.as_str()).find(|reason| !reason.is_empty());
             let why = why.unwrap_or("no trial was started");
-            say(format_args!("copycost: nothing ran: {why}; `copycost doctor` shows what this host lacks"));
+            say(format_args!(
+                "copycost: nothing ran: {}; `copycost doctor` shows what this host lacks",
+                harmless(why)
+            ));
             Exit::FailedTrials
         }
         Ended::Complete => Exit::Success,

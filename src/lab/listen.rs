@@ -43,7 +43,7 @@ impl Lab {
                 Ok((_, Heard::Reply(Reply::Pong))) => {}
                 Ok((_, Heard::Reply(reply))) if reply.trial().is_some_and(|trial| trial != self.trial) => {}
                 Ok((side, Heard::Reply(Reply::Broken { failure, .. }))) => {
-                    return Err(self.reason_behind(side, failure));
+                    return Err(self.reason_behind(side, failure.of_another()));
                 }
                 Ok((side, Heard::Reply(reply))) => return Ok(Some((side, reply))),
                 Ok((side, Heard::Lost(error))) => {
@@ -70,7 +70,7 @@ impl Lab {
                 (_, Heard::Reply(Reply::Broken { trial, failure: Failure::Unsupported(why) }))
                     if trial == self.trial =>
                 {
-                    return Trouble::Trial(Failure::Unsupported(why));
+                    return Trouble::Trial(Failure::Unsupported(why).of_another());
                 }
                 _ => {}
             }

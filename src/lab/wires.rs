@@ -9,6 +9,7 @@ use crate::cell::Wire;
 use crate::exit::UsageError;
 use crate::failure::Failure;
 use crate::link::{WireEnd, netem, reading};
+use crate::output::harmless;
 use crate::record::manifest;
 
 /// A way between the agents: what the user calls it, and the sender's address on it.
@@ -79,7 +80,7 @@ impl Lab {
         let mut read = Err(String::new());
         self.expect("the interface", PROMPT, |side, reply| match reply {
             Reply::Interface { end } => {
-                read = end;
+                read = end.map_err(|why| harmless(&why));
                 Ok(true)
             }
             other => Err(out_of_place(side, &other)),
