@@ -13,7 +13,7 @@ use anyhow::Context;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{SockRef, Socket, TcpKeepalive};
 
-use super::handshake::{self, CHILD_PATIENCE, PATIENCE, Token};
+use super::handshake::{self, PARENT_PATIENCE, PATIENCE, Token};
 use super::protocol::Welcome;
 use super::session::Session;
 use crate::frame::FrameError;
@@ -60,7 +60,7 @@ pub fn inherited() -> anyhow::Result<()> {
     control
         .domain()
         .context("standard input is not a socket; --inherited is for a coordinator's own children")?;
-    handshake::agent(&control, &Token::default(), CHILD_PATIENCE, || Ok(welcome()))?;
+    handshake::agent(&control, &Token::default(), PARENT_PATIENCE, || Ok(welcome()))?;
     match Session::new(control, None)?.serve() {
         // The coordinator is gone while a reply was on its way: it has said why, or was killed.
         Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

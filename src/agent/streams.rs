@@ -17,7 +17,7 @@ use crate::cell::Wire;
 use crate::failure::Failure;
 
 /// How long all streams together may take to connect.
-pub const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+pub const CONNECT_PATIENCE: Duration = Duration::from_secs(8);
 /// How often is looked up whether anybody still waits for the streams.
 const LOOK_UP: Duration = Duration::from_millis(50);
 /// How long a connection may take to present its nonce.

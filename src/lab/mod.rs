@@ -37,7 +37,7 @@ use peer::{Peer, Replies};
 use wires::WireAddress;
 
 /// How long an agent may take for an answer that takes no work.
-const PROMPT: Duration = Duration::from_secs(10);
+const PROMPT: Duration = Duration::from_secs(9);
 
 /// Two agents, connected.
 pub struct Lab {
