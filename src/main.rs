@@ -5,16 +5,19 @@ use std::process::ExitCode;
 use clap::Parser;
 use copycost::cli::{Cli, Command};
 use copycost::exit::{Exit, Interrupted, UsageError};
+use copycost::failure::chain;
 use copycost::output::{harmless, say};
 use copycost::vm::guest;
+use nix::sys::signal::{SigHandler, Signal, signal};
 
 fn main() -> ExitCode {
     if guest::is_init() {
         guest::run();
     }
+    outlive_file_limit();
     let exit = match command() {
         Ok(command) => command.run().unwrap_or_else(|error| {
-            say(format_args!("copycost: {error:#}"));
+            say(format_args!("copycost: {}", chain(&error)));
             match () {
                 () if error.is::<UsageError>() => Exit::Usage,
                 () if error.is::<Interrupted>() => Exit::Interrupted,
@@ -24,6 +27,12 @@ fn main() -> ExitCode {
         Err(exit) => exit,
     };
     ExitCode::from(exit.code())
+}
+
+/// A file that is as large as `ulimit -f` allows is an error to be told, and no reason to be killed.
+fn outlive_file_limit() {
+    // SAFETY: ignoring a signal runs no handler.
+    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
 }
 
 /// What the command line asks for; otherwise it is said why not, or what was asked of the command line itself.

@@ -278,7 +278,10 @@ impl Session {
 
     /// Checks the order and begins to gather its streams.
     fn prepare(&mut self, order: Order) -> Result<Option<Reply>, Failure> {
-        order.check().map_err(Failure::Unsupported)?;
+        order
+            .check()
+            .and_then(|()| order.check_memory(host::available_memory()))
+            .map_err(Failure::Unsupported)?;
         host::is_softirq_charged();
         let order = Arc::new(order);
         let (number, events) = (order.trial, self.sender.clone());

@@ -180,7 +180,7 @@ fn next(listener: &Socket) -> Result<Option<Socket>, Failure> {
         Ok((socket, _)) => Ok(Some(socket)),
         Err(error) => match error.raw_os_error() {
             Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => {
-                Err(Failure::Failed(format!("accepting streams: {error}; see `ulimit -n`")))
+                Err(Failure::io("accepting streams")(error))
             }
             // Nobody waits, or somebody gave up while waiting (accept(2)).
             _ => Ok(None),

@@ -12,6 +12,7 @@ use super::source::{grid_of, read_grid, read_manifest};
 use super::xray::conclude as conclude_xray;
 use super::{Exit, UsageError, against, print, stop_flag};
 use crate::cell::{Cell, Wire};
+use crate::failure::chain;
 use crate::grid::Grid;
 use crate::lab::{Lab, kind};
 use crate::output::{harmless, say};
@@ -205,9 +206,10 @@ fn conclude(
         match make_report(run) {
             Ok(verdict) => print(&verdict)?,
             // The trials are safe: what is made from them can be made again.
-            Err(error) => {
-                say(format_args!("copycost: {error:#}; `copycost report {path}` makes the report again"))
-            }
+            Err(error) => say(format_args!(
+                "copycost: {}; `copycost report {path}` makes the report again",
+                chain(&error)
+            )),
         }
     }
     let exit = say_how_it_ended(ended, run.path(), rows, arguments);

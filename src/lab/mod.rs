@@ -72,7 +72,7 @@ pub struct XrayedTrial {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Trouble {
     /// This trial broke, or cannot run here; the next one may run.
-    #[error("{0}")]
+    #[error(transparent)]
     Trial(#[from] Failure),
     /// An agent is gone: no further trial can run in this lab.
     #[error("{0}")]

@@ -11,13 +11,14 @@ use memmap2::{Advice, Mmap, MmapMut};
 
 use super::Rewrite;
 use super::supply::count;
+use crate::buffer::refused;
 use crate::failure::Failure;
 use crate::message::{Body, FIELDS};
 use crate::pattern;
 use crate::setup::Setup;
 
 pub(super) const PAGE: usize = 4096;
-const CACHE_LINE: usize = 64;
+pub(super) const CACHE_LINE: usize = 64;
 const HUGE_PAGE: usize = 2 << 20;
 /// What the heap keeps before each allocation.
 const HEAP_HEADER: usize = 16;
@@ -60,7 +61,8 @@ impl Mapped {
         let part = setup.message_bytes / parts;
         let last = setup.message_bytes - part * (parts - 1);
         let (stride, count) = (layout.stride(last), count(setup, least));
-        let memory = MmapMut::map_anon(count * parts * stride).map_err(Failure::io("memory for messages"))?;
+        let bytes = count * parts * stride;
+        let memory = MmapMut::map_anon(bytes).map_err(|_| refused(bytes))?;
         if layout == Layout::Apart && stride < HUGE_PAGE {
             // Allocations of this size are made of ordinary pages; in a huge one the kernel would take parts for one piece.
             // Refused where it has no huge pages.

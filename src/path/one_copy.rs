@@ -30,7 +30,7 @@ struct OneCopy<R> {
 
 impl<R: Rewrite> OneCopy<R> {
     fn open(setup: &Setup, _: &Socket) -> Result<Self, Failure> {
-        Ok(Self { supply: Supply::new(setup, 1) })
+        Ok(Self { supply: Supply::new(setup, 1)? })
     }
 }
 

@@ -14,7 +14,7 @@ use socket2::Socket;
 use super::mapped::{Layout, Mapped, PAGE};
 use super::{Entry, Fresh, KernelInterface, MovedBytes, Parameters, Promise, Rewrite, SendPath, Tally, call};
 use crate::cell::Payload;
-use crate::failure::Failure;
+use crate::failure::{Failure, told};
 use crate::message::{Body, FIELDS};
 use crate::setup::Setup;
 use crate::style::{Marker, PURPLE, Style};
@@ -29,7 +29,7 @@ pub(super) const ENTRY: Entry = Entry {
     parameters: Parameters::NONE,
     prepare_receiver: None,
     open: |setup, _| {
-        let refused = |error| Failure::Unsupported(format!("a pipe for splice: {error}"));
+        let refused = |error| Failure::Unsupported(format!("a pipe for splice: {}", told(&error)));
         Ok(match (setup.payload, reusable("splice", setup)?) {
             (Payload::Static, _) => Box::new(Splice::open(fields(setup, 1)?.seal()?).map_err(refused)?),
             (Payload::Fresh, least) => {

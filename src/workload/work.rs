@@ -124,6 +124,16 @@ impl Work {
         Ok(())
     }
 
+    /// Memory that the messages, or the buffers, of one end take, bytes.
+    pub fn memory(&self, is_sending: bool) -> u64 {
+        let Cell { send_path, receive_path, .. } = &self.cell;
+        let choice = if is_sending { path::choose(send_path) } else { receive::choose(receive_path) };
+        let Ok(choice) = choice else { return 0 };
+        let setup = self.setup(choice, Pattern::new(0, 0));
+        let stream = if is_sending { path::memory(&setup) } else { receive::memory(&setup) };
+        stream.saturating_mul(u64::from(self.streams()))
+    }
+
     /// How many streams there are, with those in the background.
     pub fn streams(&self) -> u32 {
         self.cell.threads.saturating_add(self.cell.workload.background)

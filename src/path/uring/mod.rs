@@ -41,7 +41,7 @@ const MOST_BYTES: u64 = 1 << 30;
 /// Most memory for the messages of all streams.
 const MOST_MEMORY: u64 = 8 << 30;
 
-const DEPTH: &str = "depth";
+pub(super) const DEPTH: &str = "depth";
 const CHAIN: &str = "chain";
 const SQPOLL: &str = "sqpoll";
 

@@ -25,7 +25,7 @@ use crate::receive::check::Trust;
 use crate::setup::Setup;
 use provided::Provided;
 
-const BUFFERS: &str = "buffers";
+pub(super) const BUFFERS: &str = "buffers";
 /// The group of buffers, of which there is one.
 const GROUP: u16 = 0;
 /// Buffers that bytes of a whole read fill in a bundle.
