@@ -13,8 +13,8 @@ use crate::exit::Exit;
 #[command(name = "copycost", version, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 all is well; 1 it could not do the work; 2 the command line or the grid is \
-    wrong; 3 `compare` or `sweep --against` found a regression, or `validate` a violation; 4 the sweep finished \
-    with failed trials, or nothing could run; 130 interrupted."
+    wrong; 3 `compare` or `sweep --against` found a regression, or `validate` a violation; 4 trials failed, or \
+    nothing could be measured; 130 interrupted."
 )]
 pub struct Cli {
     /// What to do.

@@ -5,7 +5,7 @@ use thiserror::Error;
 /// How a verb ended: the program's exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// All is well.
+    /// Something was measured or done, and all is well.
     Success,
     /// It could not do the work.
     Unable,
@@ -13,7 +13,7 @@ pub enum Exit {
     Usage,
     /// `compare` found a regression, or `validate` a violation.
     Found,
-    /// The sweep finished with failed trials.
+    /// Trials failed, or nothing could be measured.
     FailedTrials,
     /// A signal ended it before its work was done.
     Interrupted,

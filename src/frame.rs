@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::output::harmless_json;
+use crate::output::{harmless, harmless_json};
 
 /// Largest frame before the peer has proved itself, bytes.
 pub const STRANGER_CAP: u32 = 4 << 10;
@@ -76,7 +76,7 @@ pub fn read<T: DeserializeOwned>(input: &mut impl Read, cap: u32) -> Result<T, F
     if bytes.len() < length as usize {
         return Err(FrameError::Io(io::ErrorKind::UnexpectedEof.into()));
     }
-    serde_json::from_slice(&bytes).map_err(|error| FrameError::Malformed(error.to_string()))
+    serde_json::from_slice(&bytes).map_err(|error| FrameError::Malformed(harmless(&error.to_string())))
 }
 
 /// Reads one frame of a program whose texts go into rows, pages and terminals: control characters in them are replaced.
@@ -105,7 +105,7 @@ mod tests {
         let read: Value = read_harmless(&mut &wire[..], CAP).unwrap();
         assert_eq!(
             read,
-            serde_json::json!({"a\u{fffd}b": ["x\u{fffd}\u{fffd}", {"y": "\u{fffd}[2J"}, 7, 1.5, null]})
+            serde_json::json!({r"a\u000ab": [r"x\u000d\u000a", {"y": r"\u001b[2J"}, 7, 1.5, null]})
         );
     }
 

@@ -1,6 +1,7 @@
 //! The message: eight separately heap-allocated fields, as a real program's record would be.
 
 use crate::buffer::{Buffer, buffer};
+use crate::failure::Failure;
 use crate::pattern;
 
 /// Number of fields of a message.
@@ -10,12 +11,21 @@ pub(crate) const SMALLEST: u64 = 64;
 /// Largest message, bytes: far beyond any figure of interest, and small enough to allocate.
 pub(crate) const LARGEST: u64 = 256 << 20;
 
-/// What a send path keeps its payload in, and how it is (re)written.
-pub trait Body: Send {
-    /// Allocates room for a message of this many bytes.
-    fn new(bytes: usize) -> Self;
+/// A message that can be (re)written.
+pub trait Body {
     /// Writes the message with this key into it.
     fn fill(&mut self, key: u64);
+}
+
+/// A message on the heap.
+pub trait OnHeap: Body + Send {
+    /// Allocates room for a message of this many bytes.
+    ///
+    /// # Errors
+    /// `Unsupported` where there is no memory.
+    fn new(bytes: usize) -> Result<Self, Failure>
+    where
+        Self: Sized;
 }
 
 /// Eight heap allocations; each holds an eighth of the bytes, the last one the remainder too.
@@ -31,13 +41,16 @@ impl Message {
     }
 }
 
-impl Body for Message {
-    fn new(bytes: usize) -> Self {
+impl OnHeap for Message {
+    fn new(bytes: usize) -> Result<Self, Failure> {
         let field = bytes / FIELDS;
         let last = bytes - field * (FIELDS - 1);
-        Self { fields: std::array::from_fn(|index| buffer(if index + 1 < FIELDS { field } else { last })) }
+        let [a, b, c, d, e, f, g] = [field; FIELDS - 1].map(buffer);
+        Ok(Self { fields: [a?, b?, c?, d?, e?, f?, g?, buffer(last)?] })
     }
+}
 
+impl Body for Message {
     fn fill(&mut self, key: u64) {
         let mut offset = 0;
         for field in &mut self.fields {
@@ -51,11 +64,13 @@ impl Body for Message {
 #[derive(Debug)]
 pub(crate) struct Contiguous(pub Buffer);
 
-impl Body for Contiguous {
-    fn new(bytes: usize) -> Self {
-        Self(buffer(bytes))
+impl OnHeap for Contiguous {
+    fn new(bytes: usize) -> Result<Self, Failure> {
+        Ok(Self(buffer(bytes)?))
     }
+}
 
+impl Body for Contiguous {
     fn fill(&mut self, key: u64) {
         pattern::fill(key, 0, &mut self.0);
     }
@@ -67,14 +82,14 @@ mod tests {
 
     #[test]
     fn the_last_field_holds_the_remainder() {
-        let message = Message::new(100);
+        let message = Message::new(100).unwrap();
         let lengths: Vec<_> = message.fields().iter().map(|field| field.len()).collect();
         assert_eq!(lengths, [12, 12, 12, 12, 12, 12, 12, 16]);
     }
 
     #[test]
     fn fields_in_order_are_the_contiguous_message() {
-        let (mut message, mut whole) = (Message::new(75), Contiguous::new(75));
+        let (mut message, mut whole) = (Message::new(75).unwrap(), Contiguous::new(75).unwrap());
         message.fill(5);
         whole.fill(5);
         let fields: Vec<&[u8]> = message.fields().iter().map(|field| &**field).collect();

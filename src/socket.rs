@@ -229,6 +229,12 @@ pub fn receive_low_water(socket: &Socket, bytes: u64) -> Result<(), Failure> {
     )))
 }
 
+/// Ends a connection at once: what is queued is thrown away, so that the kernel lets go of the buffers that it was lent, and
+/// the peer is told by a reset. Sockets that are not TCP's cannot be ended so, and lend nothing.
+pub fn abort(socket: &Socket) {
+    let _ = rustix::net::connect_unspec(socket);
+}
+
 /// TCP segments sent again so far (`tcpi_total_retrans`); absent where the kernel does not tell.
 pub fn retransmits(socket: &Socket) -> Option<u64> {
     let mut info = [0; size_of::<libc::tcp_info>()];

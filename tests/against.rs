@@ -217,3 +217,20 @@ fn what_cannot_be_held_against_is_one_sentence() {
         assert_eq!(ended.code(), Some(2), "{flags:?}: {ended:?}");
     }
 }
+
+#[test]
+fn a_side_that_could_measure_nothing_is_said_and_told_by_the_exit_code() {
+    const TEST: &str = "a_side_that_could_measure_nothing_is_said_and_told_by_the_exit_code";
+    let scratch = Scratch::new();
+    let grid = scratch.file("grid.yaml", tiny_grid("repetitions: 1"));
+    let text = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && exec {BINARY} --version\nfor word do [ \"$last\" = --results ] && \
+         results=$word; last=$word; done\n{BINARY} \"$@\"\nsed -i 's/,ok,,/,unsupported,too old,/' \"$results\"/*/trials.csv\n"
+    );
+    let other = PathBuf::from(scratch.file("older", text));
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    let flags = ["--lab", lab(TEST), "--against", other.to_str().unwrap()];
+    let ended = run(sweep(&grid, &scratch.path("results"), &flags));
+    assert_eq!(ended.code(), Some(4), "{ended:?}");
+    assert!(ended.stderr.contains("copycost: one side ran nothing: too old"), "{}", ended.stderr);
+}

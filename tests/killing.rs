@@ -14,7 +14,7 @@ use support::lab::{
     assert_whole, directory, has_netns, key, manifest, only_run, our_interfaces, resume, start_with_rows,
     sweep, tiny_grid, trials,
 };
-use support::process::{Ended, Running, run};
+use support::process::{Ended, Process, Running, of_session, run};
 use support::{PATIENCE, Scratch, copycost, random, until};
 
 /// What a user would call seconds, on a machine that is busy with something else.
@@ -154,6 +154,59 @@ fn a_stopped_sender_agent_ends_the_sweep() {
 #[test]
 fn a_stopped_receiver_agent_ends_the_sweep() {
     stopped(1, "receiver");
+}
+
+/// Stops a child of a sweep as soon as it is there, where it is caught; what the sweep then says, and how long it takes.
+fn stopped_at_start(lab: &str, place: usize, word: &str) -> (Ended, Duration) {
+    let scratch = Scratch::new();
+    let grid = scratch.file("grid.yaml", tiny_grid("repetitions: 1"));
+    let is_meant = |one: &Process| one.arguments.get(1).is_some_and(|first| first == word);
+    for turn in 0..100 {
+        let results = scratch.path(&format!("results-{turn}"));
+        let mut sweep = Running::start(sweep(&grid, &results, &["--lab", lab]));
+        while sweep.is_running() && !results.exists() {
+            if let Some(child) = of_session(sweep.pid()).into_iter().filter(is_meant).nth(place) {
+                child.kill(Signal::SIGSTOP);
+                let since = Instant::now();
+                let ended = sweep.wait();
+                if ended.code() != Some(0) {
+                    return (ended, since.elapsed());
+                }
+                break;
+            }
+        }
+    }
+    panic!("no {word} was caught");
+}
+
+/// What is stopped at the start is noticed within seconds, and the sweep says so: a busy machine may be late once or twice.
+fn assert_noticed(lab: &str, place: usize, word: &str, said: &str) {
+    let mut times = Vec::new();
+    let is_soon = (0..3).any(|_| {
+        let (ended, took) = stopped_at_start(lab, place, word);
+        assert_eq!(ended.code(), Some(1), "{ended:?}");
+        let last = ended.stderr.lines().last().unwrap_or_default();
+        assert!(last.contains(said) && last.contains("it is stopped"), "{}", ended.stderr);
+        times.push(took);
+        // Eight or nine seconds, and two for each agent's end.
+        took < Duration::from_secs(16)
+    });
+    assert!(is_soon, "{word}: {times:?}");
+}
+
+#[test]
+fn an_agent_that_is_stopped_as_soon_as_it_is_started_is_noticed_within_seconds() {
+    for (place, side) in ["sender", "receiver"].into_iter().enumerate() {
+        assert_noticed("loopback", place, "agent", &format!("the {side} agent"));
+    }
+}
+
+#[test]
+fn a_link_that_is_stopped_while_it_is_made_is_noticed_within_seconds() {
+    if has_netns("a_link_that_is_stopped_while_it_is_made_is_noticed_within_seconds") {
+        assert_noticed("netns", 0, "link", "`copycost link` did not end within 9s");
+        assert_eq!(our_interfaces(), Vec::<String>::new());
+    }
 }
 
 #[test]

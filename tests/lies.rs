@@ -206,7 +206,7 @@ fn text_of_several_lines_does_not_break_a_row_or_the_terminal() {
         rows.iter().map(|row| row.status).collect::<Vec<_>>(),
         [Status::Ok, Status::Failed, Status::Ok]
     );
-    assert!(rows[1].reason.contains("first\u{fffd}second, \"third\"\u{fffd}\u{fffd}\u{fffd}[2J"), "{rows:?}");
+    assert!(rows[1].reason.contains(r#"first\u000asecond, "third"\u000d\u000a\u001b[2J"#), "{rows:?}");
     let text = std::fs::read_to_string(path.join("trials.csv")).unwrap();
     assert_eq!(text.lines().count(), 4, "a line a row: {text}");
     assert!(!manifest(&path).sender.host.kernel.contains('\n'));

@@ -22,7 +22,7 @@ use support::simulate::Simulation;
 use support::{Scratch, copycost, random};
 
 /// Mutations that are tried; `COPYCOST_TEST_MUTATIONS` sets another number.
-const MUTATIONS: usize = 300;
+const MUTATIONS: usize = 150;
 /// Every so manieth is drawn as PNG and PDF too, which takes long in a test's build, and resumed.
 const DRAWN: usize = 25;
 /// Much longer than a report of so small a run takes.

@@ -14,8 +14,9 @@ use copycost::clock::Clocks;
 use copycost::failure::Failure;
 use copycost::socket::SocketOptions;
 use copycost::workload::Work;
+use socket2::{Domain, Socket, Type};
 use support::agent::{Agent, Coordinator, connect};
-use support::until;
+use support::{skip, until};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -181,8 +182,10 @@ fn orders_out_of_range_are_refused_before_anything_is_allocated() {
         (work(|work| work.read_size = 0), "a read must ask"),
         (work(|work| (work.read_size, work.cell.threads) = (256 << 20, 1024)), "8 GiB"),
         (work(|work| work.messages = Some(0)), "at least one message"),
-        (Order { patience_s: 1e300, ..good(1) }, "a wait must have"),
-        (work(|work| work.drain_s = -1.0), "a wait must have"),
+        (Order { patience_s: 1e300, ..good(1) }, "a trial may last 0 to 7200 seconds"),
+        (work(|work| work.drain_s = -1.0), "the drain may last 0 to 60 seconds"),
+        (work(|work| work.drain_s = 61.0), "the drain may last 0 to 60 seconds"),
+        (work(|work| work.rate = Some(1e300)), "at most 1000000000"),
     ] {
         coordinator.tell(&prepare(bad));
         let failure = broken(coordinator.hear(), 1);
@@ -258,6 +261,64 @@ fn a_trial_that_takes_longer_than_ordered_is_given_up() {
     let (peer, nonce) = listening(&mut sender, 5);
     receiver.tell(&Request::Abort { trial: 4 });
     finish(&mut sender, &mut receiver, 5, peer, nonce);
+}
+
+/// Has the sender's agent wait for completions that never come, because its peer reads nothing of the window.
+fn draining(sender: &mut Coordinator, send_path: &str) -> Result<Socket, Failure> {
+    let mut asked = order(1, Role::Send { listen: HERE });
+    (asked.work.cell.send_path, asked.work.cell.threads) = (send_path.to_owned(), 1);
+    (asked.work.cell.message_bytes, asked.work.messages) = (32 << 10, Some(4));
+    // All of the window has room in the sender's socket, and not all of it in its peer's.
+    (asked.work.socket.send_buffer, asked.work.drain_s) = (Some(200_000), 60.0);
+    sender.tell(&prepare(asked));
+    let Reply::Listening { address, nonce, .. } = sender.hear() else { panic!("no port") };
+    let mut peer = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    // Small segments, or hardly one would fit into so small a window.
+    peer.set_recv_buffer_size(8 << 10).unwrap();
+    peer.set_tcp_mss(1000).unwrap();
+    peer.connect(&address.into()).unwrap();
+    peer.write_all(&[&nonce.to_le_bytes()[..], &0_u32.to_le_bytes()].concat()).unwrap();
+    match sender.hear() {
+        Reply::Broken { failure, .. } => return Err(failure),
+        other => assert_eq!(other, Reply::Ready { trial: 1 }),
+    }
+    sender.tell(&Request::Start { trial: 1 });
+    let mut reader = peer.try_clone().unwrap();
+    let reading = std::thread::spawn(move || {
+        let (mut buffer, mut read) = ([0; 1000], 0);
+        reader.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        while let Ok(count @ 1..) = reader.read(&mut buffer) {
+            read += count as u64;
+        }
+        read
+    });
+    sender.tell(&Request::Hold { trial: 1, bytes: None });
+    let Reply::Held { bytes, .. } = sender.hear() else { panic!("it does not pause") };
+    assert_eq!([reading.join().unwrap()], bytes[..], "all that was sent before the pause");
+    sender.tell(&Request::Measure { trial: 1 });
+    assert_eq!(sender.hear(), Reply::Measuring { trial: 1 });
+    Ok(peer)
+}
+
+#[test]
+fn a_drain_ends_with_the_session() {
+    for path in ["zero-copy", "uring-send-zc"] {
+        let agent = Agent::start(&[]);
+        let mut sender = Coordinator::of(&agent).unwrap();
+        let _peer = match draining(&mut sender, path) {
+            Ok(peer) => peer,
+            Err(why) => {
+                skip("a_drain_ends_with_the_session", why.reason());
+                continue;
+            }
+        };
+        std::thread::sleep(Duration::from_millis(500));
+        assert!(agent.threads() > 3, "{path}: nothing was waited for");
+        drop(sender);
+        let since = Instant::now();
+        assert!(until(Duration::from_secs(20), || agent.threads() == 1), "{path}: {:?}", since.elapsed());
+        assert!(Coordinator::of(&agent).is_ok());
+    }
 }
 
 /// Has the sender's agent take the answers of a receiver that says this for each message.

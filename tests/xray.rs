@@ -275,3 +275,14 @@ fn wrong_flags_and_grids_are_the_command_lines_fault() {
         assert_eq!(ended.code(), Some(2), "{ended:?}");
     }
 }
+
+#[test]
+fn an_x_ray_that_could_see_nothing_is_said_and_told_by_the_exit_code() {
+    let scratch = Scratch::new();
+    let results = scratch.text_path("results");
+    let words =
+        ["xray", "--lab", "loopback", "--path", "splice", "--payload", "fresh", "--quiet", "--results"];
+    let ended = run(copycost(words.into_iter().chain([results.as_str()])));
+    assert_eq!(ended.code(), Some(4), "{ended:?}");
+    assert!(ended.stderr.contains("copycost: nothing could be x-rayed: "), "{}", ended.stderr);
+}

@@ -10,7 +10,7 @@
 //! Both nonces are fresh, so that no proof can be replayed. Without a token the proofs are those of the
 //! empty key: that is allowed on loopback and on inherited sockets only.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -22,8 +22,13 @@ use crate::frame::{self, CAP, FrameError, STRANGER_CAP};
 
 /// How long a stranger may take for the whole handshake.
 pub const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a coordinator and its own child may take: the child has yet to start, perhaps on a busy machine.
-pub const CHILD_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a coordinator's own child may take: it has yet to start, perhaps on a busy machine.
+pub const CHILD_PATIENCE: Duration = Duration::from_secs(8);
+/// How long such a child waits for its coordinator, whose end it notices at once.
+pub const PARENT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is said of an agent that was not heard in time.
+pub const SILENT: &str = "it does not answer: it is stopped, or its host is overloaded";
 
 /// What both ends must know; empty where none is needed.
 #[derive(Clone, Default)]
@@ -96,7 +101,7 @@ impl Read for Until<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(std::io::ErrorKind::WouldBlock.into());
+            return Err(ErrorKind::WouldBlock.into());
         }
         // The kernel takes whole microseconds, and none of them for no limit at all.
         self.socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
@@ -153,16 +158,23 @@ pub fn greet(socket: &Socket) -> Result<(), String> {
     exchange_nonces(&mut Until::within(PATIENCE, socket)).map(drop)
 }
 
+/// Why an agent was not heard, for a coordinator.
+fn why_not(error: FrameError) -> String {
+    match error {
+        FrameError::Io(error) if error.kind() == ErrorKind::WouldBlock => SILENT.to_owned(),
+        other => other.to_string(),
+    }
+}
+
 /// Says hello. The two nonces: the coordinator's, then the agent's.
 fn exchange_nonces(input: &mut Until<'_>) -> Result<(String, String), String> {
-    let say = |error: FrameError| error.to_string();
     let socket = input.socket;
     socket.set_write_timeout(Some(PATIENCE)).map_err(|error| error.to_string())?;
-    let own = nonce().map_err(say)?;
+    let own = nonce().map_err(why_not)?;
     let hello =
         Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), nonce: own.clone() };
     frame::write(&mut &*socket, &hello).map_err(|error| error.to_string())?;
-    let reply: serde_json::Value = frame::read_harmless(input, CAP).map_err(say)?;
+    let reply: serde_json::Value = frame::read_harmless(input, CAP).map_err(why_not)?;
     if let Ok(Admission::Refused { why }) = serde_json::from_value(reply.clone()) {
         return Err(why);
     }
@@ -180,7 +192,7 @@ pub fn coordinator(socket: &Socket, token: &Token, patience: Duration) -> Result
     let (own, nonce) = exchange_nonces(&mut input)?;
     let proof = token.prove("coordinator", &own, &nonce);
     frame::write(&mut &*socket, &Proof { proof }).map_err(|error| error.to_string())?;
-    match frame::read_harmless(&mut input, CAP).map_err(|error| error.to_string())? {
+    match frame::read_harmless(&mut input, CAP).map_err(why_not)? {
         Admission::Refused { why } => Err(why),
         Admission::Welcome(welcome) if token.verify(&welcome.proof, "agent", &own, &nonce) => {
             socket.set_read_timeout(None).map_err(|error| error.to_string())?;

@@ -6,10 +6,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
+use crate::host::Available;
 use crate::interface::MovedBytes;
 use crate::workload::{Work, check_wait};
 use crate::xray::watch::Watch;
 use crate::{path, receive};
+
+/// Longest that a trial may take, seconds: a window of an hour, a warm-up of ten minutes, and what is around them.
+const MOST_PATIENCE_S: f64 = 7200.0;
 
 /// The order for one end of a trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,7 +55,28 @@ impl Order {
     /// Checks every number that an allocation, a thread or a wait depends on.
     pub fn check(&self) -> Result<(), String> {
         self.work.check()?;
-        check_wait(self.patience_s)
+        check_wait("a trial", self.patience_s, MOST_PATIENCE_S)
+    }
+
+    /// Checks that there is the memory that this end takes: where there is not, the kernel kills whoever asks for the last of it.
+    pub(crate) fn check_memory(&self, available: Option<Available>) -> Result<(), String> {
+        let needed = self.work.memory(self.is_sending());
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        let streams = match self.work.streams() {
+            1 => "one stream".to_owned(),
+            more => format!("{more} streams"),
+        };
+        match available {
+            Some(Available { bytes, limit }) if needed > bytes => Err(format!(
+                "the {} of {streams} take {} MiB of memory at the {}, but {} MiB can be had there ({limit}); use fewer \
+                 streams, smaller messages or a smaller working set",
+                if self.is_sending() { "messages" } else { "buffers" },
+                mib(needed),
+                if self.is_sending() { "sender" } else { "receiver" },
+                mib(bytes)
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Whether this end is the one that sends.
@@ -85,5 +110,45 @@ impl Order {
         cpus.sort_unstable();
         cpus.dedup();
         cpus
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn order(is_sending: bool, path: &str, message_bytes: u64, threads: u32) -> Order {
+        let cell = Cell { threads, ..Cell::example(path, message_bytes) };
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let role = match is_sending {
+            true => Role::Send { listen: here },
+            false => Role::Receive { peer: (here, 1).into(), nonce: 0 },
+        };
+        Order { trial: 1, role, work: Work::example(cell), pin: Vec::new(), patience_s: 1.0, watch: None }
+    }
+
+    #[test]
+    fn memory_that_is_not_there_is_refused_with_what_is_needed_and_what_there_is() {
+        let available = |mib: u64| Some(Available { bytes: mib << 20, limit: "MemAvailable of the host" });
+        let large = order(true, "zero-copy", 64 << 20, 16);
+        let refused = large.check_memory(available(5000)).unwrap_err();
+        for part in
+            ["messages of 16 streams take 9217 MiB", "at the sender", "5000 MiB can be had", "MemAvailable"]
+        {
+            assert!(refused.contains(part), "{refused}");
+        }
+        assert_eq!(large.check_memory(available(10_000)), Ok(()));
+        assert_eq!(large.check_memory(None), Ok(()), "nothing tells how much there is");
+        // Without a ring there are two: the message, and where it is gathered.
+        assert_eq!(order(true, "two-copy", 64 << 20, 16).check_memory(available(2100)), Ok(()));
+        let received = order(false, "zero-copy", 64 << 20, 16);
+        assert!(received.check_memory(available(1000)).unwrap_err().contains("buffers of 16 streams"));
+        assert_eq!(received.check_memory(available(1024)), Ok(()));
+        // The fields of small messages take a cache line each.
+        let mut small = order(true, "zero-copy", 64, 1);
+        small.work.cell.working_set = Some(1 << 30);
+        assert!(small.check_memory(available(8 << 10)).is_err());
     }
 }

@@ -19,10 +19,10 @@ use crate::host::policy;
 use crate::link::Traffic;
 use crate::pattern::Pattern;
 use crate::receive::ReceiveCounters;
-use crate::sink;
 use crate::workload::gate::{self, Gate};
 use crate::workload::{CommonWindow, EndReport, Note, Notes, StreamReport, Worker};
 use crate::xray::watch::Watcher;
+use crate::{sink, socket};
 
 /// The trial in hand.
 pub(super) struct RunningTrial {
@@ -41,6 +41,8 @@ pub(super) struct RunningTrial {
     began: usize,
     measured: usize,
     reports: Vec<Option<StreamReport>>,
+    /// Every stream has reported: nothing of it is under way.
+    is_over: bool,
     tallies: Arc<[ReceiveCounters]>,
     /// The interface that the streams come by.
     pub(super) traffic: Option<Traffic>,
@@ -66,6 +68,7 @@ impl RunningTrial {
             began: 0,
             measured: 0,
             reports: vec![None; streams],
+            is_over: false,
             tallies: (0..streams).map(|_| ReceiveCounters::default()).collect(),
             traffic: None,
             window: None,
@@ -156,6 +159,7 @@ impl RunningTrial {
         if self.reports.iter().any(Option::is_none) {
             return None;
         }
+        self.is_over = true;
         Some(EndReport { streams: self.reports.drain(..).flatten().collect(), common: self.common.take() })
     }
 
@@ -185,6 +189,10 @@ impl Drop for RunningTrial {
         }
         for worker in self.workers.drain(..) {
             let _ = worker.join();
+        }
+        if !self.is_over {
+            // What a dropped trial has queued would hold its memory for as long as the peer takes none of it.
+            self.sockets.iter().for_each(|socket| socket::abort(socket));
         }
         if self.order.is_sending() && self.order.work.cell.wire == Wire::Sink {
             sink::forbid_readers();

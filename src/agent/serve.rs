@@ -1,7 +1,7 @@
 //! The agent's two ways to be reached: an inherited socket on standard input, or a TCP port.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use anyhow::Context;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{SockRef, Socket, TcpKeepalive};
 
-use super::handshake::{self, CHILD_PATIENCE, PATIENCE, Token};
+use super::handshake::{self, PARENT_PATIENCE, PATIENCE, Token};
 use super::local_peer;
 use super::protocol::Welcome;
 use super::session::Session;
@@ -61,11 +61,27 @@ pub fn inherited() -> anyhow::Result<()> {
     control
         .domain()
         .context("standard input is not a socket; --inherited is for a coordinator's own children")?;
-    handshake::agent(&control, &Token::default(), CHILD_PATIENCE, || Ok(welcome()))?;
-    match Session::new(control, None)?.serve() {
-        // The coordinator is gone while a reply was on its way: it has said why, or was killed.
-        Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+    let shaken = handshake::agent(&control, &Token::default(), PARENT_PATIENCE, || Ok(welcome()));
+    let session = || Session::new(control, None).map_err(FrameError::Io)?.serve();
+    match shaken.and_then(|()| session()) {
+        // It has said why, or was killed.
+        Err(error) if is_gone(&error) => Ok(()),
         other => Ok(other?),
+    }
+}
+
+/// Whether the coordinator is gone, in the middle of whatever it was told or had begun to say.
+fn is_gone(error: &FrameError) -> bool {
+    match error {
+        FrameError::Closed => true,
+        FrameError::Io(error) => matches!(
+            error.kind(),
+            ErrorKind::BrokenPipe
+                | ErrorKind::ConnectionReset
+                | ErrorKind::UnexpectedEof
+                | ErrorKind::NotConnected
+        ),
+        _ => false,
     }
 }
 

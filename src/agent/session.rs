@@ -22,10 +22,10 @@ use crate::failure::Failure;
 use crate::frame::{self, CAP, FrameError};
 use crate::host::{self, policy};
 use crate::link::{self, PairNetns, Traffic};
-use crate::sink;
 use crate::workload::{EndReport, gate};
 use crate::xray::roofline;
 use crate::xray::symbols::Symbols;
+use crate::{buffer, sink};
 
 /// The way to the coordinator, for the session and the thread that reads requests.
 #[derive(Clone)]
@@ -92,6 +92,7 @@ impl Session {
         // The reading thread holds a clone: without this it would wait for the peer.
         let _ = self.control.shutdown(Shutdown::Both);
         self.trial = None;
+        buffer::give_back();
         result
     }
 
@@ -277,7 +278,10 @@ impl Session {
 
     /// Checks the order and begins to gather its streams.
     fn prepare(&mut self, order: Order) -> Result<Option<Reply>, Failure> {
-        order.check().map_err(Failure::Unsupported)?;
+        order
+            .check()
+            .and_then(|()| order.check_memory(host::available_memory()))
+            .map_err(Failure::Unsupported)?;
         host::is_softirq_charged();
         let order = Arc::new(order);
         let (number, events) = (order.trial, self.sender.clone());
@@ -306,7 +310,8 @@ impl Session {
                 if order.work.cell.wire.has_interfaces() {
                     trial.traffic = within(pair.as_deref(), || Traffic::towards(peer.ip()).ok())?;
                 }
-                let gather = move || within(pair.as_deref(), || streams::connect(&order, peer, nonce))?;
+                let gather =
+                    move || within(pair.as_deref(), || streams::connect(&order, peer, nonce, given_up))?;
                 (Box::new(gather), None)
             }
         };

@@ -17,7 +17,9 @@ use crate::cell::Wire;
 use crate::failure::Failure;
 
 /// How long all streams together may take to connect.
-pub const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+pub const CONNECT_PATIENCE: Duration = Duration::from_secs(8);
+/// How often is looked up whether anybody still waits for the streams.
+const LOOK_UP: Duration = Duration::from_millis(50);
 /// How long a connection may take to present its nonce.
 const SILENCE: Duration = Duration::from_secs(2);
 /// Connections that have not presented a nonce yet; where there are more, the oldest make room, because a
@@ -68,8 +70,13 @@ pub fn listen(order: &Order, address: IpAddr, nonce: u64) -> Result<(Socket, Soc
 /// Connects every stream of the order.
 ///
 /// # Errors
-/// When the sender cannot be reached in time.
-pub fn connect(order: &Order, peer: SocketAddr, nonce: u64) -> Result<Vec<Socket>, Failure> {
+/// When the sender cannot be reached in time, or `given_up` says that nobody waits for it any more.
+pub fn connect(
+    order: &Order,
+    peer: SocketAddr,
+    nonce: u64,
+    given_up: impl Fn() -> bool,
+) -> Result<Vec<Socket>, Failure> {
     let deadline = Instant::now() + CONNECT_PATIENCE;
     let named = order.work.cell.wire == Wire::Unix;
     let at = if named { unix_address(nonce)? } else { peer.into() };
@@ -81,21 +88,30 @@ pub fn connect(order: &Order, peer: SocketAddr, nonce: u64) -> Result<Vec<Socket
         .map(|index| {
             let mut socket = if named { unix() } else { tcp(peer.ip()) }?;
             order.work.socket.apply(&socket)?;
-            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-            let connected =
-                if named { connect_within(&socket, &at, left) } else { socket.connect_timeout(&at, left) };
-            connected.map_err(Failure::io(&doing))?;
+            let goes_on = || Instant::now() < deadline && !given_up();
+            connect_while(&socket, &at, goes_on).map_err(Failure::io(&doing))?;
             socket.write_all(&ticket(nonce, index)).map_err(Failure::io(&doing))?;
             Ok(socket)
         })
         .collect()
 }
 
-/// Connects by a Unix-domain socket: where the listener's queue is full the call waits, and SO_SNDTIMEO says how long.
-fn connect_within(socket: &Socket, at: &SockAddr, left: Duration) -> std::io::Result<()> {
-    socket.set_write_timeout(Some(left))?;
-    socket.connect(at)?;
-    socket.set_write_timeout(None)
+/// Connects. A call waits for as long as SO_SNDTIMEO says, for the peer's answer or, without TCP, for room in the listener's
+/// queue; the next call waits on.
+fn connect_while(socket: &Socket, at: &SockAddr, goes_on: impl Fn() -> bool) -> std::io::Result<()> {
+    socket.set_write_timeout(Some(LOOK_UP))?;
+    loop {
+        match socket.connect(at) {
+            Ok(()) => return socket.set_write_timeout(None),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EINPROGRESS | libc::EALREADY | libc::EAGAIN) if goes_on() => {}
+                Some(libc::EINPROGRESS | libc::EALREADY | libc::EAGAIN) => {
+                    return Err(std::io::ErrorKind::TimedOut.into());
+                }
+                _ => return Err(error),
+            },
+        }
+    }
 }
 
 /// A connection that has not presented its whole ticket yet.
@@ -164,7 +180,7 @@ fn next(listener: &Socket) -> Result<Option<Socket>, Failure> {
         Ok((socket, _)) => Ok(Some(socket)),
         Err(error) => match error.raw_os_error() {
             Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => {
-                Err(Failure::Failed(format!("accepting streams: {error}; see `ulimit -n`")))
+                Err(Failure::io("accepting streams")(error))
             }
             // Nobody waits, or somebody gave up while waiting (accept(2)).
             _ => Ok(None),
@@ -177,7 +193,7 @@ fn wait(listener: &Socket, pending: &[Pending]) -> Result<(), Failure> {
         .chain(pending.iter().map(|one| &one.socket))
         .map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN))
         .collect();
-    match poll(&mut polled, PollTimeout::from(50_u8)) {
+    match poll(&mut polled, PollTimeout::try_from(LOOK_UP).unwrap_or(PollTimeout::ZERO)) {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(errno) => Err(Failure::Failed(format!("waiting for streams: {errno}"))),
     }
@@ -245,7 +261,7 @@ mod tests {
             let (silent, mut wrong) = (stranger(), stranger());
             wrong.write_all(&ticket(nonce ^ 1, 0)).unwrap();
             std::thread::scope(|scope| {
-                let connecting = scope.spawn(|| connect(&order, address, nonce));
+                let connecting = scope.spawn(|| connect(&order, address, nonce, || false));
                 let accepted = accept(&listener, &order, nonce, || false).unwrap();
                 let mut connected = connecting.join().unwrap().unwrap();
                 assert_eq!((accepted.len(), connected.len()), (200, 200));
@@ -273,9 +289,25 @@ mod tests {
     }
 
     #[test]
+    fn a_sender_that_never_answers_is_waited_for_only_as_long_as_somebody_wants_it() {
+        for wire in [Wire::Loopback, Wire::Unix] {
+            let nonce = getrandom::u64().unwrap();
+            let (listener, address) =
+                listen(&order(wire, 1, nonce), Ipv4Addr::LOCALHOST.into(), nonce).unwrap();
+            // Nobody accepts, and the queue is short.
+            listener.listen(0).unwrap();
+            let (began, many) = (Instant::now(), order(wire, 64, nonce));
+            let error =
+                connect(&many, address, nonce, || began.elapsed() > Duration::from_millis(300)).unwrap_err();
+            assert!(error.reason().ends_with("timed out"), "{error}");
+            assert!(began.elapsed() < CONNECT_PATIENCE / 2, "{:?}", began.elapsed());
+        }
+    }
+
+    #[test]
     fn nobody_listens_under_another_name() {
         let order = order(Wire::Unix, 1, 3);
-        let error = connect(&order, ([127, 0, 0, 1], 0).into(), 3).unwrap_err();
+        let error = connect(&order, ([127, 0, 0, 1], 0).into(), 3, || false).unwrap_err();
         assert!(error.reason().starts_with("connecting to the sender by a Unix-domain socket"), "{error}");
     }
 }

@@ -8,9 +8,10 @@ use super::sweep::{SweepArgs, dry_run, expected_wire, seed};
 use super::{Exit, UsageError, print, stop_flag};
 use crate::against::{Against, BASE, Other, Pair, grid_of_run};
 use crate::compare::NO_MEASUREMENT;
+use crate::failure::chain;
 use crate::file;
 use crate::grid::Grid;
-use crate::output::{Out, say};
+use crate::output::{Out, harmless, say};
 use crate::record::{Status, Trial};
 use crate::report;
 use crate::sweep::Ended;
@@ -77,7 +78,8 @@ fn conclude(ended: &Ended, pair: &Pair, rows: &[Trial], arguments: &SweepArgs) -
                 // The trials are safe: what is made from them can be made again.
                 if let Err(error) = report_of(run) {
                     let path = run.path().display();
-                    say(format_args!("copycost: {error:#}; `copycost report {path}` makes the report again"));
+                    let what = chain(&error);
+                    say(format_args!("copycost: {what}; `copycost report {path}` makes the report again"));
                 }
             }
         }
@@ -101,9 +103,10 @@ fn conclude(ended: &Ended, pair: &Pair, rows: &[Trial], arguments: &SweepArgs) -
             ));
             Exit::FailedTrials
         }
-        Ended::Complete if well == 0 => {
+        Ended::Complete if !(ran(&pair.new) && ran(&pair.base)) => {
             let why = rows.iter().map(|row| row.reason.as_str()).find(|reason| !reason.is_empty());
-            say(format_args!("copycost: nothing ran: {}", why.unwrap_or("no trial was started")));
+            let what = if well == 0 { "nothing ran" } else { "one side ran nothing" };
+            say(format_args!("copycost: {what}: {}", harmless(why.unwrap_or("no trial was started"))));
             Exit::FailedTrials
         }
         Ended::Complete => Exit::Success,

@@ -12,9 +12,10 @@ use super::source::{grid_of, read_grid, read_manifest};
 use super::xray::conclude as conclude_xray;
 use super::{Exit, UsageError, against, print, stop_flag};
 use crate::cell::{Cell, Wire};
+use crate::failure::chain;
 use crate::grid::Grid;
 use crate::lab::{Lab, kind};
-use crate::output::say;
+use crate::output::{harmless, say};
 use crate::record::manifest::{Basis, Vm};
 use crate::record::{Status, Trial};
 use crate::report;
@@ -205,9 +206,10 @@ fn conclude(
         match make_report(run) {
             Ok(verdict) => print(&verdict)?,
             // The trials are safe: what is made from them can be made again.
-            Err(error) => {
-                say(format_args!("copycost: {error:#}; `copycost report {path}` makes the report again"))
-            }
+            Err(error) => say(format_args!(
+                "copycost: {}; `copycost report {path}` makes the report again",
+                chain(&error)
+            )),
         }
     }
     let exit = say_how_it_ended(ended, run.path(), rows, arguments);
@@ -234,7 +236,10 @@ fn say_how_it_ended(ended: &Ended, path: &Path, rows: &[Trial], arguments: &Swee
         Ended::Complete if rows.iter().all(|row| row.status != Status::Ok) => {
             let why = rows.iter().map(|row| row.reason.as_str()).find(|reason| !reason.is_empty());
             let why = why.unwrap_or("no trial was started");
-            say(format_args!("copycost: nothing ran: {why}; `copycost doctor` shows what this host lacks"));
+            say(format_args!(
+                "copycost: nothing ran: {}; `copycost doctor` shows what this host lacks",
+                harmless(why)
+            ));
             Exit::FailedTrials
         }
         Ended::Complete => Exit::Success,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Exit;
-use crate::output::Out;
+use crate::output::{Out, harmless};
 use crate::validate::validate;
 
 /// The arguments of `copycost validate`.
@@ -29,7 +29,7 @@ impl ValidateArgs {
     pub fn print(&self, out: &mut impl Write) -> anyhow::Result<bool> {
         let found = validate(&self.run)?;
         for violation in found.violations.iter().take(PRINTED) {
-            writeln!(out, "{violation}")?;
+            writeln!(out, "{}", harmless(&violation.to_string()))?;
         }
         if found.violations.len() > PRINTED {
             writeln!(out, "and {} more", found.violations.len() - PRINTED)?;

@@ -15,8 +15,9 @@ use super::{Exit, UsageError, print, stop_flag};
 use crate::cell::{Cell, Payload, Side, USUAL_WORKLOAD, Workload};
 use crate::choice::Choice;
 use crate::grid::{self, Grid, Repetitions};
+use crate::output::{harmless, say};
 use crate::record::category::Category;
-use crate::record::copies::{Place, Verdict};
+use crate::record::copies::{Evidence, Place, Verdict};
 use crate::record::roofline::Level;
 use crate::record::way::Stage;
 use crate::record::{Attribution, Copies, Manifest, Roofline, Way};
@@ -96,7 +97,24 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
     run.manifest.finish(if whole { &Ended::Complete } else { &Ended::Interrupted }.word());
     run.write_manifest()?;
     print(&format!("{}\n{}\n", conclude(&cells, &passes, &run.manifest), run.path().display()))?;
-    Ok(if whole { Exit::Success } else { Exit::Interrupted })
+    Ok(match nothing_found(&passes.rows) {
+        _ if !whole => Exit::Interrupted,
+        Some(why) => {
+            say(format_args!(
+                "copycost: nothing could be x-rayed: {}; `copycost doctor` shows what this host lacks",
+                harmless(why)
+            ));
+            Exit::FailedTrials
+        }
+        None => Exit::Success,
+    })
+}
+
+/// Why nothing was found of any cell; none where something was.
+fn nothing_found(rows: &[Copies]) -> Option<&str> {
+    let is_found = |row: &Copies| row.evidence != Evidence::NotMeasurable;
+    let why = rows.iter().map(|row| row.note.as_str()).find(|note| !note.is_empty());
+    (!rows.iter().any(is_found)).then(|| why.unwrap_or("no cell could run"))
 }
 
 /// The grid that the flags stand for.

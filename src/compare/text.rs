@@ -7,6 +7,7 @@ use comfy_table::{Table, presets};
 use super::change::{GateOutcome, Judgement};
 use super::comparison::Comparison;
 use super::footing::{Footing, SAME};
+use crate::output::harmless;
 use crate::tables::{CellRow, Estimate, Metric, TOO_FEW_TRIALS};
 
 /// For a terminal.
@@ -29,7 +30,8 @@ pub(crate) fn table(comparison: &Comparison) -> String {
     if !comparison.environment.is_empty() {
         out.push_str("\n\nThe environments differ:");
         for one in &comparison.environment {
-            let _ = write!(out, "\n  {}: {} -> {}", one.what, one.base, one.new);
+            let [what, base, new] = [&one.what, &one.base, &one.new].map(|text| harmless(text));
+            let _ = write!(out, "\n  {what}: {base} -> {new}");
         }
     }
     out
@@ -53,7 +55,8 @@ pub(crate) fn markdown(comparison: &Comparison) -> String {
     if !comparison.environment.is_empty() {
         out.push_str("\nThe environments differ:\n\n");
         for one in &comparison.environment {
-            let _ = writeln!(out, "- {}: `{}` → `{}`", one.what, one.base, one.new);
+            let [what, base, new] = [&one.what, &one.base, &one.new].map(|text| harmless(text));
+            let _ = writeln!(out, "- {what}: `{base}` → `{new}`");
         }
     }
     out
@@ -117,7 +120,7 @@ fn cells(comparison: &Comparison, measure: &Metric) -> Vec<Fields> {
     let figure = |estimate: &Estimate, row: &Option<CellRow>| match (estimate.value, row) {
         (Some(value), _) => significant(value),
         (None, None) => "not in the run".to_owned(),
-        (None, Some(row)) if !row.reason.is_empty() => row.reason.clone(),
+        (None, Some(row)) if !row.reason.is_empty() => harmless(&row.reason),
         (None, Some(_)) => "absent".to_owned(),
     };
     let row = |cell: &super::CellChange| {

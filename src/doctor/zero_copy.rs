@@ -67,7 +67,7 @@ pub(super) fn send(path: &Entry) -> Result<ZeroCopy, Failure> {
         sender.send_message(&socket, &mut tally)?;
         peer.read_exact(&mut buffer).map_err(Failure::io("reading"))?;
     }
-    sender.drain(&socket, Instant::now() + PATIENCE)?;
+    sender.drain(&socket, Instant::now() + PATIENCE, &|| true)?;
     Ok(sender.usage())
 }
 

@@ -1,4 +1,5 @@
-//! How long the kernel held this process back because its control group, or one above it, had used up its quota.
+//! What this process's control group, and those above it, allow: how long the kernel held it back because a quota was used
+//! up, and how much memory is left.
 
 use super::Root;
 
@@ -8,24 +9,46 @@ pub(super) fn throttled_s() -> Option<f64> {
     throttled(&Root::system())
 }
 
-/// A group's line in `/proc/self/cgroup` is `NUMBER:CONTROLLERS:PATH`; version 2 has no controllers (cgroups(7)).
 fn throttled(root: &Root) -> Option<f64> {
-    let groups = root.text("proc/self/cgroup")?;
-    let found: Vec<f64> = groups
-        .lines()
-        .filter_map(|line| {
-            let mut parts = line.splitn(3, ':').skip(1);
-            let (controllers, path) = (parts.next()?, parts.next()?);
-            let mount = match controllers {
-                "" => "sys/fs/cgroup".to_owned(),
-                several if several.split(',').any(|one| one == "cpu") => format!("sys/fs/cgroup/{several}"),
-                _ => return None,
-            };
-            Some(upwards(path).filter_map(move |path| read(root, &format!("{mount}{path}/cpu.stat"))))
-        })
-        .flatten()
-        .collect();
+    let groups = directories(root, "cpu");
+    let found: Vec<f64> =
+        groups.iter().filter_map(|group| read(root, &format!("{group}/cpu.stat"))).collect();
     (!found.is_empty()).then(|| found.iter().sum())
+}
+
+/// Bytes that the process's groups can still have, where one of them has a limit. Pages of files that nobody has used for a
+/// while are given up for others.
+pub(super) fn memory_left(root: &Root) -> Option<u64> {
+    let left = |group: &String| {
+        let number = |name: &str| root.text(format!("{group}/{name}"))?.parse::<u64>().ok();
+        let limit = number("memory.max").or_else(|| number("memory.limit_in_bytes"))?;
+        let used = number("memory.current").or_else(|| number("memory.usage_in_bytes"))?;
+        let stat = root.text(format!("{group}/memory.stat")).unwrap_or_default();
+        let of = |name: &str| {
+            let line = stat.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            line.and_then(|value| value.trim().parse::<u64>().ok())
+        };
+        let files = of("total_inactive_file").or_else(|| of("inactive_file")).unwrap_or(0);
+        Some(limit.saturating_sub(used.saturating_sub(files)))
+    };
+    directories(root, "memory").iter().filter_map(left).min()
+}
+
+/// The directories of the process's groups that have a controller, each before those above it. A group's line in
+/// `/proc/self/cgroup` is `NUMBER:CONTROLLERS:PATH`; version 2 has no controllers (cgroups(7)).
+fn directories(root: &Root, controller: &str) -> Vec<String> {
+    let groups = root.text("proc/self/cgroup").unwrap_or_default();
+    let of_line = |line: &str| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (parts.next()?, parts.next()?.to_owned());
+        let mount = match controllers {
+            "" => "sys/fs/cgroup".to_owned(),
+            several if several.split(',').any(|one| one == controller) => format!("sys/fs/cgroup/{several}"),
+            _ => return None,
+        };
+        Some(upwards(&path).map(|path| format!("{mount}{path}")).collect::<Vec<_>>())
+    };
+    groups.lines().filter_map(of_line).flatten().collect()
 }
 
 /// A group's path and those above it, without the last slash: `/a/b`, `/a`, ``.

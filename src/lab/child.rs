@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
@@ -34,12 +35,31 @@ pub(super) fn spawn(side: Side, arguments: &[&str], heard: Sender<(Side, Heard)>
         .map_err(|why| anyhow::anyhow!("the {side} agent: {why}"))
 }
 
+/// How long `copycost link` may take for a pair that it makes.
+pub(super) const LINK_PATIENCE: Duration = Duration::from_secs(9);
+/// The same for two cards, which agree on a speed first.
+pub(super) const CARDS_PATIENCE: Duration = Duration::from_secs(15);
+
 /// Runs `copycost link` in a process of its own: it must enter both namespaces.
-pub(super) fn run_link(arguments: Vec<String>) -> anyhow::Result<()> {
+pub(super) fn run_link(arguments: Vec<String>, patience: Duration) -> anyhow::Result<()> {
     let words: Vec<String> = std::iter::once("link".to_owned()).chain(arguments).collect();
+    let mut command = this_program(&words);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     // Ctrl-C on the terminal is for the coordinator: half a link is none.
-    let output = this_program(&words).stdin(Stdio::null()).process_group(0).output();
-    let output = output.context("starting `copycost link`")?;
+    let mut child = command.process_group(0).spawn().context("starting `copycost link`")?;
+    let deadline = Instant::now() + patience;
+    while child.try_wait().context("waiting for `copycost link`")?.is_none() {
+        if Instant::now() >= deadline {
+            let _ = child.kill();
+            let _ = child.wait();
+            bail!(
+                "`copycost link` did not end within {patience:?}: it is stopped, or this host is overloaded"
+            );
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    // What it says fits into a pipe.
+    let output = child.wait_with_output().context("reading what `copycost link` said")?;
     if output.status.success() {
         return Ok(());
     }

@@ -107,8 +107,9 @@ impl Lab {
             pinning::watches(pass, &work.cell, &options.pin, &self.sender.welcome, &self.receiver.welcome)
         });
         let [sender_watch, receiver_watch] = watches.map_or([None, None], |watches| watches.map(Some));
+        let readiness = PROMPT * 2 + written(work);
         let order = |role, pin, watch| {
-            let patience_s = (PROMPT * 3 + patience).as_secs_f64();
+            let patience_s = (PROMPT + readiness + patience).as_secs_f64();
             Request::Prepare(Box::new(Order { trial, role, work: work.clone(), pin, patience_s, watch }))
         };
         let listen = self.route(work.cell.wire)?;
@@ -124,7 +125,7 @@ impl Lab {
         })?;
         let Some((peer, nonce)) = listening else { return Err(Failure::Failed("no port".into()).into()) };
         self.tell(Side::Receiver, &order(Role::Receive { peer, nonce }, receiver_cpus, receiver_watch))?;
-        self.expect_both("the agents' readiness", PROMPT * 2, |reply| matches!(reply, Reply::Ready { .. }))
+        self.expect_both("the agents' readiness", readiness, |reply| matches!(reply, Reply::Ready { .. }))
     }
 
     /// Lets each stream's window begin.
@@ -191,6 +192,13 @@ impl Lab {
         self.tell(Side::Receiver, &Request::Hold { trial, bytes: boundary.take() })?;
         self.expect("the receiver's pause", PROMPT, |side, reply| held(&mut boundary, side, reply))
     }
+}
+
+/// How long it may take to write the memory of both ends.
+fn written(work: &Work) -> Duration {
+    /// The slowest that is still thought of, bytes a second.
+    const CRAWL: f64 = (64 << 20) as f64;
+    Duration::from_secs_f64(work.memory(true).saturating_add(work.memory(false)) as f64 / CRAWL)
 }
 
 /// How long the window and the drain may take.

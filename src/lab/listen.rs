@@ -43,7 +43,7 @@ impl Lab {
                 Ok((_, Heard::Reply(Reply::Pong))) => {}
                 Ok((_, Heard::Reply(reply))) if reply.trial().is_some_and(|trial| trial != self.trial) => {}
                 Ok((side, Heard::Reply(Reply::Broken { failure, .. }))) => {
-                    return Err(self.reason_behind(side, failure));
+                    return Err(self.reason_behind(side, failure.of_another()));
                 }
                 Ok((side, Heard::Reply(reply))) => return Ok(Some((side, reply))),
                 Ok((side, Heard::Lost(error))) => {
@@ -70,7 +70,7 @@ impl Lab {
                 (_, Heard::Reply(Reply::Broken { trial, failure: Failure::Unsupported(why) }))
                     if trial == self.trial =>
                 {
-                    return Trouble::Trial(Failure::Unsupported(why));
+                    return Trouble::Trial(Failure::Unsupported(why).of_another());
                 }
                 _ => {}
             }
@@ -83,22 +83,31 @@ impl Lab {
         &mut self,
         what: &str,
         patience: Duration,
-        mut done: impl FnMut(Side, Reply) -> Result<bool, Failure>,
+        done: impl FnMut(Side, Reply) -> Result<bool, Failure>,
     ) -> Result<(), Trouble> {
-        let deadline = Instant::now() + patience;
+        match self.listen(Instant::now() + patience, done)? {
+            true => Ok(()),
+            false => Err(Failure::Failed(format!("{what} did not come within {patience:.1?}")).into()),
+        }
+    }
+
+    /// Listens until `done` says that all have come, or the deadline has passed; whether all have. Agents from which nothing is
+    /// heard are asked whether they are alive.
+    fn listen(
+        &mut self,
+        deadline: Instant,
+        mut done: impl FnMut(Side, Reply) -> Result<bool, Failure>,
+    ) -> Result<bool, Trouble> {
         let mut asked = None;
         loop {
             let next = asked.map_or(SILENCE, |_| ANSWER);
             match self.hear(deadline.min(Instant::now() + next))? {
                 Some((side, reply)) => {
                     if done(side, reply)? {
-                        return Ok(());
+                        return Ok(true);
                     }
                 }
-                None if Instant::now() >= deadline => {
-                    let what = format!("{what} did not come within {patience:.1?}");
-                    return Err(Failure::Failed(what).into());
-                }
+                None if Instant::now() >= deadline => return Ok(false),
                 None => asked = self.ask_whether_alive(asked)?,
             }
         }
@@ -138,10 +147,7 @@ impl Lab {
 
     /// Waits this long; nothing is expected meanwhile but bad news.
     pub(super) fn pause(&mut self, duration: Duration) -> Result<(), Trouble> {
-        match self.hear(Instant::now() + duration)? {
-            None => Ok(()),
-            Some((side, reply)) => Err(out_of_place(side, &reply).into()),
-        }
+        self.listen(Instant::now() + duration, |side, reply| Err(out_of_place(side, &reply))).map(drop)
     }
 }
 

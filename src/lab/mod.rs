@@ -38,7 +38,7 @@ use peer::{Peer, Replies};
 use wires::WireAddress;
 
 /// How long an agent may take for an answer that takes no work.
-const PROMPT: Duration = Duration::from_secs(10);
+const PROMPT: Duration = Duration::from_secs(9);
 
 /// Two agents, connected.
 pub struct Lab {
@@ -73,7 +73,7 @@ pub struct XrayedTrial {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Trouble {
     /// This trial broke, or cannot run here; the next one may run.
-    #[error("{0}")]
+    #[error(transparent)]
     Trial(#[from] Failure),
     /// An agent is gone: no further trial can run in this lab.
     #[error("{0}")]

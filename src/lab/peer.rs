@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use socket2::Socket;
 
 use super::plausible;
-use crate::agent::handshake::{self, CHILD_PATIENCE, PATIENCE, Token};
+use crate::agent::handshake::{self, CHILD_PATIENCE, PATIENCE, SILENT, Token};
 use crate::agent::protocol::{Reply, Request, Welcome};
 pub use crate::cell::Side;
 use crate::channel::{Receiver, Sender};
@@ -47,7 +47,7 @@ impl Peer {
         let welcome = match handshake::coordinator(&control, token, patience) {
             Ok(welcome) => welcome,
             Err(error) => {
-                let status = child.as_mut().and_then(end);
+                let status = child.as_mut().and_then(|child| end(child, error == SILENT));
                 return Err(status.map_or(error, |status| format!("it {status} before it answered")));
             }
         };
@@ -109,8 +109,8 @@ impl Drop for Peer {
 }
 
 /// Ends a child that did not answer, and says how it ended when it did so by itself.
-fn end(child: &mut Child) -> Option<String> {
-    let status = patiently(child);
+fn end(child: &mut Child, is_silent: bool) -> Option<String> {
+    let status = if is_silent { None } else { patiently(child) };
     let _ = child.kill();
     let _ = child.wait();
     status

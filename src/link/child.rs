@@ -4,14 +4,18 @@
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, alarm, fork};
 
-/// No child of this kind has work for longer; one that hangs is ended by SIGALRM.
-const DEADLINE_S: u32 = 30;
+/// No child of this kind has work for longer; one that hangs is ended by SIGALRM, or with its parent.
+const DEADLINE_S: u32 = 15;
+/// How long its parent waits for what it says: one that is stopped gets no SIGALRM.
+const PATIENCE: Duration = Duration::from_secs(DEADLINE_S as u64 + 1);
 
 /// A running child; dropped, it is killed and reaped.
 #[derive(Debug)]
@@ -25,6 +29,7 @@ impl Child {
     /// Forks and runs `work` in the child, which has this one thread and ends with it.
     pub(crate) fn spawn(work: impl FnOnce(UnixStream) -> Result<()>) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
+        ours.set_read_timeout(Some(PATIENCE))?;
         // SAFETY: the child uses the allocator, which glibc and musl keep usable across fork, and its own
         // socket; it takes no lock that another thread of the parent could have held, and leaves by _exit.
         match unsafe { fork() }? {
@@ -32,6 +37,7 @@ impl Child {
             ForkResult::Child => {
                 drop(ours);
                 alarm::set(DEADLINE_S);
+                let _ = set_pdeathsig(Signal::SIGKILL);
                 let done = catch_unwind(AssertUnwindSafe(|| work(theirs)));
                 // SAFETY: _exit ends the process and runs nothing of the parent's.
                 unsafe { libc::_exit(if matches!(done, Ok(Ok(()))) { 0 } else { 1 }) }

@@ -8,6 +8,7 @@ mod call;
 mod disk_file;
 mod ktls;
 mod lent;
+mod mapped;
 mod one_copy;
 mod plain_send;
 mod planted;
@@ -29,10 +30,12 @@ use std::time::Instant;
 use nix::sys::socket::ControlMessageOwned;
 use socket2::Socket;
 
+use crate::cell::Payload;
 use crate::choice::{self, Choice, Parameter, Parameters, SWITCH};
 use crate::failure::Failure;
 pub use crate::interface::MovedBytes;
 use crate::interface::{Completions, FlagProof, KernelInterface};
+use crate::message::FIELDS;
 use crate::record::stream::ZeroCopy;
 use crate::setup::Setup;
 use crate::span::Span;
@@ -66,11 +69,16 @@ pub trait SendPath: Send {
         Ok(())
     }
 
-    /// Waits until the kernel has let go of every buffer, or the deadline has passed.
+    /// Waits until the kernel has let go of every buffer, the deadline has passed, or `goes_on` is false.
     ///
     /// # Errors
     /// When notifications cannot be read.
-    fn drain(&mut self, _socket: &Socket, _deadline: Instant) -> Result<(), Failure> {
+    fn drain(
+        &mut self,
+        _socket: &Socket,
+        _deadline: Instant,
+        _goes_on: &dyn Fn() -> bool,
+    ) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -214,6 +222,20 @@ pub fn find(text: &str) -> Result<&'static Entry, String> {
         let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
         format!("`{name}` is not a send path; choose one of {} (or A1, A2, A3)", names.join(", "))
     })
+}
+
+/// Memory that the messages of one stream take, bytes: as many of them as are kept in flight, or as the working set has.
+pub fn memory(setup: &Setup) -> u64 {
+    let Ok(entry) = find(setup.choice.name()) else { return 0 };
+    let message = setup.message_bytes + FIELDS * mapped::CACHE_LINE;
+    // Those of the disk lie there.
+    let setup =
+        if entry.name == sendfile_disk::ENTRY.name { &Setup { working_set: None, ..*setup } } else { setup };
+    let lent = entry.interface.completions.map_or(1, |_| most_lent(setup.message_bytes, setup.streams));
+    let unanswered = if setup.payload == Payload::Fresh { setup.unanswered.unwrap_or(1) as usize } else { 1 };
+    let least = lent.max(unanswered).max(setup.choice.value(uring::DEPTH) as usize);
+    // And one to gather it in.
+    (supply::count(setup, least) as u64 + 1).saturating_mul(message as u64)
 }
 
 /// What the flag of a path's completions proves; none where it has none.

@@ -30,7 +30,7 @@ struct OneCopy<R> {
 
 impl<R: Rewrite> OneCopy<R> {
     fn open(setup: &Setup, _: &Socket) -> Result<Self, Failure> {
-        Ok(Self { supply: Supply::new(setup, 1) })
+        Ok(Self { supply: Supply::new(setup, 1)? })
     }
 }
 
@@ -64,6 +64,6 @@ pub(super) fn gather(
 }
 
 /// The message's fields as an iovec.
-pub(super) fn iovec(message: &Message) -> [IoSlice<'_>; FIELDS] {
+fn iovec(message: &Message) -> [IoSlice<'_>; FIELDS] {
     std::array::from_fn(|index| IoSlice::new(&message.fields()[index]))
 }

@@ -28,7 +28,7 @@ struct PlainSend<R> {
 
 impl<R: Rewrite> PlainSend<R> {
     fn open(setup: &Setup, _: &Socket) -> Result<Self, Failure> {
-        Ok(Self { supply: Supply::new(setup, 1) })
+        Ok(Self { supply: Supply::new(setup, 1)? })
     }
 }
 

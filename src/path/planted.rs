@@ -38,8 +38,8 @@ const fn entry(name: &'static str, user: u32, open: super::Open) -> Entry {
 
 fn open(copies: usize, setup: &Setup) -> Result<Box<dyn SendPath>, Failure> {
     Ok(match setup.payload {
-        Payload::Static => Box::new(Planted::<Static>::new(copies, setup)),
-        Payload::Fresh => Box::new(Planted::<Fresh>::new(copies, setup)),
+        Payload::Static => Box::new(Planted::<Static>::new(copies, setup)?),
+        Payload::Fresh => Box::new(Planted::<Fresh>::new(copies, setup)?),
     })
 }
 
@@ -50,9 +50,10 @@ struct Planted<R> {
 }
 
 impl<R: Rewrite> Planted<R> {
-    fn new(copies: usize, setup: &Setup) -> Self {
-        let stage = || buffer(setup.message_bytes);
-        Self { supply: Supply::new(setup, 1), stages: (0..copies).map(|_| stage()).collect() }
+    fn new(copies: usize, setup: &Setup) -> Result<Self, Failure> {
+        let supply = Supply::new(setup, 1)?;
+        let stages = (0..copies).map(|_| buffer(setup.message_bytes)).collect::<Result<_, _>>()?;
+        Ok(Self { supply, stages })
     }
 }
 

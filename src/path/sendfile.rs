@@ -18,7 +18,7 @@ use socket2::Socket;
 use super::splice::reusable;
 use super::{Entry, Fresh, KernelInterface, MovedBytes, Parameters, Promise, Rewrite, SendPath, Tally};
 use crate::cell::Payload;
-use crate::failure::Failure;
+use crate::failure::{Failure, told};
 use crate::pattern;
 use crate::setup::Setup;
 use crate::style::{GREEN, Marker, Style};
@@ -37,9 +37,6 @@ pub(super) const ENTRY: Entry = Entry {
     parameters: Parameters::NONE,
     prepare_receiver: None,
     open: |setup, _| {
-        let refused = |error| {
-            Failure::Unsupported(format!("a memfd for sendfile: {error}; it takes Linux 3.17 or newer"))
-        };
         Ok(match (setup.payload, reusable("sendfile", setup)?) {
             (Payload::Static, _) => {
                 Box::new(Sendfile::open(setup, 1).and_then(Sendfile::seal).map_err(refused)?)
@@ -48,6 +45,15 @@ pub(super) const ENTRY: Entry = Entry {
         })
     },
 };
+
+/// Why there is no memfd.
+fn refused(error: io::Error) -> Failure {
+    let hint = match error.raw_os_error() {
+        Some(libc::ENOSYS) => "; it takes Linux 3.17 or newer",
+        _ => "",
+    };
+    Failure::Unsupported(format!("a memfd for sendfile: {}{hint}", told(&error)))
+}
 
 /// Bytes that are written to a file at once.
 const WRITE: usize = 1 << 20;
@@ -138,6 +144,17 @@ impl SendPath for FreshSendfile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stops_a_memfd_is_told_with_its_own_remedy() {
+        for (error, remedy) in
+            [(libc::EMFILE, "`ulimit -n`"), (libc::EFBIG, "`ulimit -f`"), (libc::ENOSYS, "Linux 3.17")]
+        {
+            let said = refused(io::Error::from_raw_os_error(error));
+            assert_eq!(said.reason().contains("3.17"), error == libc::ENOSYS);
+            assert!(said.reason().contains(remedy), "{said}");
+        }
+    }
     use crate::path::splice::tests::{connected, receive_while};
     use crate::pattern::Pattern;
 

@@ -13,7 +13,7 @@ use super::sendfile::{self, Sendfile};
 use super::{Entry, Parameters, SendPath, Tally};
 use crate::cell::Payload;
 use crate::choice::{Parameter, Values};
-use crate::failure::Failure;
+use crate::failure::{Failure, told};
 use crate::setup::Setup;
 use crate::style::{Marker, SKY, Style};
 use crate::units;
@@ -78,11 +78,11 @@ fn write(setup: &Setup, bytes: u64, least: usize) -> Result<(Sendfile, Residence
 
 /// That a file cannot be written there: the disk is full, most likely.
 fn cannot(error: &io::Error, bytes: u64, place: &Path) -> Failure {
-    Failure::Failed(format!(
-        "a file of {} in {}: {error}; set TMPDIR to a directory on a disk with room",
-        units::size(bytes),
-        place.display()
-    ))
+    let what = format!("a file of {} in {}: {}", units::size(bytes), place.display(), told(error));
+    Failure::Failed(match error.kind() {
+        io::ErrorKind::FileTooLarge => what,
+        _ => format!("{what}; set TMPDIR to a directory on a disk with room"),
+    })
 }
 
 fn stayed(Resident { resident, pages }: Resident) -> String {

@@ -1,22 +1,21 @@
 //! splice: `vmsplice()` puts the fields' pages into a pipe by reference, `splice()` moves them on into the
 //! socket: no payload byte is copied on the sender's side, not even for a receiver on the same host.
 //!
-//! As with sendfile there is no completion, so fresh payload is refused where the receiver does not answer. The fields lie in an anonymous
-//! mapping that is otherwise written once and never again; unmapping it while the kernel still holds its pages is
-//! harmless, where freed heap memory would be written to by its next owner.
+//! As with sendfile there is no completion, so fresh payload is refused where the receiver does not answer. Otherwise the
+//! fields lie in memory that is written once and never again.
 
 use std::io::{self, IoSlice, PipeReader, PipeWriter};
 use std::ops::Deref;
 
-use memmap2::{Mmap, MmapMut};
+use memmap2::MmapMut;
 use rustix::io::Errno;
 use socket2::Socket;
 
+use super::mapped::{Layout, Mapped, PAGE};
 use super::{Entry, Fresh, KernelInterface, MovedBytes, Parameters, Promise, Rewrite, SendPath, Tally, call};
 use crate::cell::Payload;
-use crate::failure::Failure;
-use crate::message::FIELDS;
-use crate::pattern;
+use crate::failure::{Failure, told};
+use crate::message::{Body, FIELDS};
 use crate::setup::Setup;
 use crate::style::{Marker, PURPLE, Style};
 
@@ -30,11 +29,11 @@ pub(super) const ENTRY: Entry = Entry {
     parameters: Parameters::NONE,
     prepare_receiver: None,
     open: |setup, _| {
-        let refused = |error| Failure::Unsupported(format!("a pipe for splice: {error}"));
+        let refused = |error| Failure::Unsupported(format!("a pipe for splice: {}", told(&error)));
         Ok(match (setup.payload, reusable("splice", setup)?) {
-            (Payload::Static, _) => Box::new(Splice::open(Fields::new(setup, 1)?.seal()?).map_err(refused)?),
+            (Payload::Static, _) => Box::new(Splice::open(fields(setup, 1)?.seal()?).map_err(refused)?),
             (Payload::Fresh, least) => {
-                let splice = Splice::open(Fields::new(setup, least)?).map_err(refused)?;
+                let splice = Splice::open(fields(setup, least)?).map_err(refused)?;
                 Box::new(FreshSplice { splice, rewrite: Fresh::new(setup.pattern) })
             }
         })
@@ -61,80 +60,24 @@ pub(super) fn reusable(path: &str, setup: &Setup) -> Result<usize, Failure> {
     }
 }
 
-const PAGE: usize = 4096;
-const CACHE_LINE: usize = 64;
-
-/// Messages of eight separate fields each, in one mapping; fields of a page and more begin on a page, so
-/// that no page is handed over twice.
-struct Fields<M> {
-    memory: M,
-    field: usize,
-    last: usize,
-    /// Distance between the beginnings of two fields of a message.
-    stride: usize,
-    messages: usize,
-}
-
-impl Fields<MmapMut> {
-    fn new(setup: &Setup, least: usize) -> Result<Self, Failure> {
-        let bytes = setup.message_bytes;
-        let field = bytes / FIELDS;
-        let last = bytes - field * (FIELDS - 1);
-        let stride = last.next_multiple_of(if last < PAGE { CACHE_LINE } else { PAGE });
-        let messages = setup.working_set.unwrap_or(0).div_ceil(bytes as u64).max(least as u64) as usize;
-        let memory =
-            MmapMut::map_anon(messages * FIELDS * stride).map_err(Failure::io("memory for splice"))?;
-        let mut fields = Self { memory, field, last, stride, messages };
-        (0..messages).for_each(|message| fields.fill(message, setup.pattern.key(0)));
-        Ok(fields)
-    }
-
-    /// Writes the message with this key.
-    fn fill(&mut self, message: usize, key: u64) {
-        let from = message * FIELDS * self.stride;
-        let slots = self.memory[from..from + FIELDS * self.stride].chunks_exact_mut(self.stride);
-        for (index, slot) in slots.enumerate() {
-            let length = if index + 1 < FIELDS { self.field } else { self.last };
-            pattern::fill(key, index * self.field, &mut slot[..length]);
-        }
-    }
-
-    /// Makes it memory that nobody can write to.
-    fn seal(self) -> Result<Fields<Mmap>, Failure> {
-        let Self { memory, field, last, stride, messages } = self;
-        let memory = memory.make_read_only().map_err(Failure::io("memory for splice"))?;
-        Ok(Fields { memory, field, last, stride, messages })
-    }
-}
-
-impl<M: Deref<Target = [u8]>> Fields<M> {
-    fn iovec(&self, message: usize) -> [IoSlice<'_>; FIELDS] {
-        std::array::from_fn(|index| {
-            let from = (message * FIELDS + index) * self.stride;
-            let length = if index + 1 < FIELDS { self.field } else { self.last };
-            IoSlice::new(&self.memory[from..from + length])
-        })
-    }
-
-    /// Pipe slots that one message takes: one a page that it touches.
-    fn slots(&self) -> usize {
-        (FIELDS - 1) * self.field.div_ceil(PAGE) + self.last.div_ceil(PAGE)
-    }
+/// Messages of eight fields of which no page is handed over twice.
+fn fields(setup: &Setup, least: usize) -> Result<Mapped, Failure> {
+    Mapped::new(setup, FIELDS, Layout::Paged, least)
 }
 
 struct Splice<M> {
-    fields: Fields<M>,
+    fields: Mapped<M>,
     next: usize,
     reader: PipeReader,
     writer: PipeWriter,
 }
 
 impl<M: Deref<Target = [u8]>> Splice<M> {
-    fn open(fields: Fields<M>) -> io::Result<Self> {
+    fn open(fields: Mapped<M>) -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
         // Room for the whole message saves turns. Beyond fs.pipe-max-size it takes CAP_SYS_RESOURCE, and a
         // smaller pipe does as well: so a refusal only means to ask for less.
-        let mut bytes = fields.slots().next_power_of_two() * PAGE;
+        let mut bytes = fields.pages().next_power_of_two() * PAGE;
         while let Err(errno) = rustix::pipe::fcntl_setpipe_size(&writer, bytes.min(1 << 30)) {
             if bytes <= 16 * PAGE {
                 break;
@@ -151,7 +94,7 @@ impl<M: Deref<Target = [u8]>> Splice<M> {
 impl<M: Deref<Target = [u8]> + Send> SendPath for Splice<M> {
     fn send_message(&mut self, socket: &Socket, tally: &mut Tally) -> Result<(), Failure> {
         let mut fields = self.fields.iovec(self.next);
-        self.next = if self.next + 1 == self.fields.messages { 0 } else { self.next + 1 };
+        self.next = if self.next + 1 == self.fields.count() { 0 } else { self.next + 1 };
         let mut left = &mut fields[..];
         while !left.is_empty() {
             // The pipe is empty here, so that it never blocks the one thread that also empties it.
@@ -190,7 +133,7 @@ struct FreshSplice {
 impl SendPath for FreshSplice {
     fn send_message(&mut self, socket: &Socket, tally: &mut Tally) -> Result<(), Failure> {
         let Splice { fields, next, .. } = &mut self.splice;
-        fields.fill(*next, self.rewrite.key());
+        fields.slot(*next).fill(self.rewrite.key());
         self.splice.send_message(socket, tally)
     }
 }
@@ -247,7 +190,7 @@ pub(super) mod tests {
         {
             let pattern = Pattern::new(4, 1);
             let setup = Setup { working_set, ..Setup::of_messages(bytes, pattern) };
-            let mut path = Splice::open(Fields::new(&setup, 1).unwrap().seal().unwrap()).unwrap();
+            let mut path = Splice::open(fields(&setup, 1).unwrap().seal().unwrap()).unwrap();
             receive_while(&setup, |socket| {
                 let mut tally = Tally::default();
                 (0..20).for_each(|_| path.send_message(socket, &mut tally).unwrap());
@@ -255,20 +198,6 @@ pub(super) mod tests {
                 20
             });
         }
-    }
-
-    #[test]
-    fn fields_are_separate_and_a_page_is_handed_over_once() {
-        let setup = |message_bytes| Setup {
-            working_set: Some(100_000),
-            ..Setup::of_messages(message_bytes, Pattern::new(0, 0))
-        };
-        let small = Fields::new(&setup(64), 1).unwrap();
-        assert_eq!((small.messages, small.stride, small.slots()), (1563, 64, 8));
-        let large = Fields::new(&setup(65_537), 1).unwrap();
-        assert_eq!((large.messages, large.stride, large.slots()), (2, 3 * PAGE, 17));
-        let lengths: Vec<_> = large.iovec(1).iter().map(|field| field.len()).collect();
-        assert_eq!(lengths, [8192, 8192, 8192, 8192, 8192, 8192, 8192, 8193]);
     }
 
     /// Waits until the peer's kernel has acknowledged every byte.

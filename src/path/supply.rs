@@ -1,6 +1,8 @@
 //! The messages that a stream cycles through, and whether each is rewritten before it is sent.
 
-use crate::message::Body;
+use crate::buffer::refused;
+use crate::failure::Failure;
+use crate::message::{Body, OnHeap};
 use crate::pattern::Pattern;
 use crate::setup::Setup;
 
@@ -64,14 +66,23 @@ pub(super) fn count(setup: &Setup, least: usize) -> usize {
     usize::try_from(asked).unwrap_or(usize::MAX).max(least).max(1)
 }
 
-impl<B: Body, R: Rewrite> Supply<B, R> {
+impl<B: OnHeap, R: Rewrite> Supply<B, R> {
     /// Allocates at least `least` messages, more where the working set asks for them.
-    pub fn new(setup: &Setup, least: usize) -> Self {
-        let mut bodies: Vec<B> = (0..count(setup, least)).map(|_| B::new(setup.message_bytes)).collect();
+    ///
+    /// # Errors
+    /// `Unsupported` where there is no memory for all of them.
+    pub fn new(setup: &Setup, least: usize) -> Result<Self, Failure> {
+        let count = count(setup, least);
+        let mut bodies: Vec<B> = Vec::new();
+        let no_memory = || refused(count.saturating_mul(setup.message_bytes));
+        bodies.try_reserve_exact(count).map_err(|_| no_memory())?;
+        for _ in 0..count {
+            bodies.push(B::new(setup.message_bytes).map_err(|_| no_memory())?);
+        }
         for body in &mut bodies {
             body.fill(setup.pattern.key(0));
         }
-        Self { bodies, next: 0, rewrite: R::new(setup.pattern) }
+        Ok(Self { bodies, next: 0, rewrite: R::new(setup.pattern) })
     }
 
     /// The next message, prepared. The caller must know that no call still reads it.
@@ -90,7 +101,7 @@ impl<B: Body, R: Rewrite> Supply<B, R> {
 }
 
 impl<B, R> Supply<B, R> {
-    /// Gives up the memory without freeing it: the kernel may still read from it.
+    /// Gives up the memory without freeing it: a request that is still under way names it.
     pub fn leak(&mut self) {
         std::mem::forget(std::mem::take(&mut self.bodies));
     }
@@ -122,17 +133,17 @@ mod tests {
 
     #[test]
     fn the_working_set_is_covered_by_whole_messages() {
-        assert_eq!(Supply::<Message, Static>::new(&setup(None), 1).count(), 1);
-        assert_eq!(Supply::<Message, Static>::new(&setup(Some(1001)), 1).count(), 11);
-        assert_eq!(Supply::<Message, Static>::new(&setup(Some(100)), 4).count(), 4);
+        assert_eq!(Supply::<Message, Static>::new(&setup(None), 1).unwrap().count(), 1);
+        assert_eq!(Supply::<Message, Static>::new(&setup(Some(1001)), 1).unwrap().count(), 11);
+        assert_eq!(Supply::<Message, Static>::new(&setup(Some(100)), 4).unwrap().count(), 4);
     }
 
     #[test]
     fn fresh_messages_differ_and_static_ones_do_not() {
-        let mut fresh = Supply::<Contiguous, Fresh>::new(&setup(None), 1);
+        let mut fresh = Supply::<Contiguous, Fresh>::new(&setup(None), 1).unwrap();
         let first = fresh.take().0.clone();
         assert_ne!(fresh.take().0, first);
-        let mut same = Supply::<Contiguous, Static>::new(&setup(None), 2);
+        let mut same = Supply::<Contiguous, Static>::new(&setup(None), 2).unwrap();
         let first = same.take().0.clone();
         assert_eq!(same.take().0, first);
     }

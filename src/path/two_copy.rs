@@ -33,8 +33,8 @@ impl<R: Rewrite> TwoCopy<R> {
     fn open(setup: &Setup, _: &Socket) -> Result<Self, Failure> {
         // First the staging buffer: allocated behind the fields it would lie a few bytes ahead of each of them
         // within a page, where a processor takes loads to depend on the stores before them (4 KiB aliasing).
-        let staging = buffer(setup.message_bytes);
-        Ok(Self { supply: Supply::new(setup, 1), staging })
+        let staging = buffer(setup.message_bytes)?;
+        Ok(Self { supply: Supply::new(setup, 1)?, staging })
     }
 }
 

@@ -3,10 +3,10 @@
 
 use socket2::Socket;
 
+use super::mapped::{Layout, MappedSupply};
 use super::supply::open_by_payload;
-use super::{Entry, Promise, Rewrite, Supply, uring};
+use super::{Entry, Promise, Rewrite, uring};
 use crate::failure::Failure;
-use crate::message::Contiguous;
 use crate::setup::Setup;
 use crate::style::{Marker, OLIVE, Style};
 
@@ -22,10 +22,10 @@ pub(super) const ENTRY: Entry = Entry {
     open: open_by_payload!(UringSendZc),
 };
 
-type UringSendZc<R> = uring::Lending<Supply<Contiguous, R>, uring::AnyMemory>;
+type UringSendZc<R> = uring::Lending<MappedSupply<R>, uring::AnyMemory>;
 
 impl<R: Rewrite> UringSendZc<R> {
     fn open(setup: &Setup, socket: &Socket) -> Result<Self, Failure> {
-        Self::of(setup, socket, |least, _| Ok(Supply::new(setup, least)))
+        Self::of(setup, socket, |least, _| MappedSupply::new(setup, 1, Layout::Apart, least))
     }
 }

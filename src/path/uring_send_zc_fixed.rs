@@ -25,7 +25,7 @@ type UringSendZcFixed<R> = uring::Lending<uring::Region<R>, uring::Registered>;
 impl<R: Rewrite> UringSendZcFixed<R> {
     fn open(setup: &Setup, socket: &Socket) -> Result<Self, Failure> {
         Self::of(setup, socket, |least, ring| {
-            let region = uring::Region::new(setup, least);
+            let region = uring::Region::new(setup, least)?;
             ring.register_buffers(&region.buffers())?;
             Ok(region)
         })

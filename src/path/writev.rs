@@ -35,7 +35,7 @@ struct Writev<R> {
 
 impl<R: Rewrite> Writev<R> {
     fn open(setup: &Setup, _: &Socket) -> Result<Self, Failure> {
-        Ok(Self { supply: Supply::new(setup, 1) })
+        Ok(Self { supply: Supply::new(setup, 1)? })
     }
 }
 

@@ -10,15 +10,14 @@ use rustix::io::Errno;
 use socket2::Socket;
 
 use super::lent::{self, ErrorQueue, Lent, Notifier};
-use super::one_copy::iovec;
+use super::mapped::{Layout, MappedSupply};
 use super::supply::open_by_payload;
 use super::{
-    Completions, Entry, KernelInterface, MovedBytes, Parameters, Promise, Rewrite, SendPath, Supply, Tally,
-    call,
+    Completions, Entry, KernelInterface, MovedBytes, Parameters, Promise, Rewrite, SendPath, Tally, call,
 };
 use crate::failure::Failure;
 use crate::interface::FlagProof;
-use crate::message::Message;
+use crate::message::FIELDS;
 use crate::record::stream::ZeroCopy;
 use crate::setup::Setup;
 use crate::socket;
@@ -51,22 +50,23 @@ const MSG_ZEROCOPY: KernelInterface = KernelInterface {
 };
 
 struct ZeroCopySend<R> {
-    supply: Supply<Message, R>,
+    supply: MappedSupply<R>,
     lent: Lent<ErrorQueue>,
 }
 
 impl<R: Rewrite> ZeroCopySend<R> {
     fn open(setup: &Setup, socket: &Socket) -> Result<Self, Failure> {
         socket::enable_zero_copy(socket)?;
-        let supply: Supply<_, _> = lent::supply(setup)?;
-        Ok(Self { lent: Lent::new(ErrorQueue::new(), supply.count()), supply })
+        let supply = MappedSupply::new(setup, FIELDS, Layout::Apart, lent::ring(setup, 1)?)?;
+        Ok(Self { lent: Lent::new(ErrorQueue::new(), supply.mapped.count()), supply })
     }
 }
 
 impl<R: Rewrite> SendPath for ZeroCopySend<R> {
     fn send_message(&mut self, socket: &Socket, tally: &mut Tally) -> Result<(), Failure> {
         self.lent.make_room(socket, 1)?;
-        let mut fields = iovec(self.supply.take());
+        let message = self.supply.take();
+        let mut fields = self.supply.mapped.iovec(message);
         let mut left = &mut fields[..];
         while !left.is_empty() {
             match call::sendmsg(socket, left, libc::MSG_ZEROCOPY) {
@@ -83,8 +83,13 @@ impl<R: Rewrite> SendPath for ZeroCopySend<R> {
         Ok(())
     }
 
-    fn drain(&mut self, socket: &Socket, deadline: Instant) -> Result<(), Failure> {
-        self.lent.drain(socket, deadline)
+    fn drain(
+        &mut self,
+        socket: &Socket,
+        deadline: Instant,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<(), Failure> {
+        self.lent.drain(socket, deadline, goes_on)
     }
 
     fn released(&self) -> Option<u64> {
@@ -101,12 +106,6 @@ impl<R: Rewrite> SendPath for ZeroCopySend<R> {
 
     fn usage(&self) -> ZeroCopy {
         self.lent.usage()
-    }
-}
-
-impl<R> Drop for ZeroCopySend<R> {
-    fn drop(&mut self) {
-        self.lent.give_up(&mut self.supply);
     }
 }
 

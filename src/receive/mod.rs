@@ -184,6 +184,11 @@ pub fn find(text: &str) -> Result<&'static Entry, String> {
     })
 }
 
+/// Memory that the buffers of one stream take, bytes.
+pub fn memory(setup: &Setup) -> u64 {
+    setup.choice.value(uring::BUFFERS).max(1).saturating_mul(setup.read_size as u64)
+}
+
 /// Refuses a receive path that a wire cannot have.
 ///
 /// # Errors

@@ -25,7 +25,7 @@ struct Recv<C> {
 
 impl<C: Check> Recv<C> {
     fn open(setup: &Setup, _: &Socket) -> Result<Self, Failure> {
-        Ok(Self { buffer: buffer(setup.read_size), check: C::new(setup) })
+        Ok(Self { buffer: buffer(setup.read_size)?, check: C::new(setup) })
     }
 }
 

@@ -1,7 +1,6 @@
 //! scatter: `recvmsg()` into sixteen buffers with a heap allocation each; the kernel copies each byte once, in as many
 //! pieces.
 
-use std::array::from_fn;
 use std::io::IoSliceMut;
 
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, recvmsg};
@@ -38,7 +37,8 @@ impl<C: Check> Scatter<C> {
     fn open(setup: &Setup, _: &Socket) -> Result<Self, Failure> {
         // The first ones have one byte more where the size is no multiple of their number.
         let part = |index| buffer((setup.read_size + PARTS - 1 - index) / PARTS);
-        Ok(Self { parts: from_fn(part), check: C::new(setup) })
+        let parts = (0..PARTS).map(part).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { parts: parts.try_into().expect("as many as were made"), check: C::new(setup) })
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) const ENTRY: Entry = Entry {
                     .to_owned(),
             ));
         }
-        Ok(Box::new(Trunc { buffer: buffer(setup.read_size) }))
+        Ok(Box::new(Trunc { buffer: buffer(setup.read_size)? }))
     },
 };
 

@@ -128,7 +128,7 @@ impl<C: Check, T: Touch> ZcMmap<C, T> {
         let copy_bytes = setup.choice.value(COPY_BUFFER) as usize;
         let path = Self {
             pages,
-            buffer: buffer(copy_bytes.max(setup.read_size)),
+            buffer: buffer(copy_bytes.max(setup.read_size))?,
             copy_bytes,
             skip: 0,
             queued: 0,

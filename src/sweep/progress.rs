@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cell::Cell;
-use crate::output::say;
+use crate::output::{harmless, say};
 use crate::record::{Status, Trial};
 use crate::units;
 
@@ -55,7 +55,7 @@ impl Progress {
         self.bar.inc(1);
         let outcome = match (row.status, row.throughput_gbps) {
             (Status::Ok, Some(gbps)) => format!("{gbps:.3} Gb/s"),
-            (status, _) => format!("{status}: {}", row.reason),
+            (status, _) => format!("{status}: {}", harmless(&row.reason)),
         };
         if self.plain {
             let left = self.left(remaining).map(|left| format!(", {} left", clock(left))).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, told};
 
 /// Who may use io_uring, in Linux 6.6 and newer: 0 everybody, 1 a group and who has CAP_SYS_ADMIN, 2 nobody.
 const DISABLED: &str = "/proc/sys/kernel/io_uring_disabled";
@@ -37,8 +37,7 @@ fn judge(error: &io::Error, disabled: Option<u32>, linux: &str) -> String {
             return format!("io_uring_setup: {error}; it takes Linux {linux} or newer");
         }
         (Some(libc::ENOMEM), _) => "no memory for the ring; raise the locked-memory limit (ulimit -l)",
-        (Some(libc::EMFILE | libc::ENFILE), _) => "no file descriptor is left; see `ulimit -n`",
-        _ => return format!("io_uring_setup: {error}"),
+        _ => return format!("io_uring_setup: {}", told(error)),
     };
     format!("io_uring_setup: {error}; {why}")
 }

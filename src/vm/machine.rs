@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ use super::watchdog::{Action, Watchdog, usual_patience};
 use super::witness::Onlooker;
 use crate::exit::Interrupted;
 use crate::frame as control;
-use crate::output::{Out, harmless};
+use crate::output::harmless;
 
 /// How long a machine may take until its first program runs. KVM needs a second or two where it works; a translator
 /// on a busy host is slow.
@@ -243,11 +243,12 @@ impl Up {
     }
 }
 
-/// Shows what the command wrote, where it was meant to go. A reader that is gone is no reason to stop.
+/// Shows what the command wrote, where it was meant to go, as it is: the command is this program, which wrote nothing that
+/// does harm. A reader that is gone is no reason to stop.
 fn show(stream: OutputStream, bytes: &[u8]) {
     let _ = match stream {
-        OutputStream::Out => Out.write_all(bytes).and_then(|()| Out.flush()),
-        OutputStream::Error => std::io::stderr().write_all(bytes),
+        OutputStream::Out => io::stdout().write_all(bytes).and_then(|()| io::stdout().flush()),
+        OutputStream::Error => io::stderr().write_all(bytes),
     };
 }
 

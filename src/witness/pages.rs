@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn buffers_and_memfds_are_found() {
-        let buffer = crate::buffer::buffer(64 << 10);
+        let buffer = crate::buffer::buffer(64 << 10).unwrap();
         let begin = (buffer.as_ptr().addr() as u64).next_multiple_of(FRAME);
         let Some(pages) = crate::skip::unless("buffers_and_memfds_are_found", Pages::watch()) else { return };
         // Made after the first look, and held by a thread with a table of its own, as a worker's is.

@@ -111,7 +111,9 @@ pub(super) fn send(worker: &Worker, mut sending: impl Sending) -> Result<StreamR
 
     sending.settle(path)?;
     socket.shutdown(Shutdown::Write).map_err(Failure::io("closing the sending side"))?;
-    path.drain(socket, Instant::now() + Duration::from_secs_f64(work.drain_s))?;
+    let deadline = Instant::now() + Duration::from_secs_f64(work.drain_s);
+    path.drain(socket, deadline, &|| gate.check().is_ok())?;
+    gate.check()?;
     end.messages = Some(tally.messages);
     end.bytes = Some(tally.messages * cell.message_bytes);
     end.calls = Some(tally.calls);

@@ -16,8 +16,10 @@ use crate::{path, receive, workload};
 pub const MOST_STREAMS: u32 = 1024;
 /// Most memory that the messages or buffers of one end may take, bytes.
 const MOST_MEMORY: u64 = 8 << 30;
-/// Longest wait, seconds.
-const MOST_WAIT_S: f64 = 86_400.0;
+/// Longest wait for completions and answers after the last send, seconds.
+const MOST_DRAIN_S: f64 = 60.0;
+/// Most messages a second.
+const MOST_RATE: f64 = 1e9;
 
 /// What the streams of a trial do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,8 +80,8 @@ impl Work {
         if streams > *threads && self.messages.is_some() {
             return Err("streams in the background need a window that is bounded by a duration".to_owned());
         }
-        if self.rate.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
-            return Err("a rate must be above 0 messages a second".to_owned());
+        if self.rate.is_some_and(|rate| !(rate > 0.0 && rate <= MOST_RATE)) {
+            return Err(format!("a rate must be above 0 messages a second, and at most {MOST_RATE}"));
         }
         let buffers = message_bytes.max(&self.read_size).max(&working_set.unwrap_or(0)).saturating_mul(2);
         let stream = buffers + unanswered.map_or(0, |_| Delays::bytes(*threads));
@@ -89,7 +91,7 @@ impl Work {
         if self.messages == Some(0) {
             return Err("a window must have at least one message".to_owned());
         }
-        check_wait(self.drain_s)
+        check_wait("the drain", self.drain_s, MOST_DRAIN_S)
     }
 
     /// Checks that the two paths go with each other, with the wire and with the workload.
@@ -120,6 +122,16 @@ impl Work {
             ));
         }
         Ok(())
+    }
+
+    /// Memory that the messages, or the buffers, of one end take, bytes.
+    pub fn memory(&self, is_sending: bool) -> u64 {
+        let Cell { send_path, receive_path, .. } = &self.cell;
+        let choice = if is_sending { path::choose(send_path) } else { receive::choose(receive_path) };
+        let Ok(choice) = choice else { return 0 };
+        let setup = self.setup(choice, Pattern::new(0, 0));
+        let stream = if is_sending { path::memory(&setup) } else { receive::memory(&setup) };
+        stream.saturating_mul(u64::from(self.streams()))
     }
 
     /// How many streams there are, with those in the background.
@@ -153,10 +165,10 @@ impl Work {
 ///
 /// # Errors
 /// One sentence with the range.
-pub(crate) fn check_wait(seconds: f64) -> Result<(), String> {
-    match (0.0..=MOST_WAIT_S).contains(&seconds) {
+pub(crate) fn check_wait(what: &str, seconds: f64, most: f64) -> Result<(), String> {
+    match (0.0..=most).contains(&seconds) {
         true => Ok(()),
-        false => Err(format!("a wait must have 0 to {MOST_WAIT_S} seconds, not {seconds}")),
+        false => Err(format!("{what} may last 0 to {most} seconds, not {seconds}")),
     }
 }
 

@@ -7,7 +7,7 @@ use super::netns::{self, agents, join, over_pair, pids, settings};
 use crate::cell::Wire;
 use crate::exit::UsageError;
 use crate::lab::Lab;
-use crate::lab::child::run_link;
+use crate::lab::child::{CARDS_PATIENCE, run_link};
 use crate::link::{Borrowed, Loan, WireReading, pair};
 use crate::options::LinkOptions;
 
@@ -53,14 +53,14 @@ fn adopt(borrowed: &Borrowed, link: &LinkOptions) -> anyhow::Result<()> {
     let mut words = vec!["create".to_owned(), "--existing".to_owned()];
     words.extend(ends(borrowed));
     words.extend(settings(link));
-    run_link(words).context("joining the two namespaces")
+    run_link(words, CARDS_PATIENCE).context("joining the two namespaces")
 }
 
 /// Moves borrowed interfaces back into the coordinator's namespace.
 fn give_back(borrowed: &Borrowed) -> anyhow::Result<()> {
     let mut words = vec!["give-back".to_owned()];
     words.extend(ends(borrowed));
-    run_link(words).context("giving the interfaces back")
+    run_link(words, CARDS_PATIENCE).context("giving the interfaces back")
 }
 
 fn ends(borrowed: &Borrowed) -> Vec<String> {

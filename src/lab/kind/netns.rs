@@ -10,7 +10,7 @@ use super::{Entry, Site, interfaces};
 use crate::cell::Wire;
 use crate::channel::channel;
 use crate::exit::UsageError;
-use crate::lab::child::{run_link, spawn};
+use crate::lab::child::{LINK_PATIENCE, run_link, spawn};
 use crate::lab::peer::{Peer, Replies};
 use crate::lab::wires::WireAddress;
 use crate::lab::{Lab, Side};
@@ -78,7 +78,7 @@ pub(super) fn join(
         words.extend([format!("--{end}-addr"), address.to_string()]);
     }
     words.extend(settings(link));
-    run_link(words).context("joining the two namespaces")
+    run_link(words, LINK_PATIENCE).context("joining the two namespaces")
 }
 
 pub(super) fn settings(link: &LinkOptions) -> Vec<String> {

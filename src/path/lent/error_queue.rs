@@ -5,16 +5,15 @@
 //! net/core/skbuff.c): a COPIED flag proves copying, its absence proves nothing. Documentation/networking/msg_zerocopy.rst.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
-use std::time::{Duration, Instant};
+use std::os::fd::AsRawFd;
+use std::time::Instant;
 
 use nix::cmsg_space;
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use socket2::Socket;
 
-use super::{Calls, Done, Notifier};
+use super::{Calls, Done, Notifier, wait_for_errors};
 
 const SO_EE_ORIGIN_ZEROCOPY: u8 = 5;
 const SO_EE_CODE_ZEROCOPY_COPIED: u8 = 1;
@@ -55,18 +54,7 @@ impl Notifier for ErrorQueue {
     }
 
     fn wait(&mut self, socket: &Socket, deadline: Instant) -> io::Result<()> {
-        let left = deadline.saturating_duration_since(Instant::now()).min(Duration::from_secs(60));
-        let timeout = PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX);
-        // POLLERR is reported without being asked for.
-        let mut polled = [PollFd::new(socket.as_fd(), PollFlags::empty())];
-        match poll(&mut polled, timeout) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-        match polled[0].revents() {
-            Some(events) if events.contains(PollFlags::POLLHUP) => Err(io::ErrorKind::BrokenPipe.into()),
-            _ => Ok(()),
-        }
+        wait_for_errors(socket, deadline.saturating_duration_since(Instant::now()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Messages that are lent to the kernel: it reads them where they are, after the call too, until it notifies that it
-//! has let go of them. Whoever sends so has a ring of messages, waits when all are lent, and may not free their memory
-//! as long as one is.
+//! has let go of them. Whoever sends so has a ring of messages in a mapping of its own ([`super::mapped`]: the kernel may read
+//! on when it is gone), and waits when all are lent.
 //!
 //! Who notifies differs ([`Notifier`]): the socket's error queue, or the completion queue of a ring. Notifications are
 //! reaped in batches: polling at every call costs a context switch each.
@@ -9,14 +9,15 @@ mod calls;
 mod error_queue;
 
 use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::ControlMessageOwned;
 use socket2::Socket;
 
-use super::supply::{Rewrite, Supply};
 use crate::failure::Failure;
-use crate::message::Body;
 use crate::record::stream::ZeroCopy;
 use crate::setup::Setup;
 use crate::units;
@@ -47,9 +48,24 @@ pub(super) trait Notifier: Send {
     /// Completes every call of which there is news.
     fn reap(&mut self, socket: &Socket, calls: &mut Calls) -> io::Result<()>;
 
-    /// Waits until there is news, or the deadline has passed. `BrokenPipe` where nothing would wake it any more,
-    /// because both ends have closed.
+    /// Waits until there is news, or the deadline has passed, or for a while. `BrokenPipe` where nothing would wake it any
+    /// more, because both ends have closed.
     fn wait(&mut self, socket: &Socket, deadline: Instant) -> io::Result<()>;
+}
+
+/// Waits until something is in the socket's error queue, for so long at most; `BrokenPipe` where both ends have closed.
+pub(super) fn wait_for_errors(socket: &Socket, time: Duration) -> io::Result<()> {
+    let timeout = PollTimeout::try_from(time.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX);
+    // POLLERR and POLLHUP are reported without being asked for.
+    let mut polled = [PollFd::new(socket.as_fd(), PollFlags::empty())];
+    match poll(&mut polled, timeout) {
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    match polled[0].revents() {
+        Some(events) if events.contains(PollFlags::POLLHUP) => Err(ErrorKind::BrokenPipe.into()),
+        _ => Ok(()),
+    }
 }
 
 /// The messages of one stream that are lent.
@@ -63,11 +79,6 @@ pub(super) struct Lent<N> {
     /// Since when a call with nothing in flight has been refused.
     starved: Option<Instant>,
     drain_s: Option<f64>,
-}
-
-/// As many messages as a stream needs that lends them.
-pub(super) fn supply<B: Body, R: Rewrite>(setup: &Setup) -> Result<Supply<B, R>, Failure> {
-    Ok(Supply::new(setup, ring(setup, 1)?))
 }
 
 /// How many messages a stream needs that lends so many at a time.
@@ -183,10 +194,15 @@ impl<N: Notifier> Lent<N> {
         self.wait(socket, deadline).map_err(Failure::io("waiting for completions after ENOBUFS"))
     }
 
-    /// Waits until the kernel has let go of every message, or the deadline has passed.
-    pub(super) fn drain(&mut self, socket: &Socket, deadline: Instant) -> Result<(), Failure> {
+    /// Waits until the kernel has let go of every message, the deadline has passed, or `goes_on` is false.
+    pub(super) fn drain(
+        &mut self,
+        socket: &Socket,
+        deadline: Instant,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<(), Failure> {
         let started = Instant::now();
-        while !self.calls.is_idle() && Instant::now() < deadline {
+        while !self.calls.is_idle() && Instant::now() < deadline && goes_on() {
             match self.wait(socket, deadline) {
                 // Both ends have closed, which is told at once; a network card may still hold the last buffers, and
                 // let go of them later.
@@ -213,18 +229,62 @@ impl<N: Notifier> Lent<N> {
     pub(super) fn usage(&self) -> ZeroCopy {
         ZeroCopy { drain_s: self.drain_s, ..self.calls.usage() }
     }
-
-    /// Gives up the memory of messages that the kernel may yet read; freed, they could carry other bytes to the peer.
-    pub(super) fn give_up<B, R>(&self, supply: &mut Supply<B, R>) {
-        if !self.calls.is_idle() {
-            supply.leak();
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::net::Shutdown;
+    use std::os::fd::AsRawFd;
+
     use super::*;
+    use crate::path::splice::tests::connected;
+    use crate::path::{Tally, choose, find};
+    use crate::pattern::{Pattern, Verifier};
+
+    /// Bytes that are in the sender's socket.
+    fn queued(socket: &Socket) -> i32 {
+        nix::ioctl_read_bad!(outq, libc::TIOCOUTQ, libc::c_int);
+        let mut bytes = 0;
+        // SAFETY: SIOCOUTQ (the same number as TIOCOUTQ) writes one int, and `bytes` is one.
+        unsafe { outq(socket.as_raw_fd(), &raw mut bytes) }.unwrap();
+        bytes
+    }
+
+    #[test]
+    fn what_was_lent_arrives_unchanged_when_the_stream_is_gone() {
+        const TEST: &str = "what_was_lent_arrives_unchanged_when_the_stream_is_gone";
+        for name in ["zero-copy", "splice", "uring-send-zc", "uring-send-zc-fixed"] {
+            let setup = Setup {
+                choice: choose(name).unwrap(),
+                working_set: Some(16 << 20),
+                ..Setup::of_messages(64 << 10, Pattern::new(6, 0))
+            };
+            let (socket, mut peer) = connected();
+            let other = socket.try_clone().unwrap();
+            let sending = std::thread::spawn(move || {
+                let mut path = crate::skip::unless(TEST, (find(name).unwrap().open)(&setup, &socket))?;
+                let mut tally = Tally::default();
+                while path.send_message(&socket, &mut tally).is_ok() {}
+                let left = queued(&socket);
+                drop(path);
+                // Whoever gets memory next writes to it.
+                let noise: Vec<_> = (0..4096).map(|_| vec![0xff_u8; 8 << 10]).collect();
+                Some((left, std::hint::black_box(noise)))
+            });
+            std::thread::sleep(Duration::from_millis(300));
+            other.shutdown(Shutdown::Both).unwrap();
+            let Some((left, _)) = sending.join().unwrap() else { continue };
+            assert!(left > 0, "{name}: nothing was under way");
+            let mut verifier = Verifier::new(setup.pattern, setup.message_bytes as u64, false);
+            let (mut buffer, mut total) = (vec![0; 64 << 10], 0);
+            while let read @ 1.. = peer.read(&mut buffer).unwrap() {
+                verifier.check(&buffer[..read]).unwrap_or_else(|what| panic!("{name}: {what}"));
+                total += read;
+            }
+            assert!(total as i32 >= left, "{name}: {total} bytes came of {left}");
+        }
+    }
 
     #[test]
     fn a_ring_fits_its_memory() {

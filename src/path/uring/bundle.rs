@@ -74,7 +74,7 @@ impl<M: Messages> Bundles<M> {
     pub(in crate::path) fn of(
         setup: &Setup,
         socket: &Socket,
-        messages: impl FnOnce(usize) -> M,
+        messages: impl FnOnce(usize) -> Result<M, Failure>,
     ) -> Result<Self, Failure> {
         let depth = depth(setup)?;
         // A bundle that is sent in parts has a completion for each.
@@ -88,7 +88,7 @@ impl<M: Messages> Bundles<M> {
         let entries = depth.next_power_of_two() as u16;
         let provided = Provided::of(entries).map_err(Failure::io("memory for provided buffers"))?;
         ring.register_provided(&provided.memory, entries)?;
-        let (chain, messages) = (Chain::of(depth), messages(depth));
+        let (chain, messages) = (Chain::of(depth), messages(depth)?);
         Ok(Self { ring, provided, chain, messages, depth: depth as u64, is_open: false })
     }
 

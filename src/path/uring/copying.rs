@@ -46,11 +46,11 @@ impl<M: Messages> Copying<M> {
     pub(in crate::path) fn of(
         setup: &Setup,
         socket: &Socket,
-        messages: impl FnOnce(usize) -> M,
+        messages: impl FnOnce(usize) -> Result<M, Failure>,
     ) -> Result<Self, Failure> {
         let depth = depth(setup)?;
         let queue = Copies(Ring::open(socket, is_polled(setup), depth, 0)?);
-        Ok(Self { queue, chain: Chain::of(depth), messages: messages(depth), depth: depth as u64 })
+        Ok(Self { queue, chain: Chain::of(depth), messages: messages(depth)?, depth: depth as u64 })
     }
 
     #[inline]

@@ -68,8 +68,13 @@ impl<M: Messages, Q: Request> SendPath for Lending<M, Q> {
         by_calls(self.depth, span, tally, |count, tally| self.send(socket, count, tally))
     }
 
-    fn drain(&mut self, socket: &Socket, deadline: Instant) -> Result<(), Failure> {
-        self.lent.drain(socket, deadline)
+    fn drain(
+        &mut self,
+        socket: &Socket,
+        deadline: Instant,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<(), Failure> {
+        self.lent.drain(socket, deadline, goes_on)
     }
 
     fn released(&self) -> Option<u64> {
@@ -92,10 +97,11 @@ impl<M: Messages, Q: Request> SendPath for Lending<M, Q> {
 
 impl<M: Messages, Q: Request> Drop for Lending<M, Q> {
     fn drop(&mut self) {
-        if !self.chain.is_idle() || !self.lent.is_idle() {
-            self.messages.leak();
-        } else {
-            self.lent.notifier.ring.let_go();
+        match (self.chain.is_idle(), self.lent.is_idle()) {
+            (true, true) => self.lent.notifier.ring.let_go(),
+            // The kernel has the pages of what it still reads.
+            (true, false) => {}
+            (false, _) => self.messages.leak(),
         }
     }
 }

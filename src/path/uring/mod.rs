@@ -16,6 +16,7 @@ mod threads;
 
 use io_uring::squeue::{Entry, Flags};
 
+use super::mapped::MappedSupply;
 use super::supply::Supply;
 use super::{Completions, MovedBytes, Rewrite, Tally};
 use crate::choice::{Choice, Parameter, Parameters, SWITCH, Values};
@@ -39,7 +40,7 @@ const MOST_BYTES: u64 = 1 << 30;
 /// Most memory for the messages of all streams.
 const MOST_MEMORY: u64 = 8 << 30;
 
-const DEPTH: &str = "depth";
+pub(super) const DEPTH: &str = "depth";
 const CHAIN: &str = "chain";
 const SQPOLL: &str = "sqpoll";
 
@@ -126,8 +127,25 @@ pub(super) trait Messages: Send {
     fn take(&mut self) -> Piece;
     /// How many there are.
     fn count(&self) -> usize;
-    /// Gives up the memory without freeing it.
+    /// Gives up the memory without freeing it, because a request may still be under way, which names its address. That is
+    /// so only where io_uring_enter(2) itself has failed.
     fn leak(&mut self);
+}
+
+impl<R: Rewrite> Messages for MappedSupply<R> {
+    #[inline]
+    fn take(&mut self) -> Piece {
+        let message = MappedSupply::take(self);
+        Piece::of(self.mapped.part(message, 0), 0)
+    }
+
+    fn count(&self) -> usize {
+        self.mapped.count()
+    }
+
+    fn leak(&mut self) {
+        MappedSupply::leak(self);
+    }
 }
 
 impl<R: Rewrite> Messages for Supply<Contiguous, R> {

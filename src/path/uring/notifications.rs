@@ -15,10 +15,12 @@ use super::linked;
 use super::queue::Queue;
 use super::ring::{Ring, SOCKET};
 use crate::failure::Failure;
-use crate::path::lent::{Calls, Done, Notifier};
+use crate::path::lent::{Calls, Done, Notifier, wait_for_errors};
 
 /// Most notifications that are waited for at a time: each wake-up is a switch of the CPU.
 const BATCH: usize = 64;
+/// How long is waited at a time.
+const LOOK_UP: Duration = Duration::from_millis(100);
 /// What a send passes: the socket is a stream's, so that a short send is an error of its chain.
 pub(super) const FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
 
@@ -157,8 +159,10 @@ impl<Q: Request> Notifier for Notifications<Q> {
         Ok(())
     }
 
-    fn wait(&mut self, _: &Socket, deadline: Instant) -> io::Result<()> {
-        let left = deadline.saturating_duration_since(Instant::now()).min(Duration::from_secs(60));
-        self.ring.wait((self.awaited / 4).clamp(1, BATCH), left)
+    fn wait(&mut self, socket: &Socket, deadline: Instant) -> io::Result<()> {
+        let left = deadline.saturating_duration_since(Instant::now()).min(LOOK_UP);
+        self.ring.wait((self.awaited / 4).clamp(1, BATCH), left)?;
+        // The ring tells nothing of a socket that is shut down while its bytes are queued.
+        wait_for_errors(socket, Duration::ZERO)
     }
 }

@@ -25,7 +25,7 @@ use crate::setup::Setup;
 use crate::uring;
 use provided::Provided;
 
-const BUFFERS: &str = "buffers";
+pub(super) const BUFFERS: &str = "buffers";
 /// The group of buffers, of which there is one.
 const GROUP: u16 = 0;
 /// Room for requests: one is in hand at a time, and one that cancels it.

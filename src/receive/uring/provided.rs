@@ -43,7 +43,7 @@ impl Provided {
         }
         let ring = MmapMut::map_anon(usize::from(places) * size_of::<BufRingEntry>());
         let ring = ring.map_err(Failure::io("memory for a ring of buffers"))?;
-        let mut provided = Self { ring, memory: buffer(bytes), size, stride, places, given: 0 };
+        let mut provided = Self { ring, memory: buffer(bytes)?, size, stride, places, given: 0 };
         (0..places).for_each(|place| provided.give(place));
         provided.publish();
         Ok(provided)
