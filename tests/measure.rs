@@ -254,6 +254,8 @@ fn messages_that_would_take_all_memory_are_refused() {
 #[test]
 fn agents_with_eight_streams_stay_small() {
     let (sender, receiver) = (Agent::start(&[]), Agent::start(&[]));
+    // Pages of a debug build are many.
+    let before = [&sender, &receiver].map(Agent::peak_kib);
     let scratch = Scratch::new();
     let grid = "name: eight\npaths: [plain-send, A1, A2, A3]\npayload: [static, fresh]\nthreads: [8]\n\
                 message_sizes: [64KiB]\nmessages: 100\nwarmup: 5ms\nrepetitions: 1\n";
@@ -261,9 +263,10 @@ fn agents_with_eight_streams_stay_small() {
     let addresses = ["--sender", &sender.at(), "--receiver", &receiver.at()];
     let ended = run(sweep(&grid, &scratch.path("results"), &addresses));
     assert_eq!(ended.code(), Some(0), "{ended:?}");
-    for agent in [sender, receiver] {
-        let peak = agent.peak_kib();
-        assert!(peak < 64 << 10, "{peak} KiB");
+    for (agent, before) in [sender, receiver].into_iter().zip(before) {
+        // All that eight streams lend is 32 MiB.
+        let grown = agent.peak_kib() - before;
+        assert!(grown < 56 << 10, "{grown} KiB more");
     }
 }
 

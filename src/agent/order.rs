@@ -61,19 +61,22 @@ impl Order {
     /// Checks that there is the memory that this end takes: where there is not, the kernel kills whoever asks for the last of it.
     pub(crate) fn check_memory(&self, available: Option<Available>) -> Result<(), String> {
         let needed = self.work.memory(self.is_sending());
-        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        let said = |bytes: u64| match bytes >> 30 {
+            0 => format!("{} MiB", bytes >> 20),
+            _ => format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)),
+        };
         let streams = match self.work.streams() {
             1 => "one stream".to_owned(),
             more => format!("{more} streams"),
         };
         match available {
             Some(Available { bytes, limit }) if needed > bytes => Err(format!(
-                "the {} of {streams} take {} MiB of memory at the {}, but {} MiB can be had there ({limit}); use fewer \
+                "the {} of {streams} take {} of memory at the {}, but {} can be had there ({limit}); use fewer \
                  streams, smaller messages or a smaller working set",
                 if self.is_sending() { "messages" } else { "buffers" },
-                mib(needed),
+                said(needed),
                 if self.is_sending() { "sender" } else { "receiver" },
-                mib(bytes)
+                said(bytes)
             )),
             _ => Ok(()),
         }
@@ -135,7 +138,7 @@ mod tests {
         let large = order(true, "zero-copy", 64 << 20, 16);
         let refused = large.check_memory(available(5000)).unwrap_err();
         for part in
-            ["messages of 16 streams take 9217 MiB", "at the sender", "5000 MiB can be had", "MemAvailable"]
+            ["messages of 16 streams take 9.0 GiB", "at the sender", "4.9 GiB can be had", "MemAvailable"]
         {
             assert!(refused.contains(part), "{refused}");
         }
