@@ -63,7 +63,7 @@ fn of_lab(lab: &str, victim: &str, signal: Signal, wait: Duration) -> Outcome {
     };
     hit(pid, signal);
     let mut outcome = end(sweep);
-    check_run(&results, &mut outcome);
+    check_run(&results, &[], &mut outcome);
     outcome
 }
 
@@ -80,7 +80,10 @@ fn by_address(victim: &str, signal: Signal, wait: Duration) -> Outcome {
     let place = VICTIMS.iter().position(|one| *one == victim).unwrap_or_default();
     hit(Some(if place == 0 { sweep.pid() } else { agents[place - 1].running.pid() }), signal);
     let mut outcome = end(sweep);
-    check_run(&results, &mut outcome);
+    // Those that were hit may be gone.
+    let fresh = [Agent::start(&[]), Agent::start(&[])];
+    let others = [fresh[0].at(), fresh[1].at()];
+    check_run(&results, &["--sender", &others[0], "--receiver", &others[1]], &mut outcome);
     let is_there = |agent: &Agent| kill(Pid::from_raw(agent.running.pid()), None).is_ok();
     // Agents that nobody ended serve the next coordinator.
     if place == 0 || signal == Signal::SIGSTOP {
@@ -92,7 +95,7 @@ fn by_address(victim: &str, signal: Signal, wait: Duration) -> Outcome {
             outcome.lost.push("an agent ended that nobody killed".to_owned());
         }
     }
-    for agent in &agents {
+    for agent in agents.iter().chain(&fresh) {
         let _ = kill(Pid::from_raw(agent.running.pid()), Signal::SIGKILL);
     }
     outcome
@@ -114,7 +117,7 @@ fn of_machine(machine: &Machine, signal: Signal, wait: Duration) -> Outcome {
     if !until(Duration::from_secs(5), || machines_of(pid).is_empty()) {
         outcome.left.push("a virtual machine".to_owned());
     }
-    check_run(&scratch.path("results"), &mut outcome);
+    check_run(&scratch.path("results"), &[], &mut outcome);
     outcome
 }
 
@@ -161,9 +164,11 @@ fn how(ended: &Ended) -> String {
 }
 
 /// The rows of a run that was hit are whole, and it can be resumed to its end.
-fn check_run(results: &Path, outcome: &mut Outcome) {
+fn check_run(results: &Path, flags: &[&str], outcome: &mut Outcome) {
     let Some(path) = only_run(results) else { return };
-    let resumed = run(resume(&path));
+    let mut command = resume(&path);
+    command.args(flags);
+    let resumed = run(command);
     if !matches!(resumed.code(), Some(0 | 4)) {
         outcome.lost.push(format!("the run cannot be resumed: {resumed:?}"));
         return;

@@ -3,7 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::time::Duration;
 
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rand::RngExt;
 
 use crate::support::process::{Running, of_session};
@@ -33,7 +33,9 @@ pub(crate) fn soak(table: &mut Table, rounds: usize) {
     let mut random = random("limits");
     for round in 0..rounds {
         let (name, resource, least, most) = LIMITS[round % LIMITS.len()];
-        let value = random.random_range(least..most);
+        // A limit can be lowered, and not always raised.
+        let (_, highest) = getrlimit(resource).expect("a limit can be read");
+        let value = random.random_range(least..most).min(highest);
         let path = ["zero-copy", "uring-send-zc-fixed", "plain-send"][random.random_range(0..3)];
         let mut command =
             copycost(["measure", "--lab", "loopback", "--path", path, "--messages", "20", "--warmup", "1ms"]);
