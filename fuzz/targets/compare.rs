@@ -8,7 +8,7 @@ use copycost::tables::Run;
 use libfuzzer_sys::fuzz_target;
 
 static OURS: LazyLock<Run> =
-    LazyLock::new(|| copycost_fuzz::run("ours", include_bytes!("../corpus/compare/run")).expect("a run"));
+    LazyLock::new(|| copycost_fuzz::run("ours", include_bytes!("../corpus/report/run")).expect("a run"));
 
 fuzz_target!(|text: &[u8]| {
     if let Some(theirs) = copycost_fuzz::run("theirs", text) {

@@ -200,14 +200,20 @@ pub(super) mod tests {
         }
     }
 
+    /// Bytes that the peer's kernel has not acknowledged.
+    pub(in crate::path) fn unacknowledged(socket: &Socket) -> i32 {
+        nix::ioctl_read_bad!(outq, libc::TIOCOUTQ, libc::c_int);
+        let mut bytes = 0;
+        // SAFETY: SIOCOUTQ (the same number as TIOCOUTQ) writes one int, and `bytes` is one.
+        unsafe { outq(socket.as_raw_fd(), &raw mut bytes) }.unwrap();
+        bytes
+    }
+
     /// Waits until the peer's kernel has acknowledged every byte.
     fn wait_for_acks(socket: &Socket) {
-        nix::ioctl_read_bad!(unacknowledged, libc::TIOCOUTQ, libc::c_int);
         let deadline = Instant::now() + Duration::from_secs(5);
         loop {
-            let mut bytes = 0;
-            // SAFETY: SIOCOUTQ (the same number as TIOCOUTQ) writes one int, and `bytes` is one.
-            unsafe { unacknowledged(socket.as_raw_fd(), &raw mut bytes) }.unwrap();
+            let bytes = unacknowledged(socket);
             if bytes == 0 {
                 return;
             }

@@ -1,22 +1,21 @@
 //! Kills and stops at random moments, of each process, in each lab.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use copycost::record::{Status, csv_file};
+use copycost::record::Status;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rand::RngExt;
 
+use crate::end::end;
 use crate::support::agent::Agent;
-use crate::support::lab::{has_netns, only_run, our_interfaces, resume, sweep, tiny_grid};
+use crate::support::lab::{has_netns, only_run, resume, sweep, tiny_grid, trials};
 use crate::support::machine::{Machine, machines_of};
-use crate::support::process::{Ended, Running, of_session, run};
+use crate::support::process::{Running, run};
 use crate::support::{Scratch, copycost, random, until};
 use crate::table::{Outcome, Table};
 
-/// How long anything may take to end, on a machine that is busy with something else.
-const SOON: Duration = Duration::from_secs(60);
 /// How long a stopped process stays so.
 const NAP: Duration = Duration::from_millis(300);
 
@@ -131,38 +130,6 @@ fn hit(pid: Option<i32>, signal: Signal) {
     }
 }
 
-/// Waits for a program's end, and looks what it has left.
-fn end(mut running: Running) -> Outcome {
-    let mut outcome = Outcome::default();
-    let session = running.pid();
-    let begin = Instant::now();
-    if !until(SOON, || !running.is_running()) {
-        outcome.lost.push(format!("it did not end: {}", running.stderr()));
-        of_session(session).iter().for_each(|one| one.kill(Signal::SIGKILL));
-    }
-    let ended = running.wait();
-    outcome.end = how(&ended);
-    if ended.stderr.contains("panicked") || ended.code() == Some(101) {
-        outcome.lost.push(format!("a panic: {}", ended.stderr));
-    }
-    if !until(SOON.saturating_sub(begin.elapsed()), || of_session(session).is_empty()) {
-        outcome.left.push(format!("processes: {:?}", of_session(session)));
-        of_session(session).iter().for_each(|one| one.kill(Signal::SIGKILL));
-    }
-    if !until(Duration::from_secs(5), || our_interfaces().is_empty()) {
-        outcome.left.push(format!("interfaces: {:?}", our_interfaces()));
-    }
-    outcome
-}
-
-fn how(ended: &Ended) -> String {
-    match (ended.code(), ended.signal()) {
-        (Some(code), _) => format!("exit {code}"),
-        (None, Some(signal)) => format!("signal {signal}"),
-        (None, None) => "unknown".to_owned(),
-    }
-}
-
 /// The rows of a run that was hit are whole, and it can be resumed to its end.
 fn check_run(results: &Path, flags: &[&str], outcome: &mut Outcome) {
     let Some(path) = only_run(results) else { return };
@@ -181,14 +148,7 @@ fn check_run(results: &Path, flags: &[&str], outcome: &mut Outcome) {
     if validated.code() != Some(0) {
         outcome.lost.push(format!("a resumed run is not whole: {}", validated.stdout));
     }
-    match csv_file::read::<copycost::record::Trial>(&path) {
-        Ok(read) => {
-            let unexplained =
-                |row: &&copycost::record::Trial| row.status != Status::Ok && row.reason.is_empty();
-            if read.rows.iter().any(|row| unexplained(&row)) {
-                outcome.lost.push("a failed row without a reason".to_owned());
-            }
-        }
-        Err(fault) => outcome.lost.push(fault.to_string()),
+    if trials(&path).0.iter().any(|row| row.status != Status::Ok && row.reason.is_empty()) {
+        outcome.lost.push("a failed row without a reason".to_owned());
     }
 }

@@ -6,6 +6,7 @@
 //! cargo test --test soak -- --ignored --nocapture          COPYCOST_SOAK=50 for fewer of each
 //! ```
 
+mod end;
 mod kills;
 mod limits;
 mod strangers;

@@ -1,7 +1,7 @@
 //! Hostile sessions beside running sweeps.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ use crate::support::process::{memory_kib, run};
 use crate::support::{Scratch, random};
 use crate::table::{Outcome, Table};
 
+/// A stranger has five seconds for his handshake; a busy machine may be late.
+const DEADLINE: Duration = Duration::from_secs(20);
 /// Memory that an agent may have more than before, KiB.
 const GROWTH: u64 = 16 << 10;
 
@@ -37,10 +39,10 @@ pub(crate) fn soak(table: &mut Table, rounds: usize) {
     std::thread::scope(|scope| {
         let strangers = scope.spawn(|| {
             let mut random = random("strangers");
-            for round in 0..rounds {
-                bother(agents[round % 2].address, &mut random);
-            }
+            let bother = |round: usize| bother(agents[round % 2].address, &mut random);
+            let outcomes: Vec<_> = (0..rounds).map(bother).collect();
             is_over.store(true, Ordering::Relaxed);
+            outcomes
         });
         while !is_over.load(Ordering::Relaxed) {
             let ended = one_sweep();
@@ -50,11 +52,10 @@ pub(crate) fn soak(table: &mut Table, rounds: usize) {
             }
             table.add("sweeps beside strangers", outcome);
         }
-        strangers.join().expect("strangers are turned away");
+        for outcome in strangers.join().expect("strangers go on until they are through") {
+            table.add("hostile sessions", outcome);
+        }
     });
-    for _ in 0..rounds {
-        table.add("hostile sessions", Outcome { end: "turned away".to_owned(), ..Outcome::default() });
-    }
     for (agent, before) in agents.iter().zip(before) {
         let after = memory(agent);
         let mut outcome = Outcome { end: format!("{before} to {after} KiB"), ..Outcome::default() };
@@ -65,12 +66,20 @@ pub(crate) fn soak(table: &mut Table, rounds: usize) {
     }
 }
 
-/// One session of somebody who means no good.
-fn bother(address: SocketAddr, random: &mut ChaCha8Rng) {
-    let Ok(mut stream) = TcpStream::connect(address) else { return };
-    let _ = stream.set_read_timeout(Some(Duration::from_millis(200)));
+/// One session of somebody who means no good: the agent must end it, and never let him in.
+fn bother(address: SocketAddr, random: &mut ChaCha8Rng) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut stream = match TcpStream::connect(address) {
+        Ok(stream) => stream,
+        Err(error) => {
+            outcome.lost.push(format!("nobody listens: {error}"));
+            return outcome;
+        }
+    };
+    stream.set_read_timeout(Some(DEADLINE)).expect("SO_RCVTIMEO");
     let noise: Vec<u8> = (0..random.random_range(1..4096)).map(|_| random.random()).collect();
     let hello = Hello { protocol: PROTOCOL, version: "\x1b[2J".repeat(50), nonce: "0".repeat(64) };
+    // The agent may end it before all is said.
     let _ = match random.random_range(0..6) {
         0 => stream.write_all(&noise),
         // A length that nobody will wait for.
@@ -82,5 +91,19 @@ fn bother(address: SocketAddr, random: &mut ChaCha8Rng) {
             .and_then(|()| frame::write(&mut stream, &Proof { proof: "f".repeat(64) })),
         _ => frame::write(&mut stream, &hello).and_then(|()| stream.write_all(&noise)),
     };
-    let _ = stream.read(&mut [0; 1024]);
+    let _ = stream.shutdown(Shutdown::Write);
+    let mut said = Vec::new();
+    outcome.end = match stream.read_to_end(&mut said) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            outcome.left.push(format!("a session that is not ended after {DEADLINE:?}"));
+            "still there".to_owned()
+        }
+        Err(_) => "reset".to_owned(),
+        Ok(0) => "closed".to_owned(),
+        Ok(_) => "closed after an answer".to_owned(),
+    };
+    if String::from_utf8_lossy(&said).contains("welcome") {
+        outcome.lost.push("a stranger was let in".to_owned());
+    }
+    outcome
 }

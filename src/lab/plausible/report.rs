@@ -127,15 +127,13 @@ fn completions(usage: &ZeroCopy, total_bytes: u64, figures: &Figures) -> Checked
     let ZeroCopy { sends, completions, copied, unreported, enobufs, drain_s } = usage;
     figures.count("enobufs", *enobufs, figures.most.events)?;
     figures.number("drain_s", *drain_s, 0.0..=figures.most.seconds)?;
-    let [sends, completions, copied, unreported] = match [sends, completions, copied, unreported] {
-        [None, None, None, None] => return Ok(()),
-        all => {
-            let names = ["zc_sends", "zc_completions", "zc_copied", "zc_unreported"];
-            let mut all = names.into_iter().zip(all).map(|(name, count)| figures.must_have(name, *count));
-            let mut next = || all.next().expect("a name for each");
-            [next()?, next()?, next()?, next()?]
-        }
-    };
+    if [sends, completions, copied, unreported].iter().all(|count| count.is_none()) {
+        return Ok(());
+    }
+    let sends = figures.must_have("zc_sends", *sends)?;
+    let completions = figures.must_have("zc_completions", *completions)?;
+    let copied = figures.must_have("zc_copied", *copied)?;
+    let unreported = figures.must_have("zc_unreported", *unreported)?;
     figures.count("zc_sends", Some(sends), total_bytes)?;
     figures.count("zc_completions", Some(completions), sends)?;
     figures.count("zc_copied", Some(copied), completions)?;

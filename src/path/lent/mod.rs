@@ -235,21 +235,11 @@ impl<N: Notifier> Lent<N> {
 mod tests {
     use std::io::Read;
     use std::net::Shutdown;
-    use std::os::fd::AsRawFd;
 
     use super::*;
-    use crate::path::splice::tests::connected;
+    use crate::path::splice::tests::{connected, unacknowledged};
     use crate::path::{Tally, choose, find};
     use crate::pattern::{Pattern, Verifier};
-
-    /// Bytes that are in the sender's socket.
-    fn queued(socket: &Socket) -> i32 {
-        nix::ioctl_read_bad!(outq, libc::TIOCOUTQ, libc::c_int);
-        let mut bytes = 0;
-        // SAFETY: SIOCOUTQ (the same number as TIOCOUTQ) writes one int, and `bytes` is one.
-        unsafe { outq(socket.as_raw_fd(), &raw mut bytes) }.unwrap();
-        bytes
-    }
 
     #[test]
     fn what_was_lent_arrives_unchanged_when_the_stream_is_gone() {
@@ -266,7 +256,7 @@ mod tests {
                 let mut path = crate::skip::unless(TEST, (find(name).unwrap().open)(&setup, &socket))?;
                 let mut tally = Tally::default();
                 while path.send_message(&socket, &mut tally).is_ok() {}
-                let left = queued(&socket);
+                let left = unacknowledged(&socket);
                 drop(path);
                 // Whoever gets memory next writes to it.
                 let noise: Vec<_> = (0..4096).map(|_| vec![0xff_u8; 8 << 10]).collect();
