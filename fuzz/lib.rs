@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use copycost::tables::Run;
+use memchr::memmem::find;
 use tempfile::TempDir;
 
 /// What stands before a file's name, in a line of its own.
@@ -65,8 +66,4 @@ fn part<'a>(text: &'a [u8], file: &str) -> Option<&'a [u8]> {
     let begin = find(text, head.as_bytes())? + head.len();
     let rest = &text[begin..];
     Some(&rest[..find(rest, MARK.as_bytes()).unwrap_or(rest.len())])
-}
-
-fn find(text: &[u8], words: &[u8]) -> Option<usize> {
-    text.windows(words.len()).position(|window| window == words)
 }

@@ -93,10 +93,10 @@ image() {
     docker image rm "$old" >/dev/null 2>&1 || true
 }
 
-# The revision of the sources, as the binary and the image are marked with it.
+# The revision of the sources, as the image is marked with it.
 revision() { git describe --always --abbrev=40 --exclude '*' --dirty 2>/dev/null || true; }
 
-build() { COPYCOST_GIT_REVISION=$(revision) cargo build --release --locked; }
+build() { cargo build --release --locked; }
 
 # Where `cargo build --release` leaves the program.
 binary() { echo "${CARGO_TARGET_DIR:-target}/$(rustc -vV | sed -n 's/^host: //p')/release/copycost"; }

@@ -120,8 +120,8 @@ fn no_trial_of_one_to_256_streams_reports_more_than_the_wire_carried() {
             }
         }
     }
-    // A machine that is busy with something else may fail the trials of hundreds of threads; it may not fail them all.
-    assert!(ran * 2 >= seen, "{ran} of {seen} trials ran");
+    // A machine that is busy with something else may fail a trial of hundreds of threads, and not those after it.
+    assert!(ran * 4 >= seen * 3, "{ran} of {seen} trials ran");
 }
 
 #[test]

@@ -23,7 +23,7 @@ use crate::frame::{self, CAP, FrameError, STRANGER_CAP};
 /// How long a stranger may take for the whole handshake.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a coordinator's own child may take: it has yet to start, perhaps on a busy machine.
-pub const CHILD_PATIENCE: Duration = Duration::from_secs(8);
+pub const CHILD_PATIENCE: Duration = Duration::from_secs(7);
 /// How long such a child waits for its coordinator, whose end it notices at once.
 pub const PARENT_PATIENCE: Duration = Duration::from_secs(30);
 

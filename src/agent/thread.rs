@@ -7,6 +7,7 @@ use std::sync::Once;
 use std::thread::JoinHandle;
 
 use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::unistd::Pid;
 
 use super::order::Order;
@@ -15,8 +16,14 @@ use crate::failure::Failure;
 /// Starts a thread. There may be a thousand, and only the pages of a stack that are used take memory.
 pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure> {
     std::thread::Builder::new().name(name.to_owned()).stack_size(2 << 20).spawn(work).map_err(|error| {
+        let memory = match getrlimit(Resource::RLIMIT_AS) {
+            Ok((bytes, _)) if bytes != RLIM_INFINITY => {
+                format!("`ulimit -v`, by which this process may have {} KiB, ", bytes >> 10)
+            }
+            _ => String::new(),
+        };
         Failure::Unsupported(format!(
-            "starting a thread: {error}; see `ulimit -u` and the container's pids limit"
+            "starting a thread: {error}; see {memory}`ulimit -u` and the container's pids limit"
         ))
     })
 }

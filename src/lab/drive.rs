@@ -109,14 +109,15 @@ impl Lab {
         let [sender_watch, receiver_watch] = watches.map_or([None, None], |watches| watches.map(Some));
         let readiness = PROMPT * 2 + written(work);
         let order = |role, pin, watch| {
-            let patience_s = (PROMPT + readiness + patience).as_secs_f64();
+            let patience_s = (readiness * 2 + patience).as_secs_f64();
             Request::Prepare(Box::new(Order { trial, role, work: work.clone(), pin, patience_s, watch }))
         };
         let listen = self.route(work.cell.wire)?;
         self.check_netem(work.cell.wire)?;
         self.tell(Side::Sender, &order(Role::Send { listen }, sender_cpus, sender_watch))?;
         let mut listening = None;
-        self.expect("the sender's port", PROMPT, |side, reply| match reply {
+        // As patient as for readiness: a trial that broke may have hundreds of workers to be dropped first.
+        self.expect("the sender's port", readiness, |side, reply| match reply {
             Reply::Listening { address, nonce, .. } => {
                 listening = Some((SocketAddr::new(listen, address.port()), nonce));
                 Ok(true)

@@ -12,7 +12,7 @@ use crate::frame::FrameError;
 /// How long nothing may be heard before the agents are asked whether they are alive, and how long they may
 /// take to answer: a thread of each does nothing else.
 const SILENCE: Duration = Duration::from_secs(2);
-const ANSWER: Duration = Duration::from_secs(6);
+const ANSWER: Duration = Duration::from_secs(5);
 // Else a lost agent would be taken for a trial that broke, and every further trial would break too.
 const _: () = assert!(SILENCE.as_secs() + ANSWER.as_secs() < PROMPT.as_secs());
 /// How long after a trial broke the coordinator listens for the reason behind it: an agent that died breaks

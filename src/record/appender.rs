@@ -2,11 +2,11 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::column::Column;
 use super::csv_file::{self, header, lines, scan, whole_records};
 use super::row::Recorded;
 use crate::file;
@@ -15,7 +15,7 @@ use crate::file;
 pub struct Appender<R> {
     file: File,
     path: PathBuf,
-    columns: Vec<Column<R>>,
+    rows: PhantomData<fn(&R)>,
 }
 
 /// A file that is to be appended to: opened, locked and read, and not yet changed.
@@ -38,12 +38,12 @@ impl<R: Recorded> Appender<R> {
         let path = dir.join(R::FILE);
         let file = File::options().append(true).create_new(true).open(&path)?;
         lock(&file)?;
-        Self { file, path, columns: R::columns() }.begin()
+        Self { file, path, rows: PhantomData }.begin()
     }
 
     /// Writes the header.
     fn begin(mut self) -> io::Result<Self> {
-        self.file.write_all(&header(&self.columns))?;
+        self.file.write_all(&header::<R>())?;
         Ok(self)
     }
 
@@ -53,7 +53,7 @@ impl<R: Recorded> Appender<R> {
     /// When the kernel does not take the row (a full disk).
     pub fn append(&mut self, rows: &[R]) -> io::Result<()> {
         let before = self.file.metadata()?.len();
-        self.file.write_all(&lines(&self.columns, rows)).inspect_err(|_| {
+        self.file.write_all(&lines(rows)).inspect_err(|_| {
             // The first error is the one to report; a file that cannot be cut is repaired on resume.
             let _ = self.file.set_len(before);
         })
@@ -83,7 +83,7 @@ impl<R: Recorded> Resumable<R> {
         lock(&file).with_context(place)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).with_context(place)?;
-        let (whole, header) = (whole_records(&bytes), header(&R::columns()));
+        let (whole, header) = (whole_records(&bytes), header::<R>());
         let is_ours = if whole > 0 { bytes.starts_with(&header) } else { header.starts_with(&bytes) };
         ensure!(
             is_ours,
@@ -120,7 +120,7 @@ impl<R: Recorded> Resumable<R> {
         } else {
             file.set_len(whole).with_context(place)?;
         }
-        let appender = Appender { file, path: path.clone(), columns: R::columns() };
+        let appender = Appender { file, path: path.clone(), rows: PhantomData };
         Ok((if whole > 0 { appender } else { appender.begin().with_context(place)? }, rows))
     }
 }

@@ -111,7 +111,7 @@ pub fn scan<R: Row>(file: &str, bytes: &[u8], must_have: impl Fn(&Column<R>) -> 
     loop {
         match reader.read_record(&mut record) {
             Ok(false) => return scan,
-            Ok(true) => scan.row(&columns, &places, &record, is_complete),
+            Ok(true) => scan.row(&places, &record, is_complete),
             Err(error) => scan.fault(error.position().map_or(0, Position::line), None, sentence(&error)),
         }
     }
@@ -120,7 +120,6 @@ pub fn scan<R: Row>(file: &str, bytes: &[u8], must_have: impl Fn(&Column<R>) -> 
 impl<R: Row> Scan<R> {
     fn row(
         &mut self,
-        columns: &[Column<R>],
         places: &[Option<usize>],
         record: &StringRecord,
         is_complete: bool,
@@ -131,7 +130,7 @@ impl<R: Row> Scan<R> {
             return self.fault(line, None, format!("{found} fields where the header has {expected}"));
         }
         let (mut row, mut is_whole) = (R::default(), is_complete);
-        for (column, place) in columns.iter().zip(places) {
+        for (column, place) in R::columns().iter().zip(places) {
             let Some(place) = *place else { continue };
             if let Err(what) = (column.set)(&mut row, &record[place]) {
                 self.fault(line, Some(&column.name), what);
@@ -177,8 +176,7 @@ fn sentence(error: &csv::Error) -> String {
 
 /// Rows as the text of a file: with their header.
 pub fn text<R: Row>(rows: &[R]) -> Vec<u8> {
-    let columns = R::columns();
-    [header(&columns), lines(&columns, rows)].concat()
+    [header::<R>(), lines(rows)].concat()
 }
 
 /// Puts rows in the place of whatever a run's file holds, so that a reader sees the old ones or the new ones.
@@ -190,13 +188,13 @@ pub fn replace<R: Recorded>(dir: &Path, rows: &[R]) -> io::Result<PathBuf> {
     file::replace(&path, &text(rows)).map(|()| path)
 }
 
-pub(super) fn header<R>(columns: &[Column<R>]) -> Vec<u8> {
-    csv_text(|writer| writer.write_record(columns.iter().map(|column| &column.name)))
+pub(super) fn header<R: Row>() -> Vec<u8> {
+    csv_text(|writer| writer.write_record(R::columns().iter().map(|column| &column.name)))
 }
 
-pub(super) fn lines<R>(columns: &[Column<R>], rows: &[R]) -> Vec<u8> {
+pub(super) fn lines<R: Row>(rows: &[R]) -> Vec<u8> {
     csv_text(|writer| {
-        rows.iter().try_for_each(|row| writer.write_record(columns.iter().map(|column| (column.print)(row))))
+        rows.iter().try_for_each(|row| writer.write_record(R::columns().iter().map(|column| (column.print)(row))))
     })
 }
 

@@ -9,8 +9,11 @@ pub trait Row: Default + 'static {
     /// What a row is.
     const ABOUT: &'static str;
 
-    /// Its columns, in the order of the file.
-    fn columns() -> Vec<Column<Self>>;
+    /// Its columns, in the order of the file; made once.
+    fn columns() -> &'static [Column<Self>];
+
+    /// Makes them, for a row that this one is a part of.
+    fn make_columns() -> Vec<Column<Self>>;
 }
 
 /// A row that has a file of its own in a run's directory.
@@ -21,16 +24,13 @@ pub trait Recorded: Row {
 
 /// The names of a row's columns, in order.
 pub fn header<R: Row>() -> Vec<String> {
-    R::columns().into_iter().map(|column| column.name).collect()
+    R::columns().iter().map(|column| column.name.clone()).collect()
 }
 
 /// One row as a JSON object with the columns as keys, in their order.
 pub fn to_json<R: Row>(row: &R) -> Value {
-    let pair = |column: Column<R>| {
-        let value = (column.json)(row);
-        (column.name, value)
-    };
-    Value::Object(R::columns().into_iter().map(pair).collect())
+    let pair = |column: &Column<R>| (column.name.clone(), (column.json)(row));
+    Value::Object(R::columns().iter().map(pair).collect())
 }
 
 /// Adds the columns of a part, with something before their names.
@@ -108,7 +108,13 @@ macro_rules! row {
         impl $crate::record::row::Row for $name {
             const ABOUT: &'static str = concat!($($about),+).trim_ascii();
 
-            fn columns() -> Vec<$crate::record::Column<Self>> {
+            fn columns() -> &'static [$crate::record::Column<Self>] {
+                static COLUMNS: std::sync::LazyLock<Vec<$crate::record::Column<$name>>> =
+                    std::sync::LazyLock::new($name::make_columns);
+                &COLUMNS
+            }
+
+            fn make_columns() -> Vec<$crate::record::Column<Self>> {
                 let mut columns = Vec::new();
                 $($crate::record::row::row!(
                     @ columns $field [$type $(<$of>)?] [concat!($($meaning),+).trim_ascii()]
@@ -127,7 +133,7 @@ macro_rules! row {
     };
     (@ $columns:ident $field:ident [$type:ty] [$about:expr] as _) => {};
     (@ $columns:ident $field:ident [$type:ty] [$about:expr] as $prefix:literal) => {
-        let part = <$type as $crate::record::row::Row>::columns();
+        let part = <$type as $crate::record::row::Row>::make_columns();
         $crate::record::row::add(&mut $columns, $prefix, part, |row: &Self| &row.$field, |row| &mut row.$field);
     };
     (@ $columns:ident $field:ident [$type:ty] [$about:expr] $(in $unit:literal)? $(since $since:literal)?) => {

@@ -17,11 +17,11 @@ use crate::support::{Scratch, copycost, random, until};
 use crate::table::{Outcome, Table};
 
 /// How long a stopped process stays so.
-const NAP: Duration = Duration::from_millis(300);
+pub(crate) const NAP: Duration = Duration::from_millis(300);
 
 /// Who is hit.
-const VICTIMS: [&str; 3] = ["the coordinator", "the sender", "the receiver"];
-const SIGNALS: [Signal; 4] = [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGINT, Signal::SIGSTOP];
+pub(crate) const VICTIMS: [&str; 3] = ["the coordinator", "the sender", "the receiver"];
+pub(crate) const SIGNALS: [Signal; 4] = [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGINT, Signal::SIGSTOP];
 
 pub(crate) fn soak(table: &mut Table, rounds: usize) {
     let mut random = random("kills");

@@ -1,17 +1,20 @@
-//! The soak: copycost is killed and stopped at random moments in every lab, met by hostile peers beside running sweeps,
-//! and run under every resource limit, a thousand times each. It ends with a table: what was tried, what was lost, what
-//! was left. It takes hours, so no other run of the tests includes it:
+//! The soak: copycost is killed and stopped at random moments in every lab, in containers too, met by hostile peers
+//! beside running sweeps, and run under every resource limit, a thousand times each. It ends with a table: what was
+//! tried, what was lost, what was left. It takes hours, so no other run of the tests includes it:
 //!
 //! ```text
 //! cargo test --test soak -- --ignored --nocapture          COPYCOST_SOAK=50 for fewer of each
 //! ```
 
+mod containers;
 mod end;
 mod kills;
 mod limits;
 mod strangers;
 mod table;
 
+#[path = "../containers/docker.rs"]
+mod docker;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -29,6 +32,7 @@ fn rounds() -> usize {
 fn nothing_is_lost_and_nothing_is_left() {
     let mut table = Table::default();
     kills::soak(&mut table, rounds());
+    containers::soak(&mut table, rounds());
     strangers::soak(&mut table, rounds());
     limits::soak(&mut table, rounds());
     println!("{table}");

@@ -51,9 +51,8 @@ fn readable(measured: &Measured) -> Checked {
 }
 
 fn read_again<R: Row>(rows: &[R]) -> Checked {
-    let columns = R::columns();
     for row in rows {
-        for column in &columns {
+        for column in R::columns() {
             let text = (column.print)(row);
             (column.set)(&mut R::default(), &text).map_err(|what| {
                 Failure::Failed(format!(
