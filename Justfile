@@ -29,10 +29,11 @@ lab-status:
 doctor:
     @{{ lab }} doctor
 
-# Run a grid (a file or a built-in name) in the lab and collect its run into results/
+# Run a grid (a file or a built-in name) in the lab, with flags such as --set duration=1s, and collect its run into results/
 [group('container lab')]
-sweep GRID="quick":
-    @{{ lab }} sweep {{ quote(GRID) }}
+[positional-arguments]
+sweep GRID="quick" *FLAGS:
+    @{{ lab }} sweep "$@"
 
 # Run every path over both wires, every byte verified, in half a minute
 [group('container lab')]
@@ -55,7 +56,7 @@ reproduce RUN:
 collect:
     @{{ lab }} collect
 
-# Remove the lab with all that belongs to it; `discard` gives up runs that cannot be collected
+# Remove the lab: `force` while a sweep runs, `discard` gives up runs that cannot be collected, `all` takes the image too
 [group('container lab')]
 lab-down MODE="":
     @{{ lab }} down {{ MODE }}
@@ -70,12 +71,13 @@ report RUN="results/latest":
 quick: build
     @{{ lab }} tool sweep quick
 
-# Run a grid between two network namespaces
+# Run a grid between two network namespaces, with flags such as --only threads=1
 [group('lab without Docker')]
-sweep-netns GRID="quick": build
-    @{{ lab }} tool sweep {{ quote(GRID) }}
+[positional-arguments]
+sweep-netns GRID="quick" *FLAGS: build
+    @{{ lab }} tool sweep "$@"
 
-# Build the program, statically linked and marked with its revision
+# Build the program, statically linked
 [group('development')]
 build:
     @{{ lab }} build

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The container lab. The recipes of the Justfile call one verb each; without `just`, call them here.
 #
-#   lab/lab.sh image [prebuilt|source]     up [privileged]     status     doctor     collect     down [discard]
-#   lab/lab.sh sweep [GRID]                resume RUN          reproduce RUN         tool VERB ...
+#   lab/lab.sh image [prebuilt|source]     up [privileged]     status     doctor     collect     down [force|discard|all]
+#   lab/lab.sh sweep [GRID [FLAG ...]]               resume RUN          reproduce RUN         tool VERB ...
 #
 # Everything that is made carries the label copycost.lab=<project>; `down` goes by that label alone, so it needs
 # neither Compose nor the settings that the lab was made with.
@@ -178,7 +178,9 @@ status() {
     echo "no lab; \`just lab-up\` makes it"
     return
   fi
-  docker ps -a --filter "label=$label" --format 'table {{.Label "copycost.role"}}\t{{.Status}}\t{{.Image}}'
+  # The service that joins the two ends is through once they are.
+  docker ps -a --filter "label=$label" --format 'table {{.Label "copycost.role"}}\t{{.Status}}\t{{.Image}}' |
+    sed -E '/^link /s/Exited \(0\) [^ ]+( [^ ]+)* ago/made                /'
   is_up || die "it cannot measure as it is; \`just lab-up\` repairs it"
 }
 
@@ -202,9 +204,10 @@ run() {
   return "$code"
 }
 
+# Runs a grid, a file or a built-in name, with further flags of `copycost sweep`.
 sweep() {
   local grid=${1:-quick}
-  if [ -f "$grid" ]; then run - <"$grid"; else run "$grid" </dev/null; fi
+  if [ -f "$grid" ]; then run - "${@:2}" <"$grid"; else run "$grid" "${@:2}" </dev/null; fi
 }
 
 is_run() { [ -f "$1/manifest.json" ] || die "$1 is not a run; give its directory under results/"; }
@@ -220,8 +223,11 @@ resume() {
 
 # Runs the grid of a run again, with its seed, and says what differs.
 reproduce() {
-  local base=${1%/} code=0
-  is_run "$base"
+  local base code=0
+  is_run "${1%/}"
+  # `latest` will lead to the new run.
+  base=$(cd -P -- "$1" && pwd)
+  base=${base#"$PWD"/}
   run --reproduce - <"$base/manifest.json" || code=$?
   tool compare "$base" results/latest
   return "$code"
@@ -268,9 +274,14 @@ doctor() {
   docker exec "$sender" /copycost doctor --results /results
 }
 
-# Removes the lab. Runs that were not collected yet are collected first.
+# Removes the lab, with `all` the image too. Runs that were not collected yet are collected first.
 down() {
   need_docker
+  case ${1:-} in
+    "" | force | discard | all) ;;
+    *) die "\`${1}\` is none of force, discard, all" ;;
+  esac
+  [[ ${1:-} == @(force|discard) ]] || may_end_sweep
   lock
   if [ "${1:-}" != discard ] && docker volume inspect "$volume" >/dev/null 2>&1; then
     (collect) || die "the runs in the lab could not be collected, so it is left; free some space, or give them" \
@@ -283,6 +294,22 @@ down() {
     sleep 0.3
   done
   rm -rf "$state"
+  rmdir "${state%/*}" 2>/dev/null || true
+  docker image inspect "$COPYCOST_IMAGE" >/dev/null 2>&1 || return 0
+  if [ "${1:-}" = all ]; then
+    docker image rm "$COPYCOST_IMAGE" >/dev/null
+  else
+    say "the image $COPYCOST_IMAGE stays; \`just lab-down all\` removes it too"
+  fi
+}
+
+# Whether a sweep that is running may be ended: whoever is at the terminal is asked.
+may_end_sweep() {
+  local answer
+  [ -n "$(container coordinator --filter status=running)" ] || return 0
+  [ -t 0 ] || die "a sweep is running; wait for it, or end it with \`just lab-down force\`"
+  read -r -p "A sweep is running. End it and remove the lab? [y/N] " answer
+  [[ $answer == [yY]* ]] || die "the lab is left as it is"
 }
 
 # Removes what carries the label; fails when there was nothing.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::units;
+use crate::{spelling, units};
 
 /// Most parameters of a path, with those that all paths have.
 const MOST: usize = 8;
@@ -195,7 +195,7 @@ impl Values {
                 .iter()
                 .position(|word| *word == text)
                 .map(|place| place as u64)
-                .ok_or_else(|| format!("`{text}` is not one of {}", words.join(", "))),
+                .ok_or_else(|| spelling::not_one_of(text, words.iter().copied())),
             Self::Count { least, most } => number(text, least, most)
                 .ok_or_else(|| format!("`{text}` is not a number from {least} to {most}")),
             Self::Bytes { most } => units::parse_size(text)

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    agent, compare, completions, doctor, health, link, man, measure, paths, report, schema, sweep, validate,
-    vm, xray,
+    agent, compare, completions, doctor, grid, grids, health, link, man, measure, paths, report, schema,
+    sweep, validate, vm, xray,
 };
 use crate::exit::Exit;
 
@@ -39,6 +39,11 @@ pub enum Command {
     Xray(xray::XrayArgs),
     /// List what a grid can choose from: paths with what each copies, workloads, labs
     Paths,
+    /// List the grids that the program carries, or print one
+    Grids(grids::GridsArgs),
+    /// Print every key that a grid can have, as Markdown
+    #[command(after_long_help = grid::markdown())]
+    Grid,
     /// Print what every column of a run's files holds, as Markdown
     Schema,
     /// Run one end of a lab: serve coordinators that connect
@@ -53,8 +58,8 @@ pub enum Command {
     Vm(vm::VmArgs),
     /// Print shell completions
     Completions(completions::CompletionsArgs),
-    /// Print the man page, in roff
-    Man,
+    /// Print a man page, in roff
+    Man(man::ManArgs),
 }
 
 impl Command {
@@ -71,6 +76,8 @@ impl Command {
             Self::Validate(arguments) => validate::run(arguments),
             Self::Xray(arguments) => xray::run(arguments),
             Self::Paths => paths::run(),
+            Self::Grids(arguments) => grids::run(arguments),
+            Self::Grid => grid::run(),
             Self::Schema => schema::run(),
             Self::Agent(arguments) => agent::run(arguments),
             Self::Health(arguments) => health::run(arguments),
@@ -80,7 +87,7 @@ impl Command {
             Self::Completions(arguments) => {
                 completions::run(arguments, <Cli as clap::CommandFactory>::command())
             }
-            Self::Man => man::run(<Cli as clap::CommandFactory>::command()),
+            Self::Man(arguments) => man::run(arguments, <Cli as clap::CommandFactory>::command()),
         }
     }
 }

@@ -99,6 +99,19 @@ mod tests {
     }
 
     #[test]
+    fn a_figure_comes_back_to_its_last_bit() {
+        // The sum of an end's user and system time; a reader that rounds it sends 0.041175 on.
+        proptest!(|(random in any::<f64>().prop_filter("finite", |figure| figure.is_finite()))| {
+            for figure in [random, 0.041_174_999_999_999_996] {
+                let mut wire = Vec::new();
+                write(&mut wire, &figure).unwrap();
+                let again: f64 = read(&mut &wire[..], CAP).unwrap();
+                prop_assert_eq!(again.to_bits(), figure.to_bits());
+            }
+        });
+    }
+
+    #[test]
     fn no_control_character_comes_through_where_none_may() {
         let mut wire = Vec::new();
         write(&mut wire, &serde_json::json!({"a\nb": ["x\r\n", {"y": "\u{1b}[2J"}, 7, 1.5, null]})).unwrap();

@@ -23,7 +23,7 @@
 //! - [`histogram`], [`record`]: delays, and the files that come out.
 //! - [`uring`]: what io_uring's senders and receivers have in common.
 //! - [`buffer`], [`cell`], [`channel`], [`choice`], [`clock`], [`exit`], [`failure`], [`file`], [`frame`], [`interface`], [`message`], [`output`],
-//!   [`pattern`], [`setup`], [`socket`], [`span`], [`style`], [`units`]: the nouns.
+//!   [`pattern`], [`setup`], [`socket`], [`span`], [`spelling`], [`style`], [`units`]: the nouns.
 
 // Unit tests and tests of the binary draw runs with the same code, which names this crate.
 #[cfg(test)]
@@ -71,6 +71,7 @@ mod sink;
 mod skip;
 pub mod socket;
 mod span;
+mod spelling;
 pub mod stats;
 mod study;
 mod style;

@@ -69,6 +69,14 @@ pub fn harmless_json(value: Value) -> Value {
     }
 }
 
+/// A command of this program to be pasted into a shell, by the name that it was called by.
+pub fn hint<W: AsRef<str>>(words: &[W]) -> String {
+    let program =
+        std::env::args_os().next().map_or("copycost".to_owned(), |name| name.to_string_lossy().into_owned());
+    let all = std::iter::once(program.as_str()).chain(words.iter().map(AsRef::as_ref));
+    harmless(&shlex::try_join(all).unwrap_or_default())
+}
+
 /// The last line of a program's output that says anything.
 pub fn last_line(output: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(output);

@@ -46,11 +46,21 @@ fn what_is_wrong_on_the_command_line_exits_2_and_is_named() {
         (&["paths", "--loud"], "--loud"),
         (&["sweep", "--lab", "moon"], "netns, loopback"),
         (&["sweep", "--seed", "-1"], "-1"),
-        (&["sweep", "--receiver", "127.0.0.1:1"], "--sender"),
         (&["sweep", "--lab", "loopback", "--sender", "127.0.0.1:1"], "--sender"),
         (&["sweep", "quick", "--resume", "somewhere"], "--resume"),
         (&["sweep", "no-such-grid"], "quick"),
+        (&["sweep", "quik"], "did you mean `quick`?"),
+        (&["sweep", "--set", "duration"], "KEY=VALUE"),
+        (&["sweep", "--set", "duratoin=1s"], "did you mean `duration`?"),
+        (&["sweep", "--set", "duration=1"], "not a duration"),
+        (&["sweep", "--only", "path=splice"], "no path `splice`, but plain-send"),
+        (&["sweep", "--only", "paths=splice"], "did you mean `path`?"),
+        (&["sweep", "--reproduce", "somewhere", "--set", "seed=1"], "--set"),
+        (&["grids", "show", "quik"], "did you mean `quick`?"),
+        (&["man", "swep"], "did you mean `sweep`?"),
+        (&["compare", "/tmp", "/tmp/."], "the same run"),
         (&["measure", "--path", "A4"], "plain-send"),
+        (&["measure", "--path", "zerocopy"], "did you mean `zero-copy`?"),
         (&["measure", "--receive-path", "A4"], "trunc"),
         (&["measure", "--payload", "cold"], "static, fresh"),
         (&["measure", "--size", "0"], "64B to 256MiB"),
@@ -87,6 +97,8 @@ fn what_is_wrong_on_the_command_line_exits_2_and_is_named() {
         (&["measure", "--sender", "127.0.0.1:1", "--token-file", "/no/such/file"], "/no/such/file"),
         (&["agent", "--listen", "nowhere"], "nowhere"),
         (&["agent", "--netns"], "--inherited"),
+        (&["agent", "--new-token", "/no/such/directory/token"], "/no/such/directory/token"),
+        (&["agent", "--data-port", "0"], "1..="),
         (&["agent", "--token-file", "/no/such/file"], "/no/such/file"),
         (&["completions", "cmd.exe"], "bash"),
     ] {
@@ -145,12 +157,34 @@ fn completions_and_the_man_page_know_the_verbs() {
         for word in verbs().iter().map(String::as_str).chain(["copycost", "resume"]) {
             assert!(words.contains(word), "{shell} does not know {word}");
         }
+        // Not every shell's script completes values.
+        if ["bash", "fish", "zsh"].contains(&shell) {
+            // Fish completes no values of arguments that are not flags.
+            let values = ["uring-send-zc", "zc-mmap", "study-c"];
+            for value in &values[..if shell == "fish" { 2 } else { 3 }] {
+                assert!(ended.stdout.contains(value), "{shell} does not know {value}");
+            }
+        }
     }
     let man = run(copycost(["man"]));
     assert_eq!(man.code(), Some(0));
     assert!(man.stdout.contains(".TH copycost"), "{}", man.stdout);
     for verb in verbs() {
         assert!(man.stdout.contains(&format!("copycost\\-{verb}(1)")), "{verb} is missing:\n{}", man.stdout);
+    }
+    let scratch = Scratch::new();
+    let all = run({
+        let mut command = copycost(["man", "--into"]);
+        command.arg(scratch.path("man"));
+        command
+    });
+    assert_eq!((all.code(), all.stdout.as_str()), (Some(0), ""), "{}", all.stderr);
+    for verb in verbs() {
+        let own = run(copycost(["man", &verb])).stdout;
+        assert!(own.contains(&format!(".TH copycost-{verb}")), "{verb}: {own}");
+        let written =
+            std::fs::read_to_string(scratch.path(&format!("man/copycost-{verb}.1"))).expect("its page");
+        assert!(written.contains(".SH SYNOPSIS"), "{verb}: {written}");
     }
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use copycost::cell::Wire;
 use copycost::grid::{Grid, builtin};
-use support::lab::sweep;
+use copycost::record::Manifest;
+use support::lab::{only_run, sweep, trials};
 use support::process::{Ended, run};
 use support::{BINARY, Scratch, copycost, is_root};
 
@@ -160,4 +161,77 @@ fn a_file_beside_us_comes_before_a_built_in_grid_of_its_name() {
     let mut command = copycost(["sweep", "smoke", "--dry-run"]);
     command.current_dir(scratch.path("."));
     assert!(run(command).stdout.contains("8 cells"));
+}
+
+#[test]
+fn a_grid_is_shortened_and_sliced_and_its_run_can_be_made_again() {
+    let scratch = Scratch::new();
+    let grid = scratch.file("grid.yaml", format!("{GOOD}duration: 60s\n"));
+    let results = scratch.path("results");
+    let flags =
+        ["--lab", "loopback", "--set", "messages=20", "--set", "warmup=1ms", "--set", "repetitions=2"];
+    let only = ["--only", "path=zero-copy", "--only", "threads=1"];
+    let ended = run(sweep(&grid, &results, &[&flags[..], &only].concat()));
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+    let first = only_run(&results).expect("a run");
+    let keys = ["loopback/zero-copy/recv/static/64B/t1", "loopback/zero-copy/recv/static/1024B/t1"];
+    let check = |path: &std::path::Path| {
+        let (rows, _) = trials(path);
+        let manifest = Manifest::read(&path.join("manifest.json")).expect("a manifest");
+        assert_eq!(manifest.cells, keys, "{}", manifest.grid);
+        assert_eq!(rows.len(), 4);
+        assert!(rows.iter().all(|row| row.messages == Some(20)), "{rows:?}");
+    };
+    check(&first);
+    let again = scratch.path("again");
+    let mut command = copycost(["sweep", "--no-report", "--lab", "loopback", "--reproduce"]);
+    command.arg(&first).arg("--results").arg(&again);
+    let ended = run(command);
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+    check(&only_run(&again).expect("a run"));
+}
+
+#[test]
+fn a_single_value_needs_no_brackets() {
+    let scratch = Scratch::new();
+    let grid = scratch
+        .file("grid.yaml", "name: x\npaths: two-copy\nmessage_sizes: 1KiB\nthreads: 1\npayload: fresh\n");
+    let ended = run(copycost(["sweep", &grid, "--dry-run"]));
+    assert_eq!(ended.stdout.lines().next(), Some("veth/two-copy/recv/fresh/1024B/t1"), "{}", ended.stderr);
+}
+
+#[test]
+fn dry_run_says_which_cells_cannot_run_and_what_earlier_runs_took() {
+    let scratch = Scratch::new();
+    let results = scratch.path("results");
+    let text = "name: x\npaths: [two-copy, {two-copy: {cork: on}}]\nmessage_sizes: 64\nthreads: 1\nmessages: 10\n\
+        workload: request\nwarmup: 0s\nrepetitions: 2\n";
+    let grid = scratch.file("grid.yaml", text);
+    let dry = |more: &[&str]| {
+        run(sweep(&grid, &results, &[&["--lab", "loopback", "--dry-run"], more].concat())).stdout
+    };
+    let before = dry(&[]);
+    assert!(before.contains("two-copy:cork=on/recv/static/64B/t1/request: cannot run: cork: on"), "{before}");
+    assert!(
+        before.contains("2 cells, 1 of which cannot run, 2 trials each; expected time: unknown"),
+        "{before}"
+    );
+    let ended = run(sweep(&grid, &results, &["--lab", "loopback"]));
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+    let after = dry(&[]);
+    assert!(after.contains("expected time: about 1s"), "{after}");
+    let xrayed = dry(&["--set", "xray=true"]);
+    assert!(xrayed.contains("for the x-ray"), "{xrayed}");
+}
+
+#[test]
+fn the_grids_and_their_keys_are_listed() {
+    let list = run(copycost(["grids"])).stdout;
+    for (name, text) in builtin::ALL {
+        assert!(list.lines().any(|line| line.split_whitespace().next() == Some(name)), "{name}: {list}");
+        assert_eq!(run(copycost(["grids", "show", name])).stdout, *text);
+    }
+    let keys = run(copycost(["grid"])).stdout;
+    assert!(run(copycost(["help", "grid"])).stdout.contains("`socket.nodelay`"));
+    assert!(keys.contains("| `warmup` | duration up to 10 min | 200ms |"), "{keys}");
 }

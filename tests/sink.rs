@@ -234,7 +234,7 @@ fn what_it_cannot_have_is_one_sentence_with_the_remedy() {
         (&["--receive-path", "none"], "for the wire sink"),
         (&["--wire", "sink", "--workload", "request"], "use `stream` there"),
         (&["--wire", "sink", "--lab", "loopback"], "use --lab netns"),
-        (&["--wire", "sink", "--sender", "127.0.0.1:9"], "leave --sender out"),
+        (&["--wire", "sink", "--sender", "127.0.0.1:9"], "leave --sender and --receiver out"),
         (&["--wire", "sink", "--receive-path", "none:interval=0us"], "1us to 1000us"),
     ] {
         let ended = run(copycost(["measure"].iter().chain(words).copied()));

@@ -204,7 +204,7 @@ fn a_tap_that_comes_later_is_seen_when_the_wire_is_read_again() {
     }
     let agents = [Agent::start(&[]), Agent::start(&[])];
     let agents_there =
-        Agents { sender: agents[0].at(), receiver: Some(agents[1].at()), token: Token::default() };
+        Agents { sender: Some(agents[0].at()), receiver: Some(agents[1].at()), token: Token::default() };
     let site = Site { agents: Some(agents_there), ..Site::default() };
     let mut lab = (REMOTE.make)(&site).expect("a lab");
     assert_eq!(lab.wires(), [Wire::Loopback]);

@@ -10,9 +10,12 @@
 //! Both nonces are fresh, so that no proof can be replayed. Without a token the proofs are those of the
 //! empty key: that is allowed on loopback and on inherited sockets only.
 
-use std::io::{ErrorKind, Read};
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use socket2::Socket;
@@ -47,13 +50,29 @@ impl Token {
         let token = bytes.trim_ascii();
         if token.len() < 16 {
             return Err(format!(
-                "token file {} holds {} bytes, but a token has at least 16; make one with `head -c 32 /dev/urandom | base64 > {}`",
+                "token file {} holds {} bytes, but a token has at least 16; `copycost agent --new-token FILE` makes one",
                 path.display(),
-                token.len(),
-                path.display()
+                token.len()
             ));
         }
         Ok(Self(token.to_vec()))
+    }
+
+    /// Makes a token, and a file that its owner alone can read.
+    pub fn make(path: &std::path::Path) -> Result<Self, String> {
+        let refused = |error: &dyn std::fmt::Display| format!("token file {}: {error}", path.display());
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|error| refused(&error))?;
+        let token = BASE64_STANDARD.encode(bytes);
+        let file = File::options().write(true).create_new(true).mode(0o600).open(path);
+        let written = file.and_then(|mut file| writeln!(file, "{token}"));
+        written.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => {
+                refused(&"it is there already; start with --token-file, or name another")
+            }
+            _ => refused(&error),
+        })?;
+        Ok(Self(token.into_bytes()))
     }
 
     /// Whether there is none.

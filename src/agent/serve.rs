@@ -16,7 +16,7 @@ use socket2::{SockRef, Socket, TcpKeepalive};
 use super::handshake::{self, PARENT_PATIENCE, PATIENCE, Token};
 use super::local_peer;
 use super::protocol::Welcome;
-use super::session::Session;
+use super::session::{Place, Session};
 use crate::frame::FrameError;
 use crate::link::PairNetns;
 use crate::output::{harmless, say};
@@ -62,7 +62,7 @@ pub fn inherited() -> anyhow::Result<()> {
         .domain()
         .context("standard input is not a socket; --inherited is for a coordinator's own children")?;
     let shaken = handshake::agent(&control, &Token::default(), PARENT_PATIENCE, || Ok(welcome()));
-    let session = || Session::new(control, None).map_err(FrameError::Io)?.serve();
+    let session = || Session::new(control, Place::default()).map_err(FrameError::Io)?.serve();
     match shaken.and_then(|()| session()) {
         // It has said why, or was killed.
         Err(error) if is_gone(&error) => Ok(()),
@@ -96,11 +96,11 @@ pub fn allowed(address: SocketAddr, token: &Token) -> Result<(), String> {
 }
 
 /// Serves coordinators on a TCP port, one at a time, for ever. With `pair_netns` it keeps a network namespace of
-/// its own for direct pairs.
+/// its own for direct pairs. Streams come in by `data_port`, or where that is 0 by any that is free.
 ///
 /// # Errors
 /// When the port cannot be had, or an address beyond loopback has no token.
-pub fn listen(address: SocketAddr, token: &Token, pair_netns: bool) -> anyhow::Result<()> {
+pub fn listen(address: SocketAddr, token: &Token, pair_netns: bool, data_port: u16) -> anyhow::Result<()> {
     allowed(address, token).map_err(anyhow::Error::msg)?;
     raise_open_files();
     let listener = TcpListener::bind(address).with_context(|| {
@@ -113,7 +113,7 @@ pub fn listen(address: SocketAddr, token: &Token, pair_netns: bool) -> anyhow::R
     });
     let agent = Arc::new(AgentServer {
         token: token.clone(),
-        pair,
+        place: Place { pair, data_port },
         // What the host is like is read once, while nobody measures.
         about: welcome(),
         busy: AtomicBool::new(false),
@@ -141,7 +141,7 @@ struct Handshake {
 /// What the threads of a listening agent share.
 struct AgentServer {
     token: Token,
-    pair: Option<Arc<PairNetns>>,
+    place: Place,
     about: Welcome,
     busy: AtomicBool,
     /// Oldest first.
@@ -188,7 +188,7 @@ impl AgentServer {
         handshakes.retain(|handshake| handshake.number != number);
         drop(handshakes);
         result?;
-        Session::new(socket, self.pair.clone())?.serve()?;
+        Session::new(socket, self.place.clone())?.serve()?;
         Ok(())
     }
 

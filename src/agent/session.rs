@@ -3,7 +3,7 @@
 //! A thread of its own reads frames; workers and the accepting of streams send events too. So the state
 //! machine is never blocked: it notices at once when the coordinator is gone, and drops the trial.
 
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -37,6 +37,15 @@ impl ReplyWriter {
     }
 }
 
+/// Where an agent's streams are.
+#[derive(Clone, Default)]
+pub struct Place {
+    /// Where streams over a direct pair are, if not where the agent is.
+    pub pair: Option<Arc<PairNetns>>,
+    /// The port that streams come in by; 0 for any that is free.
+    pub data_port: u16,
+}
+
 /// One coordinator's session with this agent.
 pub struct Session {
     control: Socket,
@@ -48,13 +57,12 @@ pub struct Session {
     last: u64,
     /// Names of addresses, kept from one x-ray pass to the next.
     symbols: Symbols,
-    /// Where streams over a direct pair are, if not where the agent is.
-    pair: Option<Arc<PairNetns>>,
+    place: Place,
 }
 
 impl Session {
     /// A session on a connection whose handshake is done.
-    pub fn new(control: Socket, pair: Option<Arc<PairNetns>>) -> std::io::Result<Self> {
+    pub fn new(control: Socket, place: Place) -> std::io::Result<Self> {
         let (sender, events) = channel();
         let mut input = control.try_clone()?;
         input.set_read_timeout(None)?;
@@ -80,7 +88,7 @@ impl Session {
                 }
             }
         })?;
-        Ok(Self { control, replies, events, sender, trial: None, last: 0, symbols: Symbols::new(), pair })
+        Ok(Self { control, replies, events, sender, trial: None, last: 0, symbols: Symbols::new(), place })
     }
 
     /// Serves the coordinator until it is gone. A trial in hand is then dropped.
@@ -267,7 +275,7 @@ impl Session {
 
     /// The namespace of direct pairs, where a pair in it leads to the address.
     fn towards(&self, address: std::net::IpAddr) -> Option<Arc<PairNetns>> {
-        self.pair.clone().filter(|pair| pair.reaches(address))
+        self.place.pair.clone().filter(|pair| pair.reaches(address))
     }
 
     fn advance(&mut self, number: u64, phase: u32) {
@@ -300,8 +308,8 @@ impl Session {
                     sink::allow_readers();
                 }
                 let pair = self.towards(listen);
-                let (listener, address) =
-                    within(pair.as_deref(), || streams::listen(&order, listen, nonce))??;
+                let at = SocketAddr::new(listen, self.place.data_port);
+                let (listener, address) = within(pair.as_deref(), || streams::listen(&order, at, nonce))??;
                 let gather = move || streams::accept(&listener, &order, nonce, given_up);
                 (Box::new(gather), Some(Reply::Listening { trial: number, address, nonce }))
             }

@@ -50,16 +50,20 @@ fn unix_address(nonce: u64) -> Result<SockAddr, Failure> {
 }
 
 /// Listens on `address` at a port of the kernel's choice, or at the trial's name, with the order's socket options.
-pub fn listen(order: &Order, address: IpAddr, nonce: u64) -> Result<(Socket, SocketAddr), Failure> {
+pub fn listen(order: &Order, address: SocketAddr, nonce: u64) -> Result<(Socket, SocketAddr), Failure> {
     let named = order.work.cell.wire == Wire::Unix;
-    let socket = if named { unix() } else { tcp(address) }?;
+    let socket = if named { unix() } else { tcp(address.ip()) }?;
     order.work.socket.apply(&socket)?;
-    let at = if named { unix_address(nonce)? } else { SocketAddr::new(address, 0).into() };
-    socket.bind(&at).map_err(Failure::io("bind"))?;
+    let at = if named { unix_address(nonce)? } else { address.into() };
+    if address.port() != 0 && !named {
+        // Connections of the last trial may still be in TIME_WAIT.
+        socket.set_reuse_address(true).map_err(Failure::io("SO_REUSEADDR"))?;
+    }
+    socket.bind(&at).map_err(Failure::io("binding the data port"))?;
     // Strangers may wait in the queue too; where it is full the kernel drops a SYN, which costs a second.
     socket.listen(order.work.streams().max(128) as i32).map_err(Failure::io("listen"))?;
     if named {
-        return Ok((socket, SocketAddr::new(address, 0)));
+        return Ok((socket, address));
     }
     let local = socket.local_addr().map_err(Failure::io("getsockname"))?;
     let local =
@@ -248,7 +252,7 @@ mod tests {
         for wire in [Wire::Loopback, Wire::Unix] {
             let nonce = getrandom::u64().unwrap();
             let order = order(wire, 200, nonce);
-            let (listener, address) = listen(&order, Ipv4Addr::LOCALHOST.into(), nonce).unwrap();
+            let (listener, address) = listen(&order, (Ipv4Addr::LOCALHOST, 0).into(), nonce).unwrap();
             let at = match wire {
                 Wire::Unix => unix_address(nonce).unwrap(),
                 _ => address.into(),
@@ -293,7 +297,7 @@ mod tests {
         for wire in [Wire::Loopback, Wire::Unix] {
             let nonce = getrandom::u64().unwrap();
             let (listener, address) =
-                listen(&order(wire, 1, nonce), Ipv4Addr::LOCALHOST.into(), nonce).unwrap();
+                listen(&order(wire, 1, nonce), (Ipv4Addr::LOCALHOST, 0).into(), nonce).unwrap();
             // Nobody accepts, and the queue is short.
             listener.listen(0).unwrap();
             let (began, many) = (Instant::now(), order(wire, 64, nonce));

@@ -3,15 +3,15 @@
 use anyhow::Context;
 
 use super::compare::{CompareArgs, ComparisonFormat};
-use super::source::{grid_of, read_grid};
-use super::sweep::{SweepArgs, dry_run, expected_wire, seed};
-use super::{Exit, UsageError, print, stop_flag};
+use super::source::{changed, grid_of, read_grid};
+use super::sweep::{SweepArgs, expected_wire, seed};
+use super::{Exit, UsageError, dry_run, print, stop_flag};
 use crate::against::{Against, BASE, Other, Pair, grid_of_run};
 use crate::compare::NO_MEASUREMENT;
 use crate::failure::chain;
 use crate::file;
 use crate::grid::Grid;
-use crate::output::{Out, harmless, say};
+use crate::output::{Out, harmless, hint, say};
 use crate::record::{Status, Trial};
 use crate::report;
 use crate::sweep::Ended;
@@ -22,16 +22,20 @@ use crate::tables::Run;
 /// Runs both sides and compares them.
 pub(super) fn run(arguments: &SweepArgs, what: &str) -> anyhow::Result<Exit> {
     let stop = stop_flag()?;
+    let changes = arguments.changes();
     let grid = match (&arguments.grid, grid_of_run(what)?) {
-        (None, Some(manifest)) => Grid { seed: Some(manifest.seed), ..grid_of(&manifest, what.as_ref())? },
-        (grid, _) => read_grid(grid.as_deref())?,
+        (None, Some(manifest)) => {
+            let grid = grid_of(&manifest, what.as_ref())?;
+            Grid { seed: Some(manifest.seed), ..changed(&grid.text, &grid.name, &changes)? }
+        }
+        (grid, _) => read_grid(grid.as_deref(), &changes)?,
     };
     if arguments.max_regression.is_some() && !grid.measurement {
         return Err(UsageError(format!("{} is {NO_MEASUREMENT}", grid.name)).into());
     }
     if arguments.dry_run {
         let grid = Grid { control: None, repetitions: grid.repetitions.all(), ..grid };
-        dry_run(&grid, &arguments.lab)?;
+        dry_run::run(&grid, &arguments.lab, &arguments.results)?;
         print("Both programs run each trial, so that it takes twice as long.\n")?;
         return Ok(Exit::Success);
     }
@@ -79,7 +83,8 @@ fn conclude(ended: &Ended, pair: &Pair, rows: &[Trial], arguments: &SweepArgs) -
                 if let Err(error) = report_of(run) {
                     let path = run.path().display();
                     let what = chain(&error);
-                    say(format_args!("copycost: {what}; `copycost report {path}` makes the report again"));
+                    let again = hint(&["report".to_owned(), path.to_string()]);
+                    say(format_args!("copycost: {what}; `{again}` makes the report again"));
                 }
             }
         }

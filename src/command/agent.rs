@@ -9,6 +9,7 @@ use super::{Exit, UsageError};
 use crate::agent::handshake::Token;
 use crate::agent::serve;
 use crate::link;
+use crate::output::say;
 
 /// Flags of `copycost agent`.
 #[derive(Debug, Args)]
@@ -19,12 +20,18 @@ pub struct AgentArgs {
     /// File with the token that a coordinator must know
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// Make a token, write it into this new file, and serve those who know it
+    #[arg(long, value_name = "FILE", conflicts_with = "token_file")]
+    pub new_token: Option<PathBuf>,
+    /// Port that the payload comes in by where this agent sends, for a firewall to open [default: any that is free]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub data_port: Option<u16>,
     /// Keep a network namespace for direct pairs, free of the packet filters that a container engine puts into
     /// the agent's own; `copycost link` finds it there. Needs CAP_SYS_ADMIN
     #[arg(long)]
     pub pair_netns: bool,
     /// The coordinator is at the other end of standard input
-    #[arg(long, hide = true, conflicts_with_all = ["listen", "token_file"])]
+    #[arg(long, hide = true, conflicts_with_all = ["listen", "token_file", "new_token", "data_port"])]
     pub inherited: bool,
     /// Enter a network namespace of its own first
     #[arg(long, hide = true, requires = "inherited")]
@@ -45,12 +52,26 @@ pub fn run(arguments: &AgentArgs) -> anyhow::Result<Exit> {
     if arguments.inherited {
         serve::inherited()?;
     } else {
-        let token = match &arguments.token_file {
-            Some(path) => Token::read(path).map_err(UsageError)?,
-            None => Token::default(),
+        let token = match (&arguments.new_token, &arguments.token_file) {
+            (Some(path), _) => Token::make(path).map_err(UsageError)?,
+            (None, Some(path)) => Token::read(path).map_err(UsageError)?,
+            (None, None) => Token::default(),
         };
         serve::allowed(arguments.listen, &token).map_err(UsageError)?;
-        serve::listen(arguments.listen, &token, arguments.pair_netns)?;
+        if let Some(path) = &arguments.new_token {
+            say(format_args!(
+                "copycost agent: on the coordinator's host: scp THIS_HOST:{path} token && copycost sweep --sender \
+                 THIS_HOST:{port} --token-file token",
+                path = std::path::absolute(path).unwrap_or_else(|_| path.clone()).display(),
+                port = arguments.listen.port()
+            ));
+        }
+        serve::listen(
+            arguments.listen,
+            &token,
+            arguments.pair_netns,
+            arguments.data_port.unwrap_or_default(),
+        )?;
     }
     Ok(Exit::Success)
 }

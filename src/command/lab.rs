@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{ArgGroup, Args};
 
 use super::UsageError;
 use crate::agent::handshake::Token;
@@ -21,16 +21,16 @@ use crate::units;
 
 /// Where the agents are; the default is a lab on this machine.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Lab")]
+#[command(next_help_heading = "Lab", group(ArgGroup::new("agents").args(["sender", "receiver"]).multiple(true)))]
 pub struct LabArgs {
     /// Lab on this machine
-    #[arg(long, help = about_labs(), value_parser = names_of_labs(), conflicts_with = "sender")]
+    #[arg(long, help = about_labs(), value_parser = names_of_labs(), conflicts_with = "agents")]
     pub lab: Option<String>,
     /// The sender's agent, HOST:PORT, instead of a lab on this machine
     #[arg(long, value_name = "ADDR")]
     pub sender: Option<String>,
-    /// The receiver's agent; without it the coordinator starts its own
-    #[arg(long, value_name = "ADDR", requires = "sender")]
+    /// The receiver's agent. Where one of the two is named, the coordinator starts the other itself
+    #[arg(long, value_name = "ADDR")]
     pub receiver: Option<String>,
     /// What joins the agents: loopback, veth, bridge, overlay or nic, compared with what their interfaces
     /// show; for agents reached by address also the sender's address on it where that is not its agent's;
@@ -40,14 +40,14 @@ pub struct LabArgs {
     /// Two interfaces of this host that are joined, such as the ports of a card with a cable between them: lent to
     /// the lab instead of a veth pair, and restored afterwards [with --wire nic also: COPYCOST_INTERFACES in
     /// the environment]
-    #[arg(long, value_name = "A,B", conflicts_with = "sender", value_parser = parse_interfaces)]
+    #[arg(long, value_name = "A,B", conflicts_with = "agents", value_parser = parse_interfaces)]
     pub interfaces: Option<[String; 2]>,
     /// CLOCK_REALTIME of the two hosts agrees within so much, such as 5us with PTP: one-way delays are told with this
     /// bound. Where both ends run on one kernel they have one clock anyway
     #[arg(long, value_name = "WITHIN", value_parser = grid::parse_clock_bound)]
     pub clock_synchronised: Option<Duration>,
     /// File with the token that the agents were started with
-    #[arg(long, value_name = "FILE", requires = "sender")]
+    #[arg(long, value_name = "FILE", requires = "agents")]
     pub token_file: Option<PathBuf>,
 }
 
@@ -68,7 +68,8 @@ impl<'a> Wanted<'a> {
 impl LabArgs {
     /// The kind of lab that these flags and a grid ask for, and what it is to be made from.
     pub(super) fn site(&self, wanted: Wanted) -> anyhow::Result<(&'static Entry, Site)> {
-        let kind = match (&self.sender, self.lab.as_deref().or(wanted.lab)) {
+        let agents = self.agents()?;
+        let kind = match (&agents, self.lab.as_deref().or(wanted.lab)) {
             (Some(_), _) => kind::REMOTE,
             (None, Some(name)) => kind::find(name).map_err(UsageError)?,
             (None, None) => kind::DEFAULT,
@@ -80,7 +81,6 @@ impl LabArgs {
         };
         let interfaces = lent.or_else(|| wanted.link.interfaces.clone());
         let link = LinkOptions { interfaces, ..wanted.link.clone() };
-        let agents = self.sender.clone().map(|sender| self.agents(sender)).transpose()?;
         let mut wires = self.wires.clone();
         match (&agents, wanted.wires) {
             // The grid's word is the user's too.
@@ -135,12 +135,17 @@ impl LabArgs {
             .collect()
     }
 
-    fn agents(&self, sender: String) -> anyhow::Result<Agents> {
+    /// The agents that run already, where one is named.
+    fn agents(&self) -> anyhow::Result<Option<Agents>> {
+        let (sender, receiver) = (self.sender.clone(), self.receiver.clone());
+        if sender.is_none() && receiver.is_none() {
+            return Ok(None);
+        }
         let token = match &self.token_file {
             Some(path) => Token::read(path).map_err(UsageError)?,
             None => Token::default(),
         };
-        Ok(Agents { sender, receiver: self.receiver.clone(), token })
+        Ok(Some(Agents { sender, receiver, token }))
     }
 }
 

@@ -9,7 +9,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::lab::{LabArgs, Wanted, make};
 use super::working_set::{WorkingSet, parse_working_set};
-use super::{Exit, UsageError, print, stop_flag};
+use super::{Exit, UsageError, known, print, stop_flag};
 use crate::cell::{Cell, Payload, USUAL_WORKLOAD, Wire, Workload};
 use crate::failure::Failure;
 use crate::grid;
@@ -31,10 +31,10 @@ pub struct MeasureArgs {
     #[arg(long, default_value = USUAL_WORKLOAD, value_parser = grid::parse_workload)]
     pub workload: Workload,
     /// Send path, as `copycost paths` lists them
-    #[arg(long, default_value = path::BASELINE.name)]
+    #[arg(long, default_value = path::BASELINE.name, value_parser = known::send_path(), hide_possible_values = true)]
     pub path: String,
     /// Receive path [default: recv; on a sink none, since nobody reads there]
-    #[arg(long)]
+    #[arg(long, value_parser = known::receive_path(), hide_possible_values = true)]
     pub receive_path: Option<String>,
     /// static or fresh
     #[arg(long, default_value = "static")]

@@ -6,32 +6,42 @@ use std::path::Path;
 
 use super::UsageError;
 use crate::file;
-use crate::grid::{Grid, builtin};
+use crate::grid::{Changes, Grid, builtin};
 use crate::record::Manifest;
-use crate::units;
+use crate::{spelling, units};
 
 /// Largest grid file, bytes: hundreds of times what a person writes.
 const LARGEST_GRID: u64 = 1 << 20;
 /// Largest manifest that is taken from a file or a pipe: it lists every cell of a grid.
 const LARGEST_MANIFEST: u64 = 32 << 20;
 
-/// Reads a grid from a file, or a built-in one by its name.
-pub(super) fn read_grid(path: Option<&Path>) -> anyhow::Result<Grid> {
+/// Reads a grid from a file, or a built-in one by its name, and changes it.
+pub(super) fn read_grid(path: Option<&Path>, changes: &Changes) -> anyhow::Result<Grid> {
     let path = path.unwrap_or(Path::new(builtin::DEFAULT));
     let text = match (read_text(path, LARGEST_GRID), path.to_str().and_then(builtin::find)) {
         (Ok(text), _) => text,
         (Err(_), Some(text)) => text.to_owned(),
         (Err(error), None) => {
+            let name = path.to_str().unwrap_or_default();
+            let grids = builtin::ALL.iter().map(|(name, _)| *name);
+            let meant =
+                spelling::meant(name, grids).map(|meant| format!("did you mean `{meant}`? Otherwise "));
             return Err(UsageError(format!(
-                "grid {}: {}; give a YAML file, or one of the built-in grids {}",
+                "grid {}: {}; {}give a YAML file, or one of the built-in grids {}",
                 path.display(),
                 why(&error),
+                meant.unwrap_or_default(),
                 builtin::names()
             ))
             .into());
         }
     };
-    Grid::parse(&text).map_err(|error| UsageError(format!("grid {}: {error}", path.display())).into())
+    changed(&text, &path.display().to_string(), changes)
+}
+
+/// A grid's text, read and changed; `name` is what it is called in a message.
+pub(super) fn changed(text: &str, name: &str, changes: &Changes) -> anyhow::Result<Grid> {
+    changes.apply(text).map_err(|error| UsageError(format!("grid {name}: {error}")).into())
 }
 
 /// The manifest of a run, named by its directory or by the manifest itself.

@@ -10,12 +10,12 @@ use clap::Args;
 use super::lab::{LabArgs, Wanted};
 use super::source::{grid_of, read_grid, read_manifest};
 use super::xray::conclude as conclude_xray;
-use super::{Exit, UsageError, against, print, stop_flag};
+use super::{Exit, UsageError, against, dry_run, known, print, stop_flag};
 use crate::cell::{Cell, Wire};
 use crate::failure::chain;
-use crate::grid::Grid;
+use crate::grid::{Assignment, Changes, Grid};
 use crate::lab::{Lab, kind};
-use crate::output::{harmless, say};
+use crate::output::{harmless, hint, say};
 use crate::record::manifest::{Basis, Vm};
 use crate::record::{Status, Trial};
 use crate::report;
@@ -26,17 +26,23 @@ use crate::sweep::run_dir::RunDir;
 use crate::sweep::samples::{Samples, SamplingLab};
 use crate::sweep::{Ended, capacities, manifest, run as sweep, table};
 use crate::tables::{Metric, Run};
-use crate::units;
 
 /// Flags of `copycost sweep`.
 #[derive(Debug, Args)]
 pub struct SweepArgs {
     /// Grid file, - for standard input, or the name of a built-in grid [default: quick]
-    #[arg(value_name = "GRID", conflicts_with = "resume")]
+    #[arg(value_name = "GRID", conflicts_with = "resume", value_parser = known::grid(), hide_possible_values = true)]
     pub grid: Option<PathBuf>,
     /// Run the grid of this run again, with its seed
     #[arg(long, value_name = "RUN", conflicts_with_all = ["grid", "resume", "seed"])]
     pub reproduce: Option<PathBuf>,
+    /// Set a key of the grid, such as duration=1s, threads=1,4 or socket.nodelay=true; `copycost help grid` lists the keys
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with_all = ["resume", "reproduce"])]
+    pub set: Vec<Assignment>,
+    /// Run a part of the grid: path=zero-copy,one-copy or threads=1; also receive_path, size, payload, workload, wire,
+    /// working_set
+    #[arg(long, value_name = "DIMENSION=VALUES", conflicts_with_all = ["resume", "reproduce"])]
+    pub only: Vec<Assignment>,
     /// Directory that run directories are made in
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub results: PathBuf,
@@ -46,10 +52,10 @@ pub struct SweepArgs {
     /// Compare this program with another in the same blocks, trial by trial: a copycost binary, the one that made a
     /// run (whose grid and seed are used where no GRID is given), or one built from a git revision here. Both sides
     /// run every repetition; the grid's `control` and `xray` are left out
-    #[arg(long, value_name = "BINARY|RUN|REVISION", conflicts_with_all = ["resume", "reproduce", "sender"])]
+    #[arg(long, value_name = "BINARY|RUN|REVISION", conflicts_with_all = ["resume", "reproduce", "agents"])]
     pub against: Option<String>,
     /// With --against: exit with 3 when the interval of a cell or a path lies wholly beyond this, such as 5%
-    #[arg(long, value_name = "PERCENT", requires = "against", value_parser = units::parse_percent)]
+    #[arg(long, value_name = "PERCENT", requires = "against", value_parser = crate::units::parse_percent)]
     pub max_regression: Option<f64>,
     /// With --against: figure to judge by, as in `compare`
     #[arg(long, visible_alias = "metric", value_name = "COLUMN", requires = "against", value_parser = Metric::judged)]
@@ -71,6 +77,13 @@ pub struct SweepArgs {
     pub lab: LabArgs,
 }
 
+impl SweepArgs {
+    /// What of the grid the flags change.
+    pub(super) fn changes(&self) -> Changes {
+        Changes { set: self.set.clone(), only: self.only.clone() }
+    }
+}
+
 /// Runs the sweep.
 pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     if let Some(what) = &arguments.against {
@@ -80,13 +93,13 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     let mut grid = match (&resumed, &arguments.reproduce) {
         (Some((run, _)), _) => grid_of(&run.manifest, run.path())?,
         (None, Some(path)) => grid_and_seed_of(path)?,
-        (None, None) => read_grid(arguments.grid.as_deref())?,
+        (None, None) => read_grid(arguments.grid.as_deref(), &arguments.changes())?,
     };
     let said = resumed.as_ref().and_then(|(run, _)| run.manifest.clocks_within_us);
     grid.trial.clocks_within =
         arguments.lab.clock_synchronised.or_else(|| Duration::try_from_secs_f64(said? / 1e6).ok());
     if arguments.dry_run {
-        return dry_run(&grid, &arguments.lab);
+        return dry_run::run(&grid, &arguments.lab, &arguments.results);
     }
     grid.check_wires(expected_wire(&grid, &arguments.lab)?).map_err(UsageError)?;
     // Not before: reading a grid from a pipe would wait on after the first signal.
@@ -207,8 +220,9 @@ fn conclude(
             Ok(verdict) => print(&verdict)?,
             // The trials are safe: what is made from them can be made again.
             Err(error) => say(format_args!(
-                "copycost: {}; `copycost report {path}` makes the report again",
-                chain(&error)
+                "copycost: {}; `{}` makes the report again",
+                chain(&error),
+                hint(&["report".to_owned(), path.to_string()])
             )),
         }
     }
@@ -220,10 +234,8 @@ fn conclude(
 /// What is to be said about the end, and the exit code for it.
 fn say_how_it_ended(ended: &Ended, path: &Path, rows: &[Trial], arguments: &SweepArgs) -> Exit {
     let path = path.display();
-    let resume = match &arguments.lab.sender {
-        Some(sender) => format!("copycost sweep --resume {path} --sender {sender} …"),
-        None => format!("copycost sweep --resume {path}"),
-    };
+    let words = [vec!["sweep".to_owned(), "--resume".to_owned(), path.to_string()], arguments.lab.words()];
+    let resume = hint(&words.concat());
     let failed = rows.iter().filter(|row| row.status == Status::Failed).count();
     match ended {
         Ended::Complete if failed > 0 => {
@@ -237,8 +249,9 @@ fn say_how_it_ended(ended: &Ended, path: &Path, rows: &[Trial], arguments: &Swee
             let why = rows.iter().map(|row| row.reason.as_str()).find(|reason| !reason.is_empty());
             let why = why.unwrap_or("no trial was started");
             say(format_args!(
-                "copycost: nothing ran: {}; `copycost doctor` shows what this host lacks",
-                harmless(why)
+                "copycost: nothing ran: {}; `{}` shows what this host lacks",
+                harmless(why),
+                hint(&["doctor".to_owned()])
             ));
             Exit::FailedTrials
         }
@@ -274,27 +287,6 @@ pub(super) fn expected_wire(grid: &Grid, lab: &LabArgs) -> anyhow::Result<Wire> 
         Some(&(wire, _)) => Ok(wire),
         None => Ok((kind.first_wire)(&site)),
     }
-}
-
-/// What would be run.
-pub(super) fn dry_run(grid: &Grid, lab: &LabArgs) -> anyhow::Result<Exit> {
-    let wire = expected_wire(grid, lab)?;
-    grid.check_wires(wire).map_err(UsageError)?;
-    let cells = grid.cells(wire);
-    let lines: String = cells.iter().map(|cell| format!("{cell}\n")).collect();
-    let (min, max) = (grid.repetitions.min, grid.repetitions.max);
-    let times = if min == max { format!("{max}") } else { format!("{min} to {max}") };
-    let time = match grid.expected_time() {
-        Some((least, most)) if least == most => format!("about {}", round(most)),
-        Some((least, most)) => format!("{} to {}", round(least), round(most)),
-        None => "unknown, because trials are bounded by messages".to_owned(),
-    };
-    print(&format!("{lines}\n{} cells, {times} trials each; expected time: {time}\n", cells.len()))?;
-    Ok(Exit::Success)
-}
-
-fn round(duration: std::time::Duration) -> String {
-    units::duration(std::time::Duration::from_secs(duration.as_secs_f64().ceil() as u64))
 }
 
 /// A run is resumed in the lab that it began in, or its rows would not compare.

@@ -11,11 +11,11 @@ use super::lab::{LabArgs, Wanted};
 use super::source::read_grid;
 use super::sweep::expected_wire;
 use super::working_set::{WorkingSet, parse_working_set};
-use super::{Exit, UsageError, print, stop_flag};
+use super::{Exit, UsageError, known, print, stop_flag};
 use crate::cell::{Cell, Payload, Side, USUAL_WORKLOAD, Workload};
 use crate::choice::Choice;
-use crate::grid::{self, Grid, Repetitions};
-use crate::output::{harmless, say};
+use crate::grid::{self, Changes, Grid, Repetitions};
+use crate::output::{harmless, hint, say};
 use crate::record::category::Category;
 use crate::record::copies::{Evidence, Place, Verdict};
 use crate::record::roofline::Level;
@@ -39,13 +39,13 @@ pub struct XrayArgs {
     )]
     pub grid: Option<PathBuf>,
     /// Send path; may be given several times [default: every one]
-    #[arg(long)]
+    #[arg(long, value_parser = known::send_path(), hide_possible_values = true)]
     pub path: Vec<String>,
     /// Size of a message; may be given several times
     #[arg(long, default_value = "64KiB", value_parser = grid::parse_message_size)]
     pub size: Vec<u64>,
     /// Receive path; may be given several times
-    #[arg(long, default_value = receive::DEFAULT)]
+    #[arg(long, default_value = receive::DEFAULT, value_parser = known::receive_path(), hide_possible_values = true)]
     pub receive_path: Vec<String>,
     /// static or fresh
     #[arg(long, default_value = "static")]
@@ -74,7 +74,7 @@ pub struct XrayArgs {
 pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
     let stop: Arc<AtomicBool> = stop_flag()?;
     let mut grid = match &arguments.grid {
-        Some(path) => read_grid(Some(path))?,
+        Some(path) => read_grid(Some(path), &Changes::default())?,
         None => grid_of(arguments).map_err(UsageError)?,
     };
     grid.check_wires(expected_wire(&grid, &arguments.lab)?).map_err(UsageError)?;
@@ -101,8 +101,9 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
         _ if !whole => Exit::Interrupted,
         Some(why) => {
             say(format_args!(
-                "copycost: nothing could be x-rayed: {}; `copycost doctor` shows what this host lacks",
-                harmless(why)
+                "copycost: nothing could be x-rayed: {}; `{}` shows what this host lacks",
+                harmless(why),
+                hint(&["doctor"])
             ));
             Exit::FailedTrials
         }

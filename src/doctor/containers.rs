@@ -1,6 +1,7 @@
 //! Docker and Compose, which the container lab needs and nothing else does.
 
 use std::io::Read;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,17 @@ impl From<Ran> for Daemon {
     }
 }
 
+/// What engines leave in every container of theirs.
+const MARKS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
+
 pub(super) fn check() -> Vec<Finding> {
+    // Its engine is the host's, and nothing here can tell of it or install it.
+    if MARKS.iter().any(|mark| Path::new(mark).exists()) {
+        return vec![Finding::note(
+            "container",
+            "this is one; the engine is its host's, where `doctor` tells of it",
+        )];
+    }
     let client = run("docker", &["--version"]);
     let daemon = match client {
         Ran::Succeeded(_) => run("docker", &["version", "--format", "{{.Server.Version}}"]),

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::spelling;
+
 /// Why a grid was refused: one sentence with its line.
 #[derive(Debug, PartialEq, Eq, Error)]
 #[error("{}{what}", if *line > 0 { format!("line {line}: ") } else { String::new() })]
@@ -34,6 +36,13 @@ impl From<serde_yaml::Error> for GridError {
             _ => what,
         };
         let what = what.strip_suffix(", set DuplicateKeyPolicy in Options if acceptable").unwrap_or(what);
-        Self { line, what: what.to_owned() }
+        Self { line, what: unknown_field(what).unwrap_or_else(|| what.to_owned()) }
     }
+}
+
+/// The parser's sentence for a key that is none, with the one that was probably meant.
+fn unknown_field(what: &str) -> Option<String> {
+    let (word, known) = what.strip_prefix("unknown field `")?.split_once("`, expected one of ")?;
+    let meant = spelling::meant(word, known.split(", "))?;
+    Some(format!("unknown field `{word}`; did you mean `{meant}`? Otherwise choose one of {known}"))
 }

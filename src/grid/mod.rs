@@ -1,8 +1,12 @@
 //! The grid: what a sweep runs, as validated values, and the cells that it expands to.
 
 pub mod builtin;
+mod changes;
 mod defaults;
 mod error;
+pub mod keys;
+mod list;
+mod only;
 mod parse;
 mod paths;
 mod raw;
@@ -11,14 +15,13 @@ mod scalar;
 mod tests;
 mod workloads;
 
-use std::time::Duration;
-
 use itertools::iproduct;
 
 use crate::cell::{Cell, Payload, Wire, Workload};
-use crate::options::{Bound, LinkOptions, Pin, TrialOptions};
+use crate::options::{LinkOptions, Pin, TrialOptions};
 use crate::receive;
 
+pub use changes::{Assignment, Changes};
 pub(crate) use defaults::default_congestion;
 pub use error::GridError;
 pub(crate) use scalar::{
@@ -177,17 +180,5 @@ impl Grid {
     /// How often a cell runs in each block.
     pub fn times_per_block(&self, cell: &Cell) -> u32 {
         if self.control.as_ref() == Some(&cell.send_path) { 2 } else { 1 }
-    }
-
-    /// What the timing blocks take at least and at most; absent when windows are bounded by messages.
-    pub fn expected_time(&self) -> Option<(Duration, Duration)> {
-        /// Connecting, starting threads, draining.
-        const OVERHEAD: Duration = Duration::from_millis(30);
-        let Bound::Duration(window) = self.trial.bound else { return None };
-        let block: u32 = self.cells(Wire::Veth).iter().map(|cell| self.times_per_block(cell)).sum();
-        let trial = self.trial.warmup + window + OVERHEAD;
-        let least =
-            if self.repetitions.until.is_some() { self.repetitions.min } else { self.repetitions.max };
-        Some((trial * block * least, trial * block * self.repetitions.max))
     }
 }

@@ -14,7 +14,7 @@ use super::scalar::{
     bounded_size, grid_name, number, parse_delay, parse_loss, parse_message_size, parse_rate,
     parse_read_size, parse_threads, parse_warmup, parse_window, parse_working_set,
 };
-use super::{Grid, MOST_CELLS, Repetitions, paths, workloads};
+use super::{Grid, MOST_CELLS, Repetitions, only, paths, workloads};
 use crate::cell::Wire;
 use crate::lab::kind;
 use crate::link::{Offload, netem};
@@ -31,6 +31,18 @@ pub(super) fn refuse<T>(spanned: &Spanned<T>, what: impl Into<String>) -> GridEr
     GridError { line: line(spanned), what: what.into() }
 }
 
+/// The line of one of a list's values; of one that stands alone, that of the list.
+pub(super) fn line_in<L, T>(list: &Spanned<L>, item: &Spanned<T>) -> u64 {
+    match line(item) {
+        0 => line(list),
+        line => line,
+    }
+}
+
+pub(super) fn refuse_in<L, T>(list: &Spanned<L>, item: &Spanned<T>, what: impl Into<String>) -> GridError {
+    GridError { line: line_in(list, item), what: what.into() }
+}
+
 /// Reads one word.
 fn word<T>(word: &Word, read: impl FnOnce(&str) -> Result<T, String>) -> Result<T, GridError> {
     read(&word.value).map_err(|what| refuse(word, what))
@@ -42,7 +54,8 @@ fn list<T: Eq + Hash + Clone>(
     what: &str,
     read: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Vec<T>, GridError> {
-    distinct(line(words), words.value.iter().map(|word| (line(word), word.value.as_str())), what, read)
+    let all = words.value.0.iter().map(|word| (line_in(words, word), word.value.as_str()));
+    distinct(line(words), all, what, read)
 }
 
 /// Reads a list, or one word alone.
@@ -113,6 +126,9 @@ pub(super) fn parse(text: &str) -> Result<Grid, GridError> {
         && !grid.paths.contains(control)
     {
         return Err(refuse(raw, format!("control: `{control}` is not among the grid's paths")));
+    }
+    if let Some(raw) = &raw.only {
+        only::narrow(&mut grid, raw)?;
     }
     check_size(&grid)?;
     Ok(grid)

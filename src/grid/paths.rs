@@ -8,12 +8,13 @@ use serde::Deserialize;
 use serde_yaml::Spanned;
 
 use super::error::GridError;
-use super::parse::refuse;
+use super::list::{Item, List};
+use super::parse::{refuse, refuse_in};
 use super::raw::OneOrMany;
 use crate::choice::Choice;
 
 /// Paths as written, each with its line.
-pub(super) type RawPaths = Spanned<Vec<Spanned<RawPath>>>;
+pub(super) type RawPaths = Spanned<List<RawPath>>;
 
 /// A path by its name, or with parameters.
 #[derive(Deserialize)]
@@ -23,12 +24,21 @@ pub(super) enum RawPath {
     With(BTreeMap<String, BTreeMap<String, OneOrMany>>),
 }
 
+impl Item for RawPath {
+    const EXPECTED: &'static str =
+        "a path such as zero-copy, {uring-send: {depth: 8, chain: link}}, or a list of them";
+
+    fn of_word(word: String) -> Self {
+        Self::Name(word)
+    }
+}
+
 /// The word for everything that there is.
 const ALL: &str = "all";
 
 /// Whether a list is the one word for everything.
 pub(super) fn is_all(paths: &RawPaths) -> bool {
-    matches!(paths.value.as_slice(), [one] if matches!(&one.value, RawPath::Name(name) if name == ALL))
+    matches!(paths.value.0.as_slice(), [one] if matches!(&one.value, RawPath::Name(name) if name == ALL))
 }
 
 /// Reads a list of paths: at least one, none twice. The one word `all` stands for `every` one.
@@ -39,21 +49,25 @@ pub(super) fn parse<'a>(
     choose: impl Fn(&str) -> Result<Choice, String>,
 ) -> Result<Vec<String>, GridError> {
     let is_all = |path: &Spanned<RawPath>| matches!(&path.value, RawPath::Name(name) if name == ALL);
-    match paths.value.as_slice() {
+    match paths.value.0.as_slice() {
         [] => return Err(refuse(paths, format!("the list of {what}s is empty"))),
         [one] if is_all(one) => return Ok(every.map(str::to_owned).collect()),
         more => {
             if let Some(all) = more.iter().find(|path| is_all(path)) {
-                return Err(refuse(all, format!("`{ALL}` stands for every {what}; leave the others out")));
+                return Err(refuse_in(
+                    paths,
+                    all,
+                    format!("`{ALL}` stands for every {what}; leave the others out"),
+                ));
             }
         }
     }
     let mut all = Vec::new();
-    for path in &paths.value {
+    for path in &paths.value.0 {
         for text in path.value.texts() {
-            let chosen = choose(&text).map_err(|what| refuse(path, what))?.to_string();
+            let chosen = choose(&text).map_err(|what| refuse_in(paths, path, what))?.to_string();
             if all.contains(&chosen) {
-                return Err(refuse(path, format!("{what} `{text}` is listed twice")));
+                return Err(refuse_in(paths, path, format!("{what} `{text}` is listed twice")));
             }
             all.push(chosen);
         }

@@ -3,13 +3,15 @@
 use serde::Deserialize;
 use serde_yaml::Spanned;
 
+use super::list::List;
+use super::only::RawOnly;
 use super::paths::RawPaths;
 use super::workloads::RawWorkloads;
 
 /// A scalar as written, with its line.
 pub(super) type Word = Spanned<String>;
-/// A list as written, with its line.
-pub(super) type Words = Spanned<Vec<Word>>;
+/// A list as written, or one word alone, with its line.
+pub(super) type Words = Spanned<List<String>>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,6 +43,7 @@ pub(super) struct RawGrid {
     pub(super) verify: Option<bool>,
     pub(super) xray: Option<bool>,
     pub(super) measurement: Option<bool>,
+    pub(super) only: Option<RawOnly>,
 }
 
 #[derive(Deserialize)]

@@ -2,6 +2,7 @@ use super::parse::parse;
 use super::*;
 use crate::grid::defaults::DEFAULT_REPETITIONS;
 use crate::link::Offload;
+use crate::options::Bound;
 use std::time::Duration;
 
 const SMALL: &str = "name: x\npaths: [A1, zero-copy]\nmessage_sizes: [64, 1KiB]\nthreads: [1, 4]\n";
@@ -72,6 +73,7 @@ fn what_is_said_of_sockets_is_spread_over_the_paths() {
 fn refusals_name_the_line_and_what_is_allowed() {
     for (text, line, part) in [
         ("colour: red", 5, "unknown field `colour`"),
+        ("duratoin: 1s", 5, "did you mean `duration`?"),
         ("name: y", 5, "duplicate"),
         ("messages: 0", 5, "1 to 1000000000"),
         ("duration: 1", 5, "500ms"),
@@ -152,7 +154,7 @@ fn impossible_sizes_threads_and_names_are_refused() {
     for (from, to, part) in [
         ("[64, 1KiB]", "[0]", "64B to 256MiB"),
         ("[64, 1KiB]", "[10TiB]", "64B to 256MiB"),
-        ("[64, 1KiB]", "1KiB", "write it in brackets"),
+        ("[64, 1KiB]", "{a: 1KiB}", "list"),
         ("[64, 1KiB]", "[64, 64]", "twice"),
         ("[64, 1KiB]", "[]", "empty"),
         ("[1, 4]", "[1000000000]", "1 to 1024"),

@@ -39,6 +39,7 @@ use crate::message::FIELDS;
 use crate::record::stream::ZeroCopy;
 use crate::setup::Setup;
 use crate::span::Span;
+use crate::spelling;
 use crate::style::Style;
 pub use lent::{MOST_LENT, most_lent};
 pub use supply::{Fresh, Rewrite, Static, Supply};
@@ -219,8 +220,8 @@ pub fn find(text: &str) -> Result<&'static Entry, String> {
     let name = choice::name(text);
     let mut all = REGISTRY.iter().chain(CALIBRATION);
     all.find(|entry| entry.name == name || entry.alias == Some(name)).ok_or_else(|| {
-        let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
-        format!("`{name}` is not a send path; choose one of {} (or A1, A2, A3)", names.join(", "))
+        let said = spelling::unknown(name, "a send path", REGISTRY.iter().map(|entry| entry.name));
+        format!("{said} (or A1, A2, A3)")
     })
 }
 

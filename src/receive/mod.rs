@@ -24,6 +24,7 @@ use crate::interface::{KernelInterface, MovedBytes};
 use crate::record::{End, ReceiveUsage};
 use crate::setup::Setup;
 use crate::span::Span;
+use crate::spelling;
 pub use patience::Patience;
 pub use zc_mmap::WHAT_CAN_BE_MAPPED;
 
@@ -178,10 +179,11 @@ pub fn choose(text: &str) -> Result<Choice, String> {
 /// The path of this name, whatever parameters stand behind it.
 pub fn find(text: &str) -> Result<&'static Entry, String> {
     let name = choice::name(text);
-    REGISTRY.iter().chain([NOBODY]).find(|entry| entry.name == name).ok_or_else(|| {
-        let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
-        format!("`{name}` is not a receive path; choose one of {}", names.join(", "))
-    })
+    REGISTRY
+        .iter()
+        .chain([NOBODY])
+        .find(|entry| entry.name == name)
+        .ok_or_else(|| spelling::unknown(name, "a receive path", REGISTRY.iter().map(|entry| entry.name)))
 }
 
 /// Memory that the buffers of one stream take, bytes.

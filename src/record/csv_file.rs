@@ -118,12 +118,7 @@ pub fn scan<R: Row>(file: &str, bytes: &[u8], must_have: impl Fn(&Column<R>) -> 
 }
 
 impl<R: Row> Scan<R> {
-    fn row(
-        &mut self,
-        places: &[Option<usize>],
-        record: &StringRecord,
-        is_complete: bool,
-    ) {
+    fn row(&mut self, places: &[Option<usize>], record: &StringRecord, is_complete: bool) {
         let line = record.position().map_or(0, Position::line);
         if record.len() != self.header.len() {
             let (found, expected) = (record.len(), self.header.len());
@@ -194,7 +189,8 @@ pub(super) fn header<R: Row>() -> Vec<u8> {
 
 pub(super) fn lines<R: Row>(rows: &[R]) -> Vec<u8> {
     csv_text(|writer| {
-        rows.iter().try_for_each(|row| writer.write_record(R::columns().iter().map(|column| (column.print)(row))))
+        rows.iter()
+            .try_for_each(|row| writer.write_record(R::columns().iter().map(|column| (column.print)(row))))
     })
 }
 

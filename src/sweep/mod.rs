@@ -1,6 +1,7 @@
 //! The sweep: a grid's trials in randomised blocks, every row flushed before the next trial starts.
 
 mod card;
+pub(crate) mod expected;
 mod facts;
 mod pass;
 pub(crate) mod passes;

@@ -11,7 +11,7 @@ use crate::record::{ReceiveUsage, sum_of};
 use crate::stats;
 use crate::xray::watch::{Pass, Seen};
 
-const WARMUP: Duration = Duration::from_millis(200);
+pub(super) const WARMUP: Duration = Duration::from_millis(200);
 
 /// A pass, or several added up: what was moved, and what the two agents saw.
 pub(super) struct Passed {

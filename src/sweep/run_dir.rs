@@ -7,6 +7,7 @@ use anyhow::{Context, bail, ensure};
 
 use super::passes;
 use crate::file;
+use crate::output::hint;
 use crate::record::appender::{Appender, Resumable};
 use crate::record::{Manifest, ResumableFiles, Trial, TrialFiles, TrialRows};
 
@@ -103,9 +104,9 @@ impl RunDir {
             .and_then(|()| self.trials.append(std::slice::from_ref(trial)))
             .with_context(|| {
                 format!(
-                    "cannot append to {}; its rows so far are whole: free some space, then resume with `copycost sweep --resume {}`",
+                    "cannot append to {}; its rows so far are whole: free some space, then resume with `{}`",
                     self.trials.path().display(),
-                    self.path.display()
+                    hint(&["sweep", "--resume", &self.path.to_string_lossy()])
                 )
             })
     }

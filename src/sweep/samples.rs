@@ -45,6 +45,11 @@ impl Samples {
         Self { taken: HashMap::new(), window, kind }
     }
 
+    /// How long a cell is sampled after each block.
+    pub(super) fn window(&self) -> Duration {
+        self.window
+    }
+
     /// Samples each cell for one window more.
     fn take(
         &mut self,

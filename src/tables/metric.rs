@@ -9,6 +9,7 @@ use super::sample::Sample;
 use super::ticks::Ticked;
 use crate::cell::Workload;
 use crate::record::Trial;
+use crate::spelling;
 
 /// Which way a figure improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,8 +135,8 @@ impl Metric {
     pub fn judged(name: &str) -> Result<&'static Self, String> {
         let judged = || all().filter(|metric| metric.better != Better::Neither);
         judged().find(|metric| metric.name == name).ok_or_else(|| {
-            let names: Vec<&str> = judged().map(|metric| metric.name).collect();
-            format!("`{name}` is not one of {}", names.join(", "))
+            let known: Vec<_> = judged().map(|metric| metric.name).collect();
+            spelling::not_one_of(name, known)
         })
     }
 }

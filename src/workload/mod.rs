@@ -32,6 +32,7 @@ use crate::pattern::Pattern;
 use crate::receive::ReceiveCounters;
 use crate::setup::Setup;
 use crate::span::Span;
+use crate::spelling;
 
 /// One workload, as users name it.
 #[derive(Clone, Copy, Debug)]
@@ -118,10 +119,11 @@ pub const STAMPED: &Entry = &stamped::ENTRY;
 
 /// The workload of this name.
 pub fn find(name: &str) -> Result<&'static Entry, String> {
-    REGISTRY.iter().chain([STAMPED]).find(|entry| entry.name == name).ok_or_else(|| {
-        let names: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
-        format!("`{name}` is not a workload; choose one of {}", names.join(", "))
-    })
+    REGISTRY
+        .iter()
+        .chain([STAMPED])
+        .find(|entry| entry.name == name)
+        .ok_or_else(|| spelling::unknown(name, "a workload", REGISTRY.iter().map(|entry| entry.name)))
 }
 
 /// Whether the messages of a workload are answered, so that their delays are measured.

@@ -14,6 +14,7 @@ mod strangers;
 mod table;
 
 #[path = "../containers/docker.rs"]
+#[allow(dead_code, reason = "it is a part of other tests too")]
 mod docker;
 #[path = "../support/mod.rs"]
 mod support;

@@ -14,6 +14,7 @@ use super::Lab;
 use crate::agent::handshake::Token;
 use crate::cell::Wire;
 use crate::options::{LinkOptions, parse_interfaces};
+use crate::spelling;
 pub use remote::dial;
 
 /// What a lab is made from: what the flags and the grid say.
@@ -30,9 +31,9 @@ pub struct Site {
 /// Agents that run already.
 #[derive(Clone, Debug)]
 pub struct Agents {
-    /// The sender's, HOST:PORT.
-    pub sender: String,
-    /// The receiver's; absent: the coordinator starts one of its own.
+    /// The sender's, HOST:PORT; absent, here as below: the coordinator starts one of its own.
+    pub sender: Option<String>,
+    /// The receiver's.
     pub receiver: Option<String>,
     /// The token that they were started with.
     pub token: Token,
@@ -77,8 +78,8 @@ pub fn here() -> impl Iterator<Item = &'static Entry> {
 /// The lab on this machine of this name.
 pub fn find(name: &str) -> Result<&'static Entry, String> {
     here().find(|entry| entry.name == name).ok_or_else(|| {
-        let names: Vec<_> = here().map(|entry| entry.name).collect();
-        format!("`{name}` is not one of {}", names.join(", "))
+        let known: Vec<_> = here().map(|entry| entry.name).collect();
+        spelling::not_one_of(name, known)
     })
 }
 

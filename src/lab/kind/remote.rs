@@ -30,22 +30,31 @@ pub(super) const ENTRY: Entry = Entry {
 };
 
 fn make(site: &Site) -> anyhow::Result<Lab> {
-    let Some(agents) = &site.agents else { bail!("no agent is named; give one with --sender") };
+    let Some(agents) = &site.agents else { bail!("no agent is named; give one with --sender or --receiver") };
     if site.link != LinkOptions::default() {
-        let what = "`link` is for a lab that makes its own link; with --sender the link is there already";
+        let what =
+            "`link` is for a lab that makes its own link; with agents that run already the link is there";
         return Err(UsageError(what.to_owned()).into());
     }
     if let Some((wire, _)) = site.wires.iter().find(|(wire, _)| !ENTRY.wires.contains(wire)) {
-        let what = format!("the wire {wire} is made by a lab on this machine; leave --sender out");
+        let what =
+            format!("the wire {wire} is made by a lab on this machine; leave --sender and --receiver out");
         return Err(UsageError(what).into());
     }
     let (heard, replies) = channel();
-    let (sender, at) = connect(Side::Sender, &agents.sender, &agents.token, heard.clone())?;
-    let receiver = match &agents.receiver {
-        Some(address) => connect(Side::Receiver, address, &agents.token, heard)?.0,
-        None => spawn(Side::Receiver, &[], heard)?,
+    let reach = |side, address: &Option<String>| match address {
+        Some(address) => {
+            let (peer, there, here) = connect(side, address, &agents.token, heard.clone())?;
+            anyhow::Ok((peer, Some((there, here))))
+        }
+        None => Ok((spawn(side, &[], heard.clone())?, None)),
     };
-    let route = |&(wire, address): &(Wire, Option<IpAddr>)| (Some(wire), address.unwrap_or(at.ip()));
+    let (sender, to_sender) = reach(Side::Sender, &agents.sender)?;
+    let (receiver, to_receiver) = reach(Side::Receiver, &agents.receiver)?;
+    // A sender of our own is where the receiver's host sees us.
+    let at = to_sender.map(|(there, _)| there).or(to_receiver.map(|(_, here)| here));
+    let Some(at) = at else { bail!("no agent is named; give one with --sender or --receiver") };
+    let route = |&(wire, address): &(Wire, Option<IpAddr>)| (Some(wire), address.unwrap_or(at));
     let mut routes: Vec<_> = site.wires.iter().map(route).collect();
     for (index, (wire, _)) in site.wires.iter().enumerate() {
         if site.wires[..index].iter().any(|(earlier, _)| earlier == wire) {
@@ -55,17 +64,18 @@ fn make(site: &Site) -> anyhow::Result<Lab> {
         }
     }
     if routes.is_empty() {
-        routes.push((None, at.ip()));
+        routes.push((None, at));
     }
     Lab::of(ENTRY.name, [sender, receiver], replies, &routes, ())
 }
 
+/// The agent, its address, and ours as it sees it.
 fn connect(
     side: Side,
     address: &str,
     token: &Token,
     heard: Sender<(Side, Heard)>,
-) -> anyhow::Result<(Peer, SocketAddr)> {
+) -> anyhow::Result<(Peer, IpAddr, IpAddr)> {
     let candidates = address
         .to_socket_addrs()
         .with_context(|| format!("--{side} {address}: no such address; write HOST:PORT"))?;
@@ -73,9 +83,11 @@ fn connect(
     for candidate in candidates {
         match dial(candidate) {
             Ok(socket) => {
+                let here = socket.local_addr().ok().and_then(|here| here.as_socket());
+                let here = here.context("the connection has no address")?.ip();
                 let peer = Peer::new(side, socket, address.to_owned(), token, None, heard)
                     .map_err(|why| anyhow::anyhow!("the {side} agent at {address}: {why}"))?;
-                return Ok((peer, candidate));
+                return Ok((peer, candidate.ip(), here));
             }
             Err(error) => last = Some(error),
         }
