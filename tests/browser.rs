@@ -166,6 +166,7 @@ fn the_page_works_in_a_browser() {
             "{at}: more than one file: {asked:?}"
         );
 
+        browser.eval("document.querySelectorAll('details').forEach(one => { one.open = true; })");
         let drawn = "[...document.querySelectorAll('.chart')].map(chart => {
             const box = chart.getBoundingClientRect();
             return [box.width, box.height, chart.querySelectorAll('.hit').length, chart.querySelectorAll('text').length];
@@ -229,4 +230,40 @@ fn keys_show_values_and_tables_sort() {
     assert_eq!(up.len(), 24, "a row per cell");
     assert!(up.is_sorted() && down.iter().rev().is_sorted(), "{up:?} {down:?}");
     assert_eq!((&sorted[0][1], &sorted[1][1]), (&json!("ascending"), &json!("descending")));
+}
+
+#[test]
+fn the_first_screen_has_a_figure_and_what_is_folded_opens() {
+    let test = "the_first_screen_has_a_figure_and_what_is_folded_opens";
+    let Some(mut browser) = Browser::start() else {
+        return support::skip(test, &format!("one of {}", NAMES.join(", ")));
+    };
+    let results = tempfile::tempdir().unwrap();
+    let dir = Simulation { hardware_counters: true, ..Simulation::default() }.write(results.path()).unwrap();
+    write_report(&ReportArgs { run: dir.clone(), no_plots: true, only: vec![Part::Html] }).unwrap();
+    browser.open(&dir.join("report.html"), 1280, "light");
+    let top = "document.querySelector('figure .chart').getBoundingClientRect().top";
+    let top = browser.eval(top).as_f64().unwrap();
+    assert!(top < 500.0, "the first chart begins at {top} pixels");
+    let verdict =
+        "(() => { const box = document.querySelector('.verdict'); const inner = box.querySelector('li');
+        return inner.getBoundingClientRect().width / box.getBoundingClientRect().width; })()";
+    assert!(browser.eval(verdict).as_f64().unwrap() > 0.8, "the verdict does not use its box");
+
+    let open = "[...document.querySelectorAll('details')].map(one => one.open)";
+    assert_eq!(browser.eval(open), json!([false, false]), "further figures and environment");
+    browser.eval(
+        "[...document.querySelectorAll('nav a')].find(link => link.textContent === 'Environment').click()",
+    );
+    assert_eq!(browser.eval(open), json!([false, true]));
+    browser.eval("dispatchEvent(new Event('beforeprint'))");
+    assert_eq!(browser.eval(open), json!([true, true]), "all of it is printed");
+    browser.eval("dispatchEvent(new Event('afterprint'))");
+    assert_eq!(browser.eval(open), json!([false, true]));
+
+    // No table is cut at 1400 pixels, and no path is broken.
+    browser.open(&dir.join("report.html"), 1400, "light");
+    let cut = "[...document.querySelectorAll('.table')].filter(box => box.scrollWidth > box.clientWidth + 1
+        || box.scrollHeight > box.clientHeight + 1).map(box => [box.getAttribute('aria-label').slice(0, 40), box.scrollWidth, box.clientWidth])";
+    assert_eq!(browser.eval(cut), json!([]), "tables that are cut");
 }

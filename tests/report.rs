@@ -91,8 +91,6 @@ fn the_parts_stand_in_their_order() {
     let report = Report::of(&quiet());
     let order = [
         "## Verdict",
-        "## Environment",
-        "## Validity",
         "## Figures",
         "## Tables",
         "## Beside published figures",
@@ -103,6 +101,9 @@ fn the_parts_stand_in_their_order() {
         "### 4. How",
         "### 5. From",
         "### 6. What",
+        "## Validity",
+        "## Further figures",
+        "## Environment",
     ];
     let places: Vec<usize> = order
         .iter()

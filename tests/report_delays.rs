@@ -90,7 +90,7 @@ fn the_report_tells_delays_apart_from_throughput() {
     let header = "| workload | path | size | p50 | p90 | p99 | p99.9 | late | rate |";
     assert!(latency.contains(header), "{latency}");
     assert!(latency.contains("two-copy from 90 % on"), "{latency}");
-    let figures = section(&text, "\n## Figures\n");
+    let figures = [section(&text, "\n## Figures\n"), section(&text, "\n## Further figures\n")].concat();
     for title in [
         "Response time and one-way delay by message size (veth, request)",
         "Distribution of response times (veth, open-loop)",

@@ -142,7 +142,7 @@ fn a_headline_says_what_it_costs_what_held_it_back_and_where_the_time_went() {
     let only = vec![Part::Tables, Part::Markdown];
     write_report(&ReportArgs { run: dir.clone(), no_plots: true, only }).unwrap();
     let text = std::fs::read_to_string(dir.join("report.md")).unwrap().replace('\\', "");
-    let verdict = text.split("## Verdict").nth(1).unwrap().split("## Environment").next().unwrap();
+    let verdict = text.split("## Verdict").nth(1).unwrap().split("\n## ").next().unwrap();
     for part in [
         "% faster than two-copy [",
         ", held back by the sender. Its sender's CPU time per KiB was 0.7",

@@ -148,6 +148,8 @@ pub enum Block {
     Table(Table),
     /// A drawing with its caption.
     Figure(Box<Figure>),
+    /// A section that a reader opens: its heading, of level 2, and what it holds.
+    Folded(String, Vec<Block>),
 }
 
 impl Block {

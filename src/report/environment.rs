@@ -11,7 +11,7 @@ use crate::record::{CounterSource, Manifest, copies_below_tcp};
 use crate::study::Subject;
 use crate::units;
 
-/// The section on the environment.
+/// What stands in the section on the environment.
 pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
     let manifest = &subject.run.manifest;
     let mut run = Table::new("The run", &["what", "value"]);
@@ -55,7 +55,7 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
             }
         }
     }
-    vec![Block::section("Environment"), Block::Table(run), Block::Table(hosts)]
+    vec![Block::Table(run), Block::Table(hosts)]
 }
 
 fn program(manifest: &Manifest) -> String {

@@ -34,9 +34,15 @@ pub fn page(document: &Document) -> String {
                         h1 { (document.title) }
                         p.subtitle { (document.subtitle) }
                     }
-                    section.verdict aria-label="Verdict" {
-                        h2 id="verdict" { "Verdict" }
-                        @for block in &document.verdict { (one(block, 0)) }
+                    div.lead {
+                        section.verdict aria-label="Verdict" {
+                            h2 id="verdict" { "Verdict" }
+                            @for block in &document.verdict { (one(block, 0)) }
+                        }
+                        @for shown in document.shown.iter().take(1) { (figure(shown)) }
+                    }
+                    @if document.shown.len() > 1 {
+                        div.shown { @for shown in &document.shown[1..] { (figure(shown)) } }
                     }
                     (contents(document))
                     @for (place, block) in document.blocks.iter().enumerate() { (one(block, place)) }
@@ -51,7 +57,7 @@ pub fn page(document: &Document) -> String {
 
 fn contents(document: &Document) -> Markup {
     let sections = document.blocks.iter().enumerate().filter_map(|(place, block)| match block {
-        Block::Heading(2, words) => Some((place, words)),
+        Block::Heading(2, words) | Block::Folded(words, _) => Some((place, words)),
         _ => None,
     });
     html! {
@@ -69,6 +75,12 @@ fn one(block: &Block, place: usize) -> Markup {
         Block::List(points) => html! { ul { @for point in points { li { (text(point)) } } } },
         Block::Table(rows) => table(rows),
         Block::Figure(drawn) => figure(drawn),
+        Block::Folded(words, blocks) => html! {
+            details {
+                summary { h2 id={ "s" (place) } { (words) } }
+                @for block in blocks { (one(block, place)) }
+            }
+        },
     }
 }
 
@@ -113,7 +125,17 @@ fn table(table: &Table) -> Markup {
 }
 
 fn cell(field: &TableField, numeric: bool) -> Markup {
-    html! { td class=[numeric.then_some("n")] data-o=[field.order] { (field.text) } }
+    // Where there is little room, an interval stands below its value, and is not broken itself.
+    let interval = field.text.split_once(" [").filter(|_| numeric);
+    html! {
+        td class=[numeric.then_some("n")] data-o=[field.order] {
+            @match interval {
+                Some((value, interval)) => { (value) " " span { "[" (interval) } },
+                None if numeric => span { (field.text) },
+                None => (field.text),
+            }
+        }
+    }
 }
 
 fn figure(figure: &Figure) -> Markup {

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use super::document::Document;
+use crate::plot::Figure;
 use crate::prose::block::{Block, Span, Table, Text};
 
 /// Rows that a table shows; the rest is in the run's files.
@@ -13,9 +14,12 @@ const MOST_ROWS: usize = 1000;
 /// The whole report. Figures are shown from `plots/`, where they were written there.
 pub fn page(document: &Document, plots: bool) -> String {
     let mut out = format!("# {}\n\n{}\n\n## Verdict\n\n", plain(&document.title), plain(&document.subtitle));
-    for block in document.verdict.iter().chain(&document.blocks) {
-        one(&mut out, block, plots);
+    document.verdict.iter().for_each(|block| one(&mut out, block, plots));
+    if !document.shown.is_empty() {
+        out.push_str("## Figures\n\n");
+        document.shown.iter().for_each(|shown| figure(&mut out, shown, plots));
     }
+    document.blocks.iter().for_each(|block| one(&mut out, block, plots));
     out
 }
 
@@ -33,17 +37,27 @@ fn one(out: &mut String, block: &Block, plots: bool) {
             table(out, rows);
             Ok(())
         }
-        Block::Figure(figure) => {
-            let (title, name) = (plain(&figure.title), &figure.name);
-            let _ = write!(out, "### {title}\n\n");
-            if plots {
-                let _ = write!(out, "![{title}](plots/{name}.svg)\n\n");
-            }
-            let files = format!("`plots/{name}.svg`, `.png`, `.pdf`");
-            let where_ = if plots { format!(" Files: {files}.") } else { String::new() };
-            write!(out, "{}{where_}\n\n", plain(&figure.caption))
+        Block::Figure(drawn) => {
+            figure(out, drawn, plots);
+            Ok(())
+        }
+        Block::Folded(words, blocks) => {
+            let written = write!(out, "## {}\n\n", plain(words));
+            blocks.iter().for_each(|block| one(out, block, plots));
+            written
         }
     };
+}
+
+fn figure(out: &mut String, figure: &Figure, plots: bool) {
+    let (title, name) = (plain(&figure.title), &figure.name);
+    let _ = write!(out, "### {title}\n\n");
+    if plots {
+        let _ = write!(out, "![{title}](plots/{name}.svg)\n\n");
+    }
+    let files = format!("`plots/{name}.svg`, `.png`, `.pdf`");
+    let where_ = if plots { format!(" Files: {files}.") } else { String::new() };
+    let _ = write!(out, "{}{where_}\n\n", plain(&figure.caption));
 }
 
 fn list(out: &mut String, points: &[Text]) {

@@ -70,6 +70,23 @@
     if (at.bottom < 0 || at.top > innerHeight) hide(); else show(marked);
   }, { passive: true });
 
+  // What is folded is printed too, and opened for whoever follows a link into it.
+  const folded = [...document.querySelectorAll('details')];
+  let opened = [];
+  addEventListener('beforeprint', () => {
+    opened = folded.filter((one) => !one.open);
+    for (const one of opened) one.open = true;
+  });
+  addEventListener('afterprint', () => {
+    for (const one of opened) one.open = false;
+  });
+  for (const link of document.querySelectorAll('nav a')) {
+    link.addEventListener('click', () => {
+      const into = document.getElementById(link.hash.slice(1))?.closest('details');
+      if (into) into.open = true;
+    });
+  }
+
   for (const button of document.querySelectorAll('th button')) {
     button.addEventListener('click', () => {
       const head = button.parentElement;

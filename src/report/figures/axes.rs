@@ -1,12 +1,12 @@
 //! The axes of what a grid varies.
 
 use crate::plot::Axis;
-use crate::units;
+use crate::prose::words;
 
 /// Message sizes: logarithmic, a tick for each, or for every second or third of many.
 pub(super) fn sizes(sizes: &[u64]) -> Axis {
-    let labelled: Vec<_> = sizes.iter().map(|&size| (size as f64, units::size(size))).collect();
-    Axis::choices("message size (bytes)", &labelled, 8)
+    let labelled: Vec<_> = sizes.iter().map(|&size| (size as f64, words::bytes(size))).collect();
+    Axis::choices("message size", &labelled, 8)
 }
 
 /// Thread counts: logarithmic, a tick for each.

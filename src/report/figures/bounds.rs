@@ -93,11 +93,12 @@ fn name(level: Level) -> String {
     if level == Level::Floor { what.to_owned() } else { format!("roofline: {what}") }
 }
 
+/// Browns and black, which no path has.
 fn colour(level: Level) -> Colour {
     match level {
-        Level::L2 => Colour(0xA8, 0xA8, 0xA8),
-        Level::Llc => Colour(0x7A, 0x7A, 0x7A),
-        Level::Memory => INK,
-        Level::Floor => Colour(0xCC, 0x79, 0xA7),
+        Level::L2 => Colour(0xC4, 0x9A, 0x6C),
+        Level::Llc => Colour(0x8F, 0x5F, 0x33),
+        Level::Memory => Colour(0x5A, 0x36, 0x16),
+        Level::Floor => INK,
     }
 }

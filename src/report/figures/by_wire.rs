@@ -6,6 +6,8 @@ use super::{Outcome, axes, style};
 use crate::plot::{Axis, Figure, Key, Panel};
 use crate::study::Subject;
 
+/// Name of its files, without the number of the set.
+pub(super) const FILE: &str = "by-wire";
 /// Wires that stand side by side at most.
 const MOST_WIRES: usize = 3;
 
@@ -14,7 +16,7 @@ pub(super) fn draw(subject: &Subject, family: &[usize], number: usize) -> Option
     let draft = Draft {
         subject,
         condition: family[0],
-        file: "by-wire",
+        file: FILE,
         title: "The same paths over each wire, by message size",
     };
     let shape = draft.shape();

@@ -10,15 +10,12 @@ pub(super) const KIND: Kind =
 fn draw(draft: &Draft) -> Outcome {
     let ends = [("context_switches_per_s", "sender"), ("receiver_context_switches_per_s", "receiver")];
     let mut panels = Panels::default();
-    for (name, end) in ends {
-        let measure = Measure::of(name, "switches per second", "1/s", 1.0);
-        if measure.is_measured(draft.subject, draft.condition) {
-            draft.by_size(&mut panels, &measure, end);
-            panels.columns = if panels.columns == 0 { panels.drawn.len() } else { panels.columns };
-        }
-    }
+    let measures = ends.map(|(name, end)| (Measure::of(name, "switches per second", "1/s", 1.0), end));
+    let is_there = |(measure, _): &(Measure, &str)| measure.is_measured(draft.subject, draft.condition);
+    let measured: Vec<_> = measures.into_iter().filter(is_there).collect();
+    draft.together_by_size(&mut panels, &measured);
     if panels.drawn.is_empty() {
         return draft.absent(draft.subject.why_no_counter(&["context_switches"]));
     }
-    draft.finish(panels, "Of the worker threads of one end, all streams together.")
+    draft.finish(panels, "Of the worker threads of one end, all streams together; one scale for both ends.")
 }

@@ -190,6 +190,22 @@ impl Draft<'_, '_> {
         self.bounded_by_size(panels, measure, of, &Bounds::none());
     }
 
+    /// The same of several measures of one unit, all on one scale.
+    pub(super) fn together_by_size(&self, panels: &mut Panels, measures: &[(Measure, &str)]) {
+        let Some((first, _)) = measures.first() else { return };
+        let shape = self.shape();
+        let (shown, remark) = some_of(&shape.threads, |&count| words::threads(count));
+        let drawn = measures.iter().flat_map(|(measure, of)| {
+            shown.iter().map(move |&count| {
+                let series = measure.by_size(self.subject, self.condition, count);
+                (format!("{of}, {}", words::threads(count)), series, Vec::new())
+            })
+        });
+        panels.push_alike(drawn.collect(), &axes::sizes(&shape.sizes), &first.axis(), std::iter::empty());
+        panels.columns = shown.len();
+        panels.remark(remark);
+    }
+
     /// The same, with the bounds of what is measured.
     fn bounded_by_size(&self, panels: &mut Panels, measure: &Measure, of: &str, bounds: &Bounds) {
         let shape = self.shape();

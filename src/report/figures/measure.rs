@@ -5,7 +5,7 @@ use crate::plot::{Point, Series};
 use crate::prose::words;
 use crate::record::Trial;
 use crate::study::Subject;
-use crate::tables::{self, CellRow, DerivedRow, Estimate, Limit, Metric, metric};
+use crate::tables::{self, Better, CellRow, DerivedRow, Estimate, Limit, Metric, metric};
 
 /// Single trials that a panel shows at most; of more, every second, third, … is shown.
 pub const MOST_TRIALS: usize = 400;
@@ -41,9 +41,18 @@ impl Measure {
         Self { title: "", unit: metric.unit, scale: 1.0, metric }
     }
 
-    /// The title of an axis.
+    /// The title of an axis, with the direction in which it is better.
     pub fn axis(&self) -> String {
-        if self.title.is_empty() { self.unit.to_owned() } else { format!("{} ({})", self.title, self.unit) }
+        let what = if self.title.is_empty() {
+            self.unit.to_owned()
+        } else {
+            format!("{} ({})", self.title, self.unit)
+        };
+        match self.metric.better {
+            Better::Higher => format!("{what}, higher is better"),
+            Better::Lower => format!("{what}, lower is better"),
+            Better::Neither => what,
+        }
     }
 
     /// The figure of a trial.

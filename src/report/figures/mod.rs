@@ -78,6 +78,18 @@ const DELAYS: &[Kind] = &[
     lent_by_size::KIND,
 ];
 
+/// Names of the kinds of figures that show a verdict, the most telling first.
+pub fn shown_first() -> [&'static str; 6] {
+    [
+        by_wire::FILE,
+        throughput::KIND.name,
+        cpu_time::KIND.name,
+        xray::KIND.name,
+        delay_by_size::KIND.name,
+        copied_share::KIND.name,
+    ]
+}
+
 /// Draws every figure of a condition whose delays were measured; where others differ from it in the rate alone, with those.
 pub fn draw_delays(subject: &Subject, condition: usize) -> Vec<Outcome> {
     each(DELAYS, subject, condition).collect()
