@@ -178,9 +178,16 @@ status() {
     echo "no lab; \`just lab-up\` makes it"
     return
   fi
-  # The service that joins the two ends is through once they are.
-  docker ps -a --filter "label=$label" --format 'table {{.Label "copycost.role"}}\t{{.Status}}\t{{.Image}}' |
-    sed -E '/^link /s/Exited \(0\) [^ ]+( [^ ]+)* ago/made                /'
+  local role state image line='%-12s %-34s %s\n'
+  # shellcheck disable=SC2059 # one format for the head and the rows
+  printf "$line" role status image
+  docker ps -a --filter "label=$label" --format '{{.Label "copycost.role"}}|{{.Status}}|{{.Image}}' |
+    while IFS='|' read -r role state image; do
+      # The service that joins the two ends is through once they are.
+      [[ $role != link || $state != "Exited (0)"* ]] || state=made
+      # shellcheck disable=SC2059
+      printf "$line" "$role" "$state" "$image"
+    done
   is_up || die "it cannot measure as it is; \`just lab-up\` repairs it"
 }
 

@@ -16,6 +16,7 @@ use crate::grid;
 use crate::interface::UNPROVEN;
 use crate::lab::{self, Trouble};
 use crate::options::{self, Bound, LinkOptions, TrialOptions};
+use crate::output::say;
 use crate::record::manifest::Vm;
 use crate::record::row::to_json;
 use crate::record::{End, Latency, Stream, Trial, Verified, csv_file};
@@ -136,6 +137,7 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
         TrialFormat::Csv => String::from_utf8(csv_file::text(&[row]))?,
         TrialFormat::Json => format!("{:#}\n", to_json(&row)),
         TrialFormat::Summary => {
+            say(SUMMARY_NAME);
             beside.streams.iter().map(|stream| summary(stream, row.message_bytes)).collect()
         }
     })?;
@@ -144,6 +146,10 @@ pub fn run(arguments: &MeasureArgs) -> anyhow::Result<Exit> {
         _ => Exit::Success,
     })
 }
+
+/// What the summary's last figure is, whose name is that of the studies whose scripts read the line.
+const SUMMARY_NAME: &str = "copycost: avg_oneway_us is a name of published studies for a stream's window over its \
+    messages, which is mean_recv_us in `--format json` and no delay; `--workload request` measures delays";
 
 fn options(arguments: &MeasureArgs) -> TrialOptions {
     let congestion = match arguments.congestion.as_deref() {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::error::GridError;
 use super::{Grid, keys, only};
+use crate::output::harmless;
 use crate::spelling;
 
 /// What flags change in a grid.
@@ -50,30 +51,25 @@ impl Changes {
     /// # Errors
     /// One sentence, with the line where the text itself is wrong, and with the flag where that is.
     pub fn apply(&self, text: &str) -> Result<Grid, GridError> {
-        let whole = Grid::parse(text)?;
+        let whole = Grid::parse(text);
         if self.is_empty() {
-            return Ok(whole);
+            return whole;
         }
-        let mut keys: Map<String, Value> = serde_yaml::from_str(text)?;
+        // A grid that lacks something may get it by a flag.
+        let Ok(mut keys) = serde_yaml::from_str::<Map<String, Value>>(text) else { return whole };
         for Assignment { key, value } in &self.set {
             set(&mut keys, key, value).map_err(|what| refuse(format!("--set {key}={value}: {what}")))?;
         }
         for Assignment { key, value } in &self.only {
-            let known = only::DIMENSIONS;
-            if !known.contains(&key.as_str()) {
-                return Err(refuse(format!(
-                    "--only {key}: {}",
-                    spelling::unknown(key, "a dimension", known)
-                )));
-            }
-            let only = keys.entry("only").or_insert_with(|| Value::Object(Map::new()));
-            if let Value::Object(only) = only {
-                only.insert(key.clone(), Value::Array(value.split(',').map(Value::from).collect()));
-            }
+            narrow(&mut keys, key, value).map_err(|what| refuse(format!("--only {key}: {what}")))?;
         }
-        let flags = self.to_string();
-        let changed = format!("# {}{flags}\n{}", whole.name, written(&keys));
-        Grid::parse(&changed).map_err(|error| refuse(format!("with{flags}: {}", error.what)))
+        // It stands in a comment, which a line break would end.
+        let flags = harmless(&self.to_string());
+        let changed = format!("#{flags}\n{}", written(&keys));
+        Grid::parse(&changed).map_err(|error| match whole {
+            Err(unchanged) if self.set.is_empty() || unchanged.line > 0 => unchanged,
+            _ => refuse(format!("with{flags}: {}", error.what)),
+        })
     }
 }
 
@@ -87,6 +83,23 @@ impl std::fmt::Display for Changes {
 
 fn refuse(what: String) -> GridError {
     GridError { line: 0, what }
+}
+
+/// Adds what is run of a dimension to what other flags name of it.
+fn narrow(keys: &mut Map<String, Value>, dimension: &str, values: &str) -> Result<(), String> {
+    if !only::DIMENSIONS.contains(&dimension) {
+        return Err(spelling::unknown(dimension, "a dimension", only::DIMENSIONS));
+    }
+    let only = keys.entry("only").or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(only) = only {
+        let named = only.entry(dimension).or_insert_with(|| Value::Array(Vec::new()));
+        let more = values.split(',').map(Value::from);
+        match named {
+            Value::Array(named) => named.extend(more),
+            one => *one = std::iter::once(one.take()).chain(more).collect(),
+        }
+    }
+    Ok(())
 }
 
 fn set(keys: &mut Map<String, Value>, key: &str, text: &str) -> Result<(), String> {
@@ -173,7 +186,22 @@ mod tests {
         assert_eq!((grid.message_sizes.as_slice(), grid.threads.as_slice()), (&[4096, 64][..], &[2][..]));
         assert_eq!(grid.paths, ["uring-send:chain=link", "uring-send:depth=8:chain=link"]);
         assert_eq!(Grid::parse(&grid.text).unwrap(), grid, "{}", grid.text);
-        assert!(grid.text.starts_with("# x --set duration=300ms "), "{}", grid.text);
+        assert!(grid.text.starts_with("# --set duration=300ms "), "{}", grid.text);
+    }
+
+    #[test]
+    fn flags_of_one_dimension_add_up_and_a_grid_may_get_what_it_lacks() {
+        assert_eq!(changes(&[], &["threads=1", "threads=2"]).apply(TEXT).unwrap().threads, [1, 2]);
+        let lacking = changes(&["paths=two-copy", "message_sizes=1KiB", "threads=1"], &[]);
+        assert_eq!(lacking.apply("name: x\n").unwrap().paths, ["two-copy"]);
+        let refused = changes(&["threads=1"], &[]).apply("name: x\n").unwrap_err().to_string();
+        assert!(refused.contains("missing field"), "{refused}");
+    }
+
+    #[test]
+    fn a_line_break_in_a_flag_is_no_line_of_the_grid() {
+        let refused = changes(&["name=a\nb"], &[]).apply(TEXT).unwrap_err().to_string();
+        assert!(refused.contains("cannot be part of a directory's name"), "{refused}");
     }
 
     #[test]

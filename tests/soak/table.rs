@@ -32,6 +32,10 @@ pub(crate) struct Outcome {
 
 impl Table {
     pub(crate) fn add(&mut self, kind: &str, outcome: Outcome) {
+        // Said at once too: whoever ends the soak loses the table.
+        for (what, found) in [("lost", &outcome.lost), ("left", &outcome.left)] {
+            found.iter().for_each(|found| println!("{kind}: {what}: {found}"));
+        }
         let line = self.lines.entry(kind.to_owned()).or_default();
         line.tried += 1;
         *line.ends.entry(outcome.end).or_default() += 1;
