@@ -97,7 +97,7 @@ fuzz SECONDS="17":
 # Kill, stop, starve and lie to everything, so many times each; takes hours
 [group('development')]
 soak ROUNDS="1000":
-    COPYCOST_SOAK={{ ROUNDS }} cargo test --locked --test soak -- --ignored --nocapture
+    COPYCOST_SOAK={{ ROUNDS }} cargo test --locked --test soak -- --ignored --nocapture --test-threads 1
 
 # Check format, lints and the files of the lab; a checker that is not installed is named and passed over
 [group('development')]

@@ -15,7 +15,7 @@ use support::lab::{
     sweep, tiny_grid, trials,
 };
 use support::process::{Ended, Process, Running, of_session, run};
-use support::{PATIENCE, Scratch, copycost, random, until};
+use support::{BINARY, PATIENCE, Scratch, copycost, random, until};
 
 /// What a user would call seconds, on a machine that is busy with something else.
 const SOON: Duration = Duration::from_secs(30);
@@ -26,7 +26,7 @@ fn assert_lost(ended: &Ended, words: &str) {
     let last = ended.stderr.lines().last().unwrap_or_default();
     assert!(last.starts_with(&format!("copycost: {words}")), "`{words}` is not said: {}", ended.stderr);
     assert!(
-        last.contains("that trial is recorded as failed; resume with `copycost sweep --resume "),
+        last.contains(&format!("that trial is recorded as failed; resume with `{BINARY} sweep --resume ")),
         "{last}"
     );
     let path = directory(ended);
@@ -120,7 +120,10 @@ fn an_agent_that_dies_in_the_x_ray_takes_nothing_from_the_trials() {
     let ended = sweep.wait();
     assert_eq!(ended.code(), Some(1), "{ended:?}");
     let last = ended.stderr.lines().last().unwrap_or_default();
-    assert!(last.contains("in the x-ray that follows the trials; resume with `copycost sweep"), "{ended:?}");
+    assert!(
+        last.contains(&format!("in the x-ray that follows the trials; resume with `{BINARY} sweep")),
+        "{ended:?}"
+    );
     let path = directory(&ended);
     let (rows, _) = trials(&path);
     assert!(rows.iter().all(|row| row.status == Status::Ok), "{rows:?}");

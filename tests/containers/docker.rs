@@ -51,8 +51,18 @@ fn remove(label: &str) {
     }
 }
 
+/// The image of this process: another one may build its own at the same time.
+fn tag() -> String {
+    std::process::id().to_string()
+}
+
 /// Removes what test processes left that are gone, images of older builds among it.
 fn sweep_leftovers() {
+    let is_gone = |process: &str| !std::path::Path::new("/proc").join(process).exists();
+    let images = docker(&["image", "ls", IMAGE, "--format", "{{.Tag}}"]).unwrap_or_default();
+    for process in images.lines().filter(|process| is_gone(process)) {
+        let _ = docker(&["image", "rm", &format!("{IMAGE}:{process}")]);
+    }
     for (list, format) in
         [(CONTAINERS, "{{.Label \"copycost.test\"}}"), (NETWORKS, "{{.Label \"copycost.test\"}}")]
     {
@@ -60,7 +70,7 @@ fn sweep_leftovers() {
         let labels = docker(&[list, &["--filter", &filter, "--format", format]].concat()).unwrap_or_default();
         for label in labels.lines() {
             let process = label.split('-').next().unwrap_or_default();
-            if !std::path::Path::new("/proc").join(process).exists() {
+            if is_gone(process) {
                 remove(&format!("{LABEL}={label}"));
             }
         }
@@ -114,7 +124,7 @@ impl DockerLab {
 
     /// A container of the image with the lab's label, its token and its network.
     fn container(&self, arguments: &[&str], ready: WaitFor) -> ContainerRequest<GenericImage> {
-        GenericImage::new(IMAGE, "latest")
+        GenericImage::new(IMAGE, &tag())
             .with_wait_for(ready)
             .with_cmd(arguments.iter().copied())
             .with_label(LABEL, &self.id)
@@ -199,7 +209,7 @@ impl Drop for DockerLab {
         self.remove();
         if USERS.fetch_sub(1, Ordering::Relaxed) == 1 {
             // The last one takes the image along; the next process builds its own.
-            let _ = docker(&["image", "rm", IMAGE]);
+            let _ = docker(&["image", "rm", &format!("{IMAGE}:{}", tag())]);
             *self.has_image = false;
         }
     }
@@ -272,7 +282,7 @@ fn with_rights(mut request: ContainerRequest<GenericImage>) -> ContainerRequest<
 /// Builds the image from the program under test by the stages of the Dockerfile that package a ready program.
 fn build() {
     let (prebuilt, _) = DOCKERFILE.split_once("\nFROM rust:").expect("the builder's stage follows");
-    let _image = GenericBuildableImage::new(IMAGE, "latest")
+    let _image = GenericBuildableImage::new(IMAGE, tag())
         .with_dockerfile_string(format!("{prebuilt}\nLABEL {LABEL}=image\n"))
         .with_file(BINARY, "./program")
         .build_image_with(BuildImageOptions::new().with_build_arg("BINARY", "program"))

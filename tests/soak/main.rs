@@ -1,9 +1,9 @@
 //! The soak: copycost is killed and stopped at random moments in every lab, in containers too, met by hostile peers
-//! beside running sweeps, and run under every resource limit, a thousand times each. It ends with a table: what was
-//! tried, what was lost, what was left. It takes hours, so no other run of the tests includes it:
+//! beside running sweeps, and run under every resource limit, a thousand times each. Each part ends with a table: what
+//! was tried, what was lost, what was left. It takes hours, so no other run of the tests includes it:
 //!
 //! ```text
-//! cargo test --test soak -- --ignored --nocapture          COPYCOST_SOAK=50 for fewer of each
+//! cargo test --test soak -- --ignored --nocapture --test-threads 1     COPYCOST_SOAK=50 for fewer of each
 //! ```
 
 mod containers;
@@ -28,15 +28,34 @@ fn rounds() -> usize {
     std::env::var("COPYCOST_SOAK").map_or(ROUNDS, |text| text.parse().expect("COPYCOST_SOAK is a number"))
 }
 
-#[test]
-#[ignore = "takes hours: cargo test --test soak -- --ignored --nocapture"]
-fn nothing_is_lost_and_nothing_is_left() {
+/// Runs a part; what it lost or left fails it.
+fn soak(part: impl FnOnce(&mut Table, usize)) {
     let mut table = Table::default();
-    limits::soak(&mut table, rounds());
-    strangers::soak(&mut table, rounds());
-    containers::soak(&mut table, rounds());
-    println!("{table}");
-    kills::soak(&mut table, rounds());
+    part(&mut table, rounds());
     println!("{table}");
     assert!(table.is_clean(), "something was lost or left:\n{table}");
+}
+
+#[test]
+#[ignore = "takes an hour: cargo test --test soak -- --ignored --nocapture --test-threads 1"]
+fn kills_and_stops_lose_nothing() {
+    soak(kills::soak);
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test --test soak -- --ignored --nocapture --test-threads 1"]
+fn kills_and_stops_in_containers_lose_nothing() {
+    soak(containers::soak);
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test --test soak -- --ignored --nocapture --test-threads 1"]
+fn hostile_peers_disturb_nothing() {
+    soak(strangers::soak);
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test --test soak -- --ignored --nocapture --test-threads 1"]
+fn limits_leave_nothing() {
+    soak(limits::soak);
 }
