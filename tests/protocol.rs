@@ -193,7 +193,7 @@ fn orders_out_of_range_are_refused_before_anything_is_allocated() {
     }
     // An address that is not this host's.
     coordinator.tell(&prepare(order(2, Role::Send { listen: "192.0.2.1".parse().unwrap() })));
-    assert!(broken(coordinator.hear(), 2).reason().starts_with("bind: "));
+    assert!(broken(coordinator.hear(), 2).reason().starts_with("binding the data port: "));
     let grown = agent.peak_kib() - before;
     assert!(grown < 4 << 10, "{grown} KiB more");
 }
