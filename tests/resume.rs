@@ -16,7 +16,7 @@ use support::lab::{
     sweep, tiny_grid, trials,
 };
 use support::process::{Running, run};
-use support::{Scratch, copycost, random, until};
+use support::{BINARY, Scratch, copycost, random, until};
 
 type Key = (u64, String, u32, u32);
 
@@ -56,7 +56,7 @@ fn interrupted_by(signal: Signal) {
     let hint = ended.stderr.split_once(&said).and_then(|(_, rest)| rest.split_once('`'));
     let (hint, _) = hint.unwrap_or_else(|| panic!("no hint:\n{}", ended.stderr));
     let mut words = hint.split_whitespace();
-    assert_eq!(words.next(), Some("copycost"));
+    assert_eq!(words.next(), Some(BINARY), "the program as it was called");
     let ended = run(copycost(words));
     assert_eq!((ended.code(), directory(&ended)), (Some(0), path.clone()), "{ended:?}");
     assert_eq!(keys(&path), *expected);
