@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use support::lab::{directory, resume, sweep, tiny_grid, trials};
+use support::lab::{copy_of, directory, resume, sweep, tiny_grid, trials};
 use support::process::{Ended, run};
 use support::{Scratch, copycost};
 
@@ -31,7 +31,7 @@ fn verbs(at: &Path) -> Vec<(&'static str, Ended)> {
     vec![
         ("report", run(copycost(["report", "--only", "tables", "--only", "html", text]))),
         ("validate", run(copycost(["validate", text]))),
-        ("compare", run(copycost(["compare", text, text]))),
+        ("compare", run(copycost(["compare", text, copy_of(at).to_str().expect("UTF-8")]))),
         ("reproduce", run(copycost(["sweep", "--dry-run", "--reproduce", text]))),
         ("resume", run(resume(at))),
     ]

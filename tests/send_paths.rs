@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use copycost::record::{Status, Trial, Verified};
 use nix::sys::signal::Signal;
-use support::lab::{assert_whole, directory, manifest, only_run, sweep, trials};
+use support::lab::{assert_whole, copy_of, directory, manifest, only_run, sweep, trials};
 use support::machine::Machine;
 use support::process::{Ended, Running, run};
 use support::{BINARY, PATIENCE, Scratch, copycost, is_root, skip, until};
@@ -71,8 +71,9 @@ fn without_tcp_every_byte_arrives_and_what_is_tcps_is_absent() {
     let link = manifest(&path).wires["unix"].clone();
     assert_eq!((link.kind.as_str(), link.read, link.sender.interface), ("unix", None, None));
 
-    let path = path.to_str().unwrap();
-    for arguments in [&["validate", path][..], &["report", path], &["compare", path, path]] {
+    let copy = copy_of(&path);
+    let (path, copy) = (path.to_str().unwrap(), copy.to_str().unwrap());
+    for arguments in [&["validate", path][..], &["report", path], &["compare", path, copy]] {
         let ended = run(copycost(arguments.iter().copied()));
         assert_eq!(ended.code(), Some(0), "{ended:?}");
     }

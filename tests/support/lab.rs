@@ -81,6 +81,15 @@ pub fn only_run(results: &Path) -> Option<PathBuf> {
     first.filter(|run| std::fs::metadata(run.join("streams.csv")).is_ok_and(|file| file.len() > 0))
 }
 
+/// A copy of a run beside it, links and pipes as they are; an earlier copy is replaced.
+pub fn copy_of(run: &Path) -> PathBuf {
+    let copy = run.with_extension("copy");
+    let _ = std::fs::remove_dir_all(&copy);
+    let copied = Command::new("cp").arg("-aT").args([run, &copy]).status();
+    assert!(copied.is_ok_and(|status| status.success()), "{} cannot be copied", run.display());
+    copy
+}
+
 /// The whole rows of a run, read by the schema; and whether the file ends in half a row.
 pub fn trials(run: &Path) -> (Vec<Trial>, bool) {
     let read = csv_file::read(run).expect("rows by the schema");
