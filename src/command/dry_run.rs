@@ -72,6 +72,7 @@ fn time(expected: &Expected, cells: usize, results: &Path) -> String {
     format!("{trials}{unknown}{}", xray.unwrap_or_default())
 }
 
-fn round(duration: Duration) -> String {
+/// In whole seconds, the last one begun counted.
+pub(super) fn round(duration: Duration) -> String {
     units::duration(Duration::from_secs(duration.as_secs_f64().ceil() as u64))
 }

@@ -5,12 +5,12 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 
+use super::dry_run::round;
 use super::{Exit, UsageError, print};
 use crate::cell::Wire;
 use crate::grid::{Grid, builtin};
 use crate::spelling;
 use crate::sweep::expected;
-use crate::units;
 
 /// Flags of `copycost grids`.
 #[derive(Clone, Debug, Args)]
@@ -54,7 +54,7 @@ fn list() -> anyhow::Result<String> {
         let expected = expected::of(&grid, &cells, Path::new("results"));
         let most = expected.trials[1] + expected.xray.unwrap_or_default();
         let time = match expected.unknown {
-            0 => units::duration(std::time::Duration::from_secs(most.as_secs_f64().ceil() as u64)),
+            0 => round(most),
             _ => "by messages".to_owned(),
         };
         table.add_row([name.to_string(), cells.len().to_string(), time, about(text)]);

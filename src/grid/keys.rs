@@ -4,7 +4,7 @@
 pub struct Key {
     /// Its name; that of a group before it, as in `socket.nodelay`.
     pub name: &'static str,
-    /// What it holds, with its unit.
+    /// What it holds, with its unit; it begins with `list` where several values may stand there.
     pub holds: &'static str,
     /// What it is where it is not said; none where it must be.
     pub default: Option<&'static str>,
@@ -123,7 +123,7 @@ pub fn find(name: &str) -> Option<&'static Key> {
 
 /// Whether several values may stand in a key, so that a flag may give them with commas.
 pub fn is_list(name: &str) -> bool {
-    find(name).is_some_and(|key| key.holds.contains("list"))
+    find(name).is_some_and(|key| key.holds.starts_with("list"))
 }
 
 #[cfg(test)]

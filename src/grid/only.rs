@@ -9,7 +9,8 @@ use super::error::GridError;
 use super::parse::{line_in, refuse};
 use super::raw::Words;
 use super::scalar::{parse_message_size, parse_threads, parse_working_set};
-use crate::cell::Rate;
+use super::workloads::share_of_nothing;
+use crate::cell::Workload;
 use crate::{choice, spelling, units};
 
 /// What of each dimension is run, as written.
@@ -44,8 +45,7 @@ pub(super) fn narrow(grid: &mut Grid, only: &RawOnly) -> Result<(), GridError> {
                 )?;
             }
             "workload" => {
-                let is =
-                    |kind: &crate::cell::Workload, word: &str| kind.name == word || kind.to_string() == word;
+                let is = |kind: &Workload, word: &str| kind.name == word || kind.to_string() == word;
                 keep(&mut grid.workloads, dimension, words, is, ToString::to_string)?;
             }
             "wire" => {
@@ -103,14 +103,13 @@ fn keep<T>(
 
 /// A rate that is a share of a stream's throughput needs that stream.
 fn check_shares(grid: &Grid, only: &RawOnly) -> Result<(), GridError> {
-    let is_share = |workload: &&crate::cell::Workload| matches!(workload.rate, Some(Rate::Percent(_)));
-    match grid.workloads.iter().find(is_share) {
-        Some(workload) if !grid.workloads.iter().any(crate::cell::Workload::is_usual) => Err(refuse(
+    match share_of_nothing(&grid.workloads) {
+        Some(workload) => Err(refuse(
             only,
             format!(
                 "only: the rate of {workload} is a share of what the cell reaches as a stream; keep stream as well"
             ),
         )),
-        _ => Ok(()),
+        None => Ok(()),
     }
 }

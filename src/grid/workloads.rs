@@ -134,9 +134,8 @@ fn check(words: &Spanned<RawWorkloads>, all: &[Workload]) -> Result<(), GridErro
             return Err(refuse(words, format!("workload `{workload}` is listed twice")));
         }
     }
-    let share = all.iter().find(|workload| matches!(workload.rate, Some(Rate::Percent(_))));
-    match share {
-        Some(workload) if !all.iter().any(Workload::is_usual) => {
+    match share_of_nothing(all) {
+        Some(workload) => {
             let rate = workload.rate.map(|rate| rate.to_string()).unwrap_or_default();
             Err(refuse(
                 words,
@@ -145,9 +144,15 @@ fn check(words: &Spanned<RawWorkloads>, all: &[Workload]) -> Result<(), GridErro
                 ),
             ))
         }
-        _ if all.is_empty() => Err(refuse(words, "the list of workloads is empty")),
-        _ => Ok(()),
+        None if all.is_empty() => Err(refuse(words, "the list of workloads is empty")),
+        None => Ok(()),
     }
+}
+
+/// A workload whose rate is a share of what its cell reaches as a stream, where no stream is among them.
+pub(super) fn share_of_nothing(all: &[Workload]) -> Option<&Workload> {
+    let is_share = |workload: &&Workload| matches!(workload.rate, Some(Rate::Percent(_)));
+    all.iter().find(is_share).filter(|_| !all.iter().any(Workload::is_usual))
 }
 
 /// Reads the workload of a single cell, whose rate can be a share of nothing.
