@@ -71,7 +71,10 @@ image() {
   local how=${1:-auto} version revision old
   need_docker
   if [ "$how" = auto ]; then
-    if [ "$(uname -s)" = Linux ] && command -v cargo >/dev/null; then how=prebuilt; else how=source; fi
+    how=source
+    if [ "$(uname -s)" = Linux ] && command -v cargo >/dev/null; then
+      if build; then how=prebuilt; else echo "the program does not build here; Docker builds it from source" >&2; fi
+    fi
   fi
   version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
   revision=$(revision)

@@ -18,5 +18,6 @@ check hadolint Dockerfile
 check check-jsonschema --builtin-schema vendor.compose-spec compose.yaml lab/compose.privileged.yaml
 check check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml .github/workflows/release.yml
 check check-jsonschema --builtin-schema vendor.github-actions action.yml
+check cargo-deny --offline --log-level error check bans licenses sources
 check zizmor --offline --quiet .github/workflows action.yml
 exit "$failed"

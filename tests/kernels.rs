@@ -156,7 +156,8 @@ fn over_veth_copies_into_the_kernel_are_counted(series: &str, test: &str) {
         let (verdict, sentence) = seen.sentence(entry.name);
         // The deferred copy, or a machine too busy to show its absence.
         let is_refuted = verdict == Verdict::Refuted;
-        assert_eq!(is_refuted, entry.promise.is_deferred, "{verdict}: {sentence}");
+        let below = &seen.copy(entry.name, Place::BelowTcp).note;
+        assert_eq!(is_refuted, entry.promise.is_deferred, "{verdict}: {sentence}: {below}");
         assert_ne!(verdict, Verdict::Contradicted, "{sentence}");
     }
 }

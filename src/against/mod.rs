@@ -168,7 +168,7 @@ impl Against<'_> {
                     return Ok((Ended::Interrupted, rows));
                 }
                 let left = 2 * plan.remaining() - u64::from(side.1);
-                progress.begin(&cell, plan.so_far(next.place), left);
+                progress.begin(&cell, plan.so_far(next.place));
                 let run = pair.of(side.0);
                 let produced = sides.of(side.0).run(self.grid, &asked);
                 let (mut row, beside) = numbered(produced, [&cell, &asked], &next, run);

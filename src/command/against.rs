@@ -15,7 +15,7 @@ use crate::output::{Out, harmless, hint, say};
 use crate::record::{Status, Trial};
 use crate::report;
 use crate::sweep::Ended;
-use crate::sweep::progress::Progress;
+use crate::sweep::progress::{Progress, Steps};
 use crate::sweep::run_dir::RunDir;
 use crate::tables::Run;
 
@@ -49,10 +49,8 @@ pub(super) fn run(arguments: &SweepArgs, what: &str) -> anyhow::Result<Exit> {
     let other = Other::find(what, &stop)?;
     let mut plan = against.plan();
     let (sides, mut pair) = against.begin(&other)?;
-    if !arguments.quiet {
-        say(format_args!("copycost: against {}, trial by trial", other.what));
-    }
-    let mut progress = Progress::new(2 * plan.remaining(), arguments.quiet);
+    let mut progress = Progress::new(Steps::trials(2 * plan.remaining()), arguments.said.verbosity());
+    progress.tell(&format!("copycost: against {}, trial by trial", other.what));
     let ended = against.run(&sides, &mut plan, &mut pair, &mut progress, &stop);
     progress.finish();
     let (ended, rows) = ended?;

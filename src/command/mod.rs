@@ -22,6 +22,7 @@ mod source;
 mod stop;
 pub mod sweep;
 pub mod validate;
+pub mod verbosity;
 pub mod vm;
 mod working_set;
 pub mod xray;

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::lab::{LabArgs, Wanted};
 use super::source::{grid_of, read_grid, read_manifest};
+use super::verbosity::VerbosityArgs;
 use super::xray::conclude as conclude_xray;
 use super::{Exit, UsageError, against, dry_run, known, print, stop_flag};
 use crate::cell::{Cell, Wire};
@@ -24,7 +25,7 @@ use crate::sweep::plan::Plan;
 use crate::sweep::progress::Progress;
 use crate::sweep::run_dir::RunDir;
 use crate::sweep::samples::{Samples, SamplingLab};
-use crate::sweep::{Ended, capacities, manifest, run as sweep, table};
+use crate::sweep::{Ended, capacities, expected, manifest, run as sweep, table};
 use crate::tables::{Metric, Run};
 
 /// Flags of `copycost sweep`.
@@ -69,9 +70,9 @@ pub struct SweepArgs {
     /// Make no report at the end: no tables, figures, page or Markdown
     #[arg(long)]
     pub no_report: bool,
-    /// No progress on standard error
-    #[arg(long, short)]
-    pub quiet: bool,
+    /// How much is said on standard error.
+    #[command(flatten)]
+    pub said: VerbosityArgs,
     /// Where the agents are. Last, as its heading would stand over all that follows.
     #[command(flatten)]
     pub lab: LabArgs,
@@ -124,7 +125,9 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     if let Some(caveat) = report::basis::caveat(run.manifest.basis()) {
         say(caveat);
     }
-    let mut progress = Progress::new(plan.remaining(), arguments.quiet);
+    let xrayed = if rows.is_empty() { grid.repetitions.max } else { 0 };
+    let steps = expected::steps(&grid, plan.cells().len(), plan.remaining(), xrayed);
+    let mut progress = Progress::new(steps, arguments.said.verbosity());
     let mut samples = Samples::new(grid.repetitions.min, &grid.trial);
     let mut sampled = SamplingLab::new(&mut lab, &mut samples);
     // A resumed run would have samples of some of its blocks alone.
@@ -133,12 +136,15 @@ pub fn run(arguments: &SweepArgs) -> anyhow::Result<Exit> {
     } else {
         sweep(&mut lab, &mut plan, &grid.trial, &mut run, &mut rows, &mut progress, &stop)
     };
+    let ended = match ended {
+        Ok(Ended::Complete) if grid.xray => {
+            grid.trial.capacities = capacities(plan.cells(), &rows);
+            xray(&mut lab, plan.cells(), &mut samples, &grid, &run, &mut progress, &stop)
+        }
+        ended => ended,
+    };
     progress.finish();
-    let mut ended = ended?;
-    if grid.xray && ended == Ended::Complete {
-        grid.trial.capacities = capacities(plan.cells(), &rows);
-        ended = xray(&mut lab, plan.cells(), &mut samples, &grid, &run, arguments.quiet, &stop)?;
-    }
+    let ended = ended?;
     drop(lab);
     run.manifest.finish(ended.word());
     run.write_manifest()?;
@@ -183,11 +189,12 @@ fn xray(
     samples: &mut Samples,
     grid: &Grid,
     run: &RunDir,
-    quiet: bool,
+    progress: &mut Progress,
     stop: &AtomicBool,
 ) -> anyhow::Result<Ended> {
     let mut passes = Passes::open(run.path())?;
-    let whole = passes.run(lab, cells, &grid.trial, samples, quiet, stop);
+    let whole = passes.run(lab, cells, &grid.trial, samples, progress, stop);
+    progress.finish();
     print(&format!("{}\n", conclude_xray(cells, &passes, &run.manifest)))?;
     Ok(match whole {
         Ok(true) => Ended::Complete,

@@ -10,6 +10,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::lab::{LabArgs, Wanted};
 use super::source::read_grid;
 use super::sweep::expected_wire;
+use super::verbosity::VerbosityArgs;
 use super::working_set::{WorkingSet, parse_working_set};
 use super::{Exit, UsageError, known, print, stop_flag};
 use crate::cell::{Cell, Payload, Side, USUAL_WORKLOAD, Workload};
@@ -22,9 +23,10 @@ use crate::record::roofline::Level;
 use crate::record::way::Stage;
 use crate::record::{Attribution, Copies, Manifest, Roofline, Way};
 use crate::sweep::passes::Passes;
+use crate::sweep::progress::Progress;
 use crate::sweep::run_dir::RunDir;
 use crate::sweep::samples::Samples;
-use crate::sweep::{Ended, manifest};
+use crate::sweep::{Ended, expected, manifest};
 use crate::units;
 use crate::xray::verdict::{figure, heading, headline, out_of_sight};
 use crate::{path, receive};
@@ -62,9 +64,9 @@ pub struct XrayArgs {
     /// Directory that run directories are made in
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub results: PathBuf,
-    /// No progress on standard error
-    #[arg(long, short)]
-    pub quiet: bool,
+    /// How much is said on standard error.
+    #[command(flatten)]
+    pub said: VerbosityArgs,
     /// Where the agents are. Last, as its heading would stand over all that follows.
     #[command(flatten)]
     pub lab: LabArgs,
@@ -85,14 +87,11 @@ pub fn run(arguments: &XrayArgs) -> anyhow::Result<Exit> {
     let rows = cells.len() as u64 * (Category::ALL.len() as u64 * 2 + (Place::XRAYED.len() as u64 + 1));
     let mut run = RunDir::create(&arguments.results, manifest(&grid, &grid.trial, seed, &lab), rows)?;
     let mut passes = Passes::open(run.path())?;
-    let whole = passes.run(
-        &mut lab,
-        &cells,
-        &grid.trial,
-        &mut Samples::new(1, &grid.trial),
-        arguments.quiet,
-        &stop,
-    )?;
+    let mut progress = Progress::new(expected::xrays(cells.len()), arguments.said.verbosity());
+    let mut samples = Samples::new(1, &grid.trial);
+    let whole = passes.run(&mut lab, &cells, &grid.trial, &mut samples, &mut progress, &stop);
+    progress.finish();
+    let whole = whole?;
     drop(lab);
     run.manifest.finish(if whole { &Ended::Complete } else { &Ended::Interrupted }.word());
     run.write_manifest()?;
@@ -217,10 +216,19 @@ pub(super) fn conclude(cells: &[Cell], passes: &Passes, manifest: &Manifest) -> 
     )
 }
 
+/// What tells a cell from others of its path; what nearly every grid has goes unsaid.
 fn dimensions(cell: &Cell) -> String {
-    let set =
-        cell.working_set.map(|bytes| format!(", working set {}", units::size(bytes))).unwrap_or_default();
-    format!("{}, {}, t{}{set}", cell.receive_path, units::size(cell.message_bytes), cell.threads)
+    let mut words =
+        vec![cell.receive_path.clone(), units::size(cell.message_bytes), format!("t{}", cell.threads)];
+    words.extend((cell.payload != Payload::default()).then(|| cell.payload.to_string()));
+    words.extend(cell.working_set.map(|bytes| format!("working set {}", units::size(bytes))));
+    words.extend((!cell.workload.is_usual()).then(|| cell.workload.to_string()));
+    words.join(", ")
+}
+
+/// The same with the wire, where no sentence says it.
+fn on_its_wire(cell: &Cell) -> String {
+    format!("{}, {}", cell.wire, dimensions(cell))
 }
 
 fn new_table() -> Table {
@@ -239,7 +247,7 @@ fn copies_table(xrayed: &[(&Cell, Vec<Copies>)]) -> String {
     table.set_header(header);
     for (cell, rows) in xrayed {
         let of = |place| rows.iter().find(|row| row.place == place).map(|row| figure(row, " "));
-        let mut line = vec![cell.send_path.clone(), dimensions(cell)];
+        let mut line = vec![cell.send_path.clone(), on_its_wire(cell)];
         line.extend(places().map(|place| of(place).unwrap_or_default()));
         table.add_row(line);
     }
@@ -262,7 +270,7 @@ fn costs_table(xrayed: &[(&Cell, Vec<Copies>)], costs: &[Attribution]) -> String
                     costs.iter().find(|row| row.cell == key && row.side == side && row.category == *category);
                 row.and_then(|row| row.ns_per_kib).map_or_else(|| "–".to_owned(), |ns| format!("{ns:.0}"))
             };
-            let mut line = vec![cell.send_path.clone(), dimensions(cell), side.to_string()];
+            let mut line = vec![cell.send_path.clone(), on_its_wire(cell), side.to_string()];
             line.extend(categories.iter().map(of));
             table.add_row(line);
         }
@@ -290,7 +298,7 @@ fn ways_table(xrayed: &[(&Cell, Vec<Copies>)], ways: &[Way]) -> String {
         if of_cell.peek().is_none() {
             continue;
         }
-        let mut line = vec![cell.send_path.clone(), dimensions(cell)];
+        let mut line = vec![cell.send_path.clone(), on_its_wire(cell)];
         line.extend(of_cell.map(|row| match row.p50_us {
             Some(us) => format!("{us:.1}"),
             None => row.reason.clone(),

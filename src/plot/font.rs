@@ -4,7 +4,8 @@
 use std::sync::{Arc, LazyLock};
 
 use resvg::usvg::fontdb;
-use ttf_parser::Face;
+use skrifa::instance::{LocationRef, Size};
+use skrifa::{FontRef, MetadataProvider};
 
 const REGULAR: &[u8] = include_bytes!("font/Arimo-Regular.ttf");
 const BOLD: &[u8] = include_bytes!("font/Arimo-Bold.ttf");
@@ -15,12 +16,15 @@ pub(super) const FAMILIES: &str = "Arimo, 'Liberation Sans', Arial, Helvetica, s
 
 /// Width of a text in pixels.
 pub(super) fn width(text: &str, pixels: f64, bold: bool) -> f64 {
-    static FACES: LazyLock<[Face<'static>; 2]> =
-        LazyLock::new(|| [REGULAR, BOLD].map(|bytes| Face::parse(bytes, 0).expect("the font reads")));
-    let face = &FACES[usize::from(bold)];
-    let advance = |c| face.glyph_hor_advance(face.glyph_index(c).unwrap_or_default()).unwrap_or_default();
-    let units: u32 = text.chars().map(|c| u32::from(advance(c))).sum();
-    f64::from(units) * pixels / f64::from(face.units_per_em())
+    static FONTS: LazyLock<[FontRef<'static>; 2]> =
+        LazyLock::new(|| [REGULAR, BOLD].map(|bytes| FontRef::new(bytes).expect("the font reads")));
+    let font = &FONTS[usize::from(bold)];
+    let glyphs = font.charmap();
+    let metrics = font.glyph_metrics(Size::unscaled(), LocationRef::default());
+    let advance = |c| metrics.advance_width(glyphs.map(c).unwrap_or_default()).unwrap_or_default();
+    let units: f64 = text.chars().map(|c| f64::from(advance(c))).sum();
+    let em = font.metrics(Size::unscaled(), LocationRef::default()).units_per_em;
+    units * pixels / f64::from(em)
 }
 
 /// The font for the renderers of PNG and PDF, and nothing of the machine's own fonts.

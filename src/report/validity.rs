@@ -6,8 +6,8 @@ use crate::prose::words;
 use crate::record::manifest::Basis;
 use crate::study::{Subject, interfaces};
 use crate::tables::{
-    CellRow, Drift, ENOUGH_TRIALS, Flag, HELD, Metric, OUTLIER_DISTANCE, STEAL_CPUS, THROUGHPUT,
-    UNSTEADY_SPREAD, metric, samples,
+    CellRow, Drift, ENOUGH_TRIALS, Flag, HELD, LEAST_TICKS, METRICS, Metric, OUTLIER_DISTANCE, STEAL_CPUS,
+    Sample, THROUGHPUT, UNSTEADY_SPREAD, metric, samples,
 };
 
 /// The section on validity. `figures` are those that were tried.
@@ -20,6 +20,7 @@ pub(super) fn blocks(subject: &Subject, figures: &[Outcome]) -> Vec<Block> {
         warnings.extend(FLAGS.iter().filter_map(|(flag, label, why)| flagged(subject, *flag, label, why)));
         warnings.extend(super::disturbed::sentence(subject).map(|what| warning("load from outside", what)));
         warnings.extend(counters(subject));
+        warnings.extend(short_windows(subject));
         let drift = Drift::of(&samples(subject.run))
             .sentence()
             .filter(|_| subject.run.manifest.basis() != Basis::Instructions);
@@ -55,7 +56,7 @@ fn warning(label: &str, words: String) -> Text {
 /// Each flag of a cell, what to call it, and what it means for the figures; `{interface}` is that of the cells' paths.
 const FLAGS: &[(Flag, &str, &str)] = &[
     (Flag::FailedTrials, "failed trials", "the figures rest on the trials that went well"),
-    (Flag::Unsupported, "unsupported cells", "this machine could not run them"),
+    (Flag::Unsupported, "unsupported cells", "they were not run, and have no figures"),
     (Flag::Missing, "missing cells", "the grid names them, and no trial was recorded"),
     (Flag::OneTrial, "one trial", "without an interval nothing can be told from chance"),
     (Flag::FewTrials, "few trials", "the interval rests on an assumed shape of the noise and is wide"),
@@ -218,6 +219,23 @@ fn counters(subject: &Subject) -> Option<Text> {
     let why = "Questions on caches stay open, and CPU time stands in for cycles.";
     (!absent.is_empty())
         .then(|| warning("no hardware counters", format!("{}. {why}", subject.why_no_counter(&absent))))
+}
+
+/// Cells whose windows are too short for what the kernel counts by its ticks.
+fn short_windows(subject: &Subject) -> Option<Text> {
+    let samples = samples(subject.run);
+    let is_short = |sample: &&Sample| {
+        let ticked = METRICS.iter().filter_map(|metric| metric.ticked);
+        ticked.into_iter().any(|ticked| !sample.values(ticked.seconds).is_empty() && !ticked.is_told(sample))
+    };
+    let short = samples.iter().filter(is_short).count() as u64;
+    let why = format!(
+        "the kernel tells user from system time, and a host's busy time, by ticks of some milliseconds, and a trial there \
+         has fewer than {LEAST_TICKS} of them: those figures are left out. CPU time as a whole is exact. A longer \
+         `duration` gives more ticks."
+    );
+    let of = words::count(samples.len() as u64);
+    (short > 0).then(|| warning("short windows", format!("{} of {of} cells; {why}", words::count(short))))
 }
 
 /// The noise floors of the control cells, or that there is none.

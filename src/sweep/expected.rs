@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::pass::WARMUP;
 use super::passes::RECORDED;
-use super::samples::Samples;
+use super::progress::{Pace, Steps};
+use super::samples::{SAMPLED, Samples};
 use crate::cell::Cell;
 use crate::grid::Grid;
 use crate::options::Bound;
@@ -17,6 +18,8 @@ use crate::stats;
 const OVERHEAD: Duration = Duration::from_millis(30);
 /// What a pass of the x-ray takes beside its window: recorders are opened, functions named.
 const PASS_OVERHEAD: Duration = Duration::from_millis(350);
+/// What the x-ray of a cell takes after the trials, where its samples have been taken.
+const XRAY: Duration = WARMUP.saturating_add(RECORDED).saturating_add(PASS_OVERHEAD);
 /// Most runs that are looked through for what a message takes.
 const MOST_RUNS: usize = 20;
 
@@ -51,16 +54,45 @@ pub(crate) fn of(grid: &Grid, cells: &[Cell], results: &Path) -> Expected {
             expected.unknown += 1;
             continue;
         };
-        let block = (grid.trial.warmup + window + OVERHEAD) * grid.times_per_block(cell);
+        let block = trial(grid, window) * grid.times_per_block(cell);
         expected.trials[0] += block * least;
         expected.trials[1] += block * repetitions.max;
     }
     if grid.xray {
-        let sampled = Samples::new(repetitions.min, &grid.trial).window() + WARMUP + PASS_OVERHEAD;
-        let each = sampled * repetitions.min + WARMUP + RECORDED + PASS_OVERHEAD;
+        let each = sample(grid) * repetitions.min + XRAY;
         expected.xray = Some(each * u32::try_from(cells.len()).unwrap_or(u32::MAX));
     }
     expected
+}
+
+/// What a trial of this window takes.
+fn trial(grid: &Grid, window: Duration) -> Duration {
+    grid.trial.warmup + window + OVERHEAD
+}
+
+/// What the samples of a cell take between two blocks.
+fn sample(grid: &Grid) -> Duration {
+    Samples::new(grid.repetitions.min, &grid.trial).window() + WARMUP + PASS_OVERHEAD
+}
+
+/// The steps of a sweep of so many cells with so many trials left, and what each is expected to take. Cells are sampled
+/// after each of `blocks`.
+pub(crate) fn steps(grid: &Grid, cells: usize, trials: u64, blocks: u32) -> Steps {
+    let window = match grid.trial.bound {
+        Bound::Duration(window) => Some(window),
+        Bound::Messages(_) => None,
+    };
+    let xrayed = if grid.xray { cells as u64 } else { 0 };
+    Steps {
+        trials: Pace::new(trials, window.map(|window| trial(grid, window))),
+        samples: Pace::new(xrayed * u64::from(blocks), Some(sample(grid))),
+        xray: Pace::new(xrayed, Some(XRAY)),
+    }
+}
+
+/// The steps of an x-ray without trials.
+pub(crate) fn xrays(cells: usize) -> Steps {
+    Steps { xray: Pace::new(cells as u64, Some(XRAY + SAMPLED + WARMUP + PASS_OVERHEAD)), ..Steps::default() }
 }
 
 /// What a message of a stream took, seconds, by the key of its cell: the median of each cell in the latest run that has it.

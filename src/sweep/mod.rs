@@ -39,6 +39,7 @@ pub(crate) trait Executor {
         &mut self,
         _cells: &[Cell],
         _options: &TrialOptions,
+        _progress: &mut Progress,
         _stop: &AtomicBool,
     ) -> Result<(), Trouble> {
         Ok(())
@@ -92,7 +93,7 @@ pub(crate) fn run(
         let is_over = block.is_some_and(|block| next.as_ref().is_none_or(|next| next.block != block));
         if is_over {
             let options = TrialOptions { capacities: capacities(plan.cells(), rows), ..options.clone() };
-            if let Err(Trouble::Lost(why)) = executor.after_block(plan.cells(), &options, stop) {
+            if let Err(Trouble::Lost(why)) = executor.after_block(plan.cells(), &options, progress, stop) {
                 return Ok(Ended::Broken(why));
             }
         }
@@ -102,7 +103,7 @@ pub(crate) fn run(
         }
         block = Some(next.block);
         let cell = plan.cells()[next.place].clone();
-        progress.begin(&cell, plan.so_far(next.place), plan.remaining());
+        progress.begin(&cell, plan.so_far(next.place));
         let started_at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
         let run_id = &run.manifest.run_id;
         let mut row = Trial::new(run_id, &cell, next.rep, next.order, next.block, started_at);

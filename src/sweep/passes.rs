@@ -12,13 +12,13 @@ use anyhow::Context;
 
 use super::card::Card;
 use super::pass::{Passed, pass, reason, windowed};
+use super::progress::{Progress, Step};
 use super::samples::{SAMPLED, Samples};
 use super::way;
 use crate::cell::{Cell, Payload, Side, Wire};
 use crate::file;
 use crate::lab::{Lab, Measured, Trouble};
 use crate::options::TrialOptions;
-use crate::output::say;
 use crate::record::appender::{Appender, Resumable};
 use crate::record::roofline::Level;
 use crate::record::trial_rows::read_if_any;
@@ -82,7 +82,7 @@ impl Passes {
         Ok(Self { attributions, copies, roofline, way, dir, card, rows, costs, bounds, ways })
     }
 
-    /// X-rays every cell that has not been, and says of each what was found. Returns whether it came to
+    /// X-rays every cell that has not been. Returns whether it came to
     /// the end; a signal stops it between two cells.
     ///
     /// `samples` are those that were taken between the blocks of trials; a cell without any is sampled by itself.
@@ -95,30 +95,26 @@ impl Passes {
         cells: &[Cell],
         options: &TrialOptions,
         samples: &mut Samples,
-        quiet: bool,
+        progress: &mut Progress,
         stop: &AtomicBool,
     ) -> anyhow::Result<bool> {
-        let tell = |text: &str| {
-            if !quiet {
-                say(text);
-            }
-        };
-        if self.bounds.is_empty() {
-            tell("x-ray: the memory roofline");
-            self.bound(lab, cells, options)?;
-        }
         let done: HashSet<String> = self.rows.iter().map(|row| row.cell.clone()).collect();
-        for (number, cell) in (1..).zip(cells) {
+        let left: Vec<_> = (1..).zip(cells).filter(|(_, cell)| !done.contains(&cell.key())).collect();
+        progress.begin_xrays(left.len() as u64);
+        if self.bounds.is_empty() {
+            progress.begin_xray("the memory roofline");
+            self.bound(lab, cells, options, progress)?;
+        }
+        for (number, cell) in left {
             if stop.load(Ordering::Relaxed) {
                 return Ok(false);
             }
-            if done.contains(&cell.key()) {
-                continue;
-            }
+            progress.begin_xray(&cell.short());
             let (costs, rows) = self.xray(lab, cell, options, samples.of(cell))?;
             let (verdict, sentence) = verdict::headline(&rows);
-            tell(&format!("x-ray [{number}/{}] {cell}: {verdict}: {sentence}", cells.len()));
+            progress.tell_more(&format!("x-ray [{number}/{}] {cell}: {verdict}: {sentence}", cells.len()));
             self.split(lab, cell, options)?;
+            progress.end_xray(Step::Xray);
             self.attributions.append(&costs).context("appending to xray.csv")?;
             self.copies.append(&rows).context("appending to copies.csv")?;
             self.costs.extend(costs);
@@ -142,11 +138,17 @@ impl Passes {
     }
 
     /// Measures what no path can beat.
-    fn bound(&mut self, lab: &mut Lab, cells: &[Cell], options: &TrialOptions) -> anyhow::Result<()> {
+    fn bound(
+        &mut self,
+        lab: &mut Lab,
+        cells: &[Cell],
+        options: &TrialOptions,
+        progress: &Progress,
+    ) -> anyhow::Result<()> {
         let levels = match lab.roofline(options) {
             Ok(levels) => levels,
             Err(Trouble::Trial(failure)) => {
-                say(format_args!("x-ray: no memory roofline: {failure}"));
+                progress.tell(&format!("x-ray: no memory roofline: {failure}"));
                 Vec::new()
             }
             Err(lost) => return Err(lost.into()),

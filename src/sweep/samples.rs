@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Executor;
 use super::pass::{Passed, pass};
+use super::progress::{Progress, Step};
 use crate::cell::Cell;
 use crate::failure::Failure;
 use crate::lab::{Lab, Measured, Trouble};
@@ -56,12 +57,14 @@ impl Samples {
         lab: &mut Lab,
         cells: &[Cell],
         options: &TrialOptions,
+        progress: &mut Progress,
         stop: &AtomicBool,
     ) -> Result<(), Trouble> {
         for cell in cells {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
+            progress.begin_xray(&cell.short());
             let before = self.taken.remove(&cell.key());
             let sum = match before {
                 // What is unsupported stays so.
@@ -77,6 +80,7 @@ impl Samples {
                 },
             };
             self.taken.insert(cell.key(), sum);
+            progress.end_xray(Step::Sample);
         }
         Ok(())
     }
@@ -113,10 +117,11 @@ impl Executor for SamplingLab<'_> {
         &mut self,
         cells: &[Cell],
         options: &TrialOptions,
+        progress: &mut Progress,
         stop: &AtomicBool,
     ) -> Result<(), Trouble> {
         self.is_rested = false;
-        self.samples.take(self.lab, cells, options, stop)
+        self.samples.take(self.lab, cells, options, progress, stop)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::progress::{Steps, Verbosity};
 use super::*;
 use crate::cell::Wire;
 use crate::grid::Grid;
@@ -41,7 +42,7 @@ fn sweep(script: &mut Script, run_dir: &mut RunDir, rows: Vec<Trial>) -> (Ended,
     let mut plan = plan(&grid);
     rows.iter().for_each(|row| plan.note(row));
     let (mut rows, stop) = (rows, Arc::clone(&script.stop));
-    let mut progress = Progress::new(plan.remaining(), true);
+    let mut progress = Progress::new(Steps::trials(plan.remaining()), Verbosity::Quiet);
     let ended = run(script, &mut plan, &grid.trial, run_dir, &mut rows, &mut progress, &stop).unwrap();
     (ended, rows)
 }

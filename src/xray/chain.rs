@@ -73,7 +73,13 @@ impl Chain<'_> {
     /// What the functions of sockets, files and devices mean depends on who calls them.
     fn in_context(&self, found: Category) -> Category {
         let own = |mark| self.own().iter().any(|frame| frame.mark == Some(mark));
+        let called_by = |callee, caller| {
+            self.own().windows(2).any(|pair| [pair[0].mark, pair[1].mark] == [Some(callee), Some(caller)])
+        };
         match found {
+            Category::BelowTcpCopy if called_by(Mark::Pull, Mark::PullsHeaders) => Category::DeviceSoftirq,
+            Category::BelowTcpCopy if called_by(Mark::CopiesBits, Mark::RecordHeader) => Category::Encryption,
+            Category::BelowTcpCopy if called_by(Mark::CopiesBits, Mark::Record) => Category::ReceiveCopy,
             found if found.is_copy() && own(Mark::Disk) => Category::DiskCopy,
             Category::KernelCopy if own(Mark::PacketSend) => Category::DeviceSoftirq,
             Category::KernelCopy | Category::ReceiveCopy if self.has(Mark::Tunnel) => Category::BelowTcpCopy,
@@ -104,13 +110,7 @@ impl Chain<'_> {
                 FrameRole::Small if !self.small_packets => Category::DeviceSoftirq,
                 _ => category,
             });
-        let headers = [Some(Mark::Pull), Some(Mark::PullsHeaders)];
         match copies.next() {
-            Some(Category::BelowTcpCopy)
-                if own.windows(2).any(|pair| [pair[0].mark, pair[1].mark] == headers) =>
-            {
-                Category::DeviceSoftirq
-            }
             // A deferred copy moves the headers too, by a function that others call below TCP.
             Some(Category::BelowTcpCopy) if copies.any(|outer| outer == Category::DeferredCopy) => {
                 Category::DeferredCopy

@@ -223,7 +223,7 @@ fn uneven(subject: &Subject) -> Option<Text> {
 
 /// Published patterns that this run shows reversed.
 fn published(evidence: &AnswerInputs) -> Vec<Text> {
-    let opposite = evidence.published.iter().filter(|one| one.pattern == Agreement::Differs);
+    let opposite = evidence.published.iter().filter(|one| one.agreement == Agreement::Differs);
     opposite
         .map(|one| {
             point(

@@ -17,6 +17,17 @@ pub(in crate::study) enum Agreement {
     Open,
 }
 
+impl Agreement {
+    /// For a reader.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Agrees => "agrees",
+            Self::Differs => "differs",
+            Self::Open => "undecided",
+        }
+    }
+}
+
 /// One published figure or statement beside this run's.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::study) struct PublishedComparison {
@@ -30,7 +41,7 @@ pub(in crate::study) struct PublishedComparison {
     /// Whether they agree, in words.
     pub(in crate::study) says: String,
     /// Whether they agree.
-    pub(in crate::study) pattern: Agreement,
+    pub(in crate::study) agreement: Agreement,
     /// The paths that it names.
     pub(super) paths: Vec<String>,
 }
@@ -38,6 +49,7 @@ pub(in crate::study) struct PublishedComparison {
 /// Everything published that this run has cells for.
 pub(in crate::study) fn beside(subject: &Subject) -> Vec<PublishedComparison> {
     let mut found: Vec<PublishedComparison> = Vec::new();
+    let mut seen_in: Vec<String> = Vec::new();
     for study in studies() {
         for (place, condition) in subject.streams() {
             // Studies streamed the same bytes again and again, and received into a buffer.
@@ -55,6 +67,13 @@ pub(in crate::study) fn beside(subject: &Subject) -> Vec<PublishedComparison> {
                     found[before..].iter_mut().filter(|one| name != *path && one.paths.contains(path));
                 named.for_each(|one| one.here += &format!("; here {name}"));
             }
+            seen_in.resize(found.len(), condition.words());
+        }
+    }
+    // A study's figure may stand beside several cells: each says of which it speaks.
+    if seen_in.windows(2).any(|pair| pair[0] != pair[1]) {
+        for (one, condition) in found.iter_mut().zip(seen_in) {
+            one.about += &format!(" ({condition})");
         }
     }
     found
@@ -147,22 +166,22 @@ fn of_ratio(
     judged: Option<Difference>,
 ) -> PublishedComparison {
     let alike = (published - 1.0).abs() <= ALIKE;
-    let (says, pattern) = match here.interval() {
-        None => ("no interval here, so nothing can be said", Agreement::Open),
+    let (says, agreement) = match here.interval() {
+        None => ("no interval here", Agreement::Open),
         _ if judged == Some(Difference::WithinFloor) => ("within this run's noise floor", Agreement::Open),
         _ if judged == Some(Difference::Uncorrected) => {
-            ("this run detects no difference after correction", Agreement::Open)
+            ("no difference detected here after correction", Agreement::Open)
         }
         Some(ends) if ends.contains(1.0) && alike && ends.relative_half_width(1.0) <= NARROW => {
             ("no difference in either", Agreement::Agrees)
         }
-        Some(ends) if ends.contains(1.0) => ("this run detects no difference", Agreement::Open),
+        Some(ends) if ends.contains(1.0) => ("no difference detected here", Agreement::Open),
         Some(ends) if ends.contains(published) => ("inside this run's interval", Agreement::Agrees),
         Some(_) if alike => ("a difference here, none there", Agreement::Differs),
         Some(ends) if (ends.low > 1.0) == (published > 1.0) => {
-            ("same direction, other magnitude", Agreement::Agrees)
+            ("the same direction, another magnitude", Agreement::Agrees)
         }
-        Some(_) => ("opposite direction", Agreement::Differs),
+        Some(_) => ("the opposite direction", Agreement::Differs),
     };
     PublishedComparison {
         study: study.to_owned(),
@@ -170,8 +189,8 @@ fn of_ratio(
         about,
         published: words::number(published),
         here: words::estimate(here),
-        says: says.to_owned(),
-        pattern,
+        says: format!("{}: {says}", agreement.word()),
+        agreement,
     }
 }
 
@@ -185,25 +204,25 @@ mod tests {
     fn a_ratio_is_judged_by_this_runs_interval() {
         let of = |value, low, high| Estimate { value: Some(value), low: Some(low), high: Some(high) };
         let judged = |published, here: Estimate, difference| {
-            of_ratio("S", &[], String::new(), published, &here, difference).pattern
+            of_ratio("S", &[], String::new(), published, &here, difference).agreement
         };
-        let pattern = |published, here| judged(published, here, None);
-        assert_eq!(pattern(0.72, of(0.70, 0.65, 0.75)), Agreement::Agrees);
-        assert_eq!(pattern(0.72, of(0.50, 0.45, 0.55)), Agreement::Agrees);
-        assert_eq!(pattern(0.72, of(1.10, 1.05, 1.15)), Agreement::Differs);
-        assert_eq!(pattern(0.72, of(1.01, 0.95, 1.05)), Agreement::Open);
+        let agreement = |published, here| judged(published, here, None);
+        assert_eq!(agreement(0.72, of(0.70, 0.65, 0.75)), Agreement::Agrees);
+        assert_eq!(agreement(0.72, of(0.50, 0.45, 0.55)), Agreement::Agrees);
+        assert_eq!(agreement(0.72, of(1.10, 1.05, 1.15)), Agreement::Differs);
+        assert_eq!(agreement(0.72, of(1.01, 0.95, 1.05)), Agreement::Open);
         assert_eq!(
-            pattern(0.72, of(0.90, 0.60, 1.40)),
+            agreement(0.72, of(0.90, 0.60, 1.40)),
             Agreement::Open,
             "an interval that holds all says nothing"
         );
-        assert_eq!(pattern(1.01, of(1.01, 0.95, 1.05)), Agreement::Agrees);
-        assert_eq!(pattern(1.01, of(0.80, 0.75, 0.85)), Agreement::Differs);
+        assert_eq!(agreement(1.01, of(1.01, 0.95, 1.05)), Agreement::Agrees);
+        assert_eq!(agreement(1.01, of(0.80, 0.75, 0.85)), Agreement::Differs);
         for open in [Difference::WithinFloor, Difference::Uncorrected] {
             assert_eq!(judged(0.72, of(0.70, 0.65, 0.75), Some(open)), Agreement::Open);
         }
         assert_eq!(judged(0.72, of(0.70, 0.65, 0.75), Some(Difference::Slower)), Agreement::Agrees);
-        assert_eq!(pattern(0.72, Estimate { value: Some(0.72), ..Estimate::default() }), Agreement::Open);
+        assert_eq!(agreement(0.72, Estimate { value: Some(0.72), ..Estimate::default() }), Agreement::Open);
     }
     #[test]
     fn only_plain_streams_stand_beside_those_of_the_studies() {

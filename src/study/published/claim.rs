@@ -15,7 +15,7 @@ struct Found {
     published: String,
     /// What this run has.
     here: String,
-    pattern: Agreement,
+    agreement: Agreement,
 }
 
 /// One condition of a run, at one number of threads.
@@ -44,19 +44,14 @@ impl Claim {
                 scene.wins_from(path, over, bytes(message_size), (bytes(smallest), bytes(largest)))
             }
         }?;
-        let says = match found.pattern {
-            Agreement::Agrees => "same pattern",
-            Agreement::Differs => "opposite pattern",
-            Agreement::Open => "this run does not decide it",
-        };
         Some(PublishedComparison {
             study: study.to_owned(),
             paths: self.paths(),
             about: format!("{}, here with {}", found.about, words::threads(threads)),
             published: found.published,
             here: found.here,
-            says: says.to_owned(),
-            pattern: found.pattern,
+            says: found.agreement.word().to_owned(),
+            agreement: found.agreement,
         })
     }
 
@@ -88,7 +83,7 @@ impl Scene<'_> {
             } else {
                 format!("{} to {}, by size", words::percent(least), words::percent(most))
             },
-            pattern: if agrees { Agreement::Agrees } else { Agreement::Differs },
+            agreement: if agrees { Agreement::Agrees } else { Agreement::Differs },
         })
     }
 
@@ -99,31 +94,32 @@ impl Scene<'_> {
         let others = theirs.filter(|&other| other != path);
         let judged = others
             .filter_map(|other| Some((format!("against {other}"), self.difference(size, path, other)?)));
-        let (here, pattern) = agreement(judged.collect(), Difference::Faster)?;
+        let (here, agreement) = agreement(judged.collect(), Difference::Faster)?;
         Some(Found {
             about: format!("the fastest of the three paths at {}", words::bytes(size)),
             published: format!("{path}, about {about_gbps} Gb/s"),
             here,
-            pattern,
+            agreement,
         })
     }
 
     fn slower_below(&self, path: &str, over: &str, limit: u64) -> Option<Found> {
-        let (here, pattern) = self.at_sizes(path, over, |size| size < limit, Difference::Slower)?;
+        let (here, agreement) = self.at_sizes(path, over, |size| size < limit, Difference::Slower)?;
         let about = format!("{path} against {over} below {}", words::bytes(limit));
-        Some(Found { about, published: "slower".to_owned(), here, pattern })
+        Some(Found { about, published: "slower".to_owned(), here, agreement })
     }
 
     fn wins_from(&self, path: &str, over: &str, limit: u64, tested: (u64, u64)) -> Option<Found> {
         let range = limit..=tested.1;
-        let (here, pattern) = self.at_sizes(path, over, |size| range.contains(&size), Difference::Faster)?;
+        let (here, agreement) =
+            self.at_sizes(path, over, |size| range.contains(&size), Difference::Faster)?;
         let about = format!(
             "{path} against {over} from {} on (tested: {} to {})",
             words::bytes(limit),
             words::bytes(tested.0),
             words::bytes(tested.1)
         );
-        Some(Found { about, published: "faster".to_owned(), here, pattern })
+        Some(Found { about, published: "faster".to_owned(), here, agreement })
     }
 
     /// What this run says of two paths at the sizes that a statement is about.
@@ -150,12 +146,12 @@ impl Scene<'_> {
 /// Differences in words, and whether they are as stated; absent where there is none.
 fn agreement(judged: Vec<(String, Difference)>, stated: Difference) -> Option<(String, Agreement)> {
     let opposite = if stated == Difference::Faster { Difference::Slower } else { Difference::Faster };
-    let pattern = match () {
+    let agreement = match () {
         () if judged.is_empty() => return None,
         () if judged.iter().all(|(_, difference)| *difference == stated) => Agreement::Agrees,
         () if judged.iter().any(|(_, difference)| *difference == opposite) => Agreement::Differs,
         () => Agreement::Open,
     };
     let here: Vec<String> = judged.iter().map(|(of, difference)| format!("{difference} {of}")).collect();
-    Some((words::list(&here), pattern))
+    Some((words::list(&here), agreement))
 }

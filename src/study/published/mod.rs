@@ -18,20 +18,20 @@ pub(super) fn blocks(found: &[PublishedComparison]) -> Vec<Block> {
                    over veth at 64 B to 64 KiB, received by recv), so nothing can be set beside them.";
         blocks.push(Block::says(why));
     } else {
-        let count = |pattern| found.iter().filter(|one| one.pattern == pattern).count() as u64;
+        let count = |agreement| found.iter().filter(|one| one.agreement == agreement).count() as u64;
         let (agrees, differs, open) =
             (count(Agreement::Agrees), count(Agreement::Differs), count(Agreement::Open));
         blocks.push(Block::says(format!(
-            "Of {} that this run has cells for, {} the pattern, {} its opposite, and {} left open. Rates of other \
-             machines do not compare, so these are ratios between paths; the published ones have no intervals.",
+            "Of {} that this run has cells for, {} with it, {} and {} undecided. Rates of other machines do not compare, so \
+             these are ratios between paths; the published ones have no intervals.",
             words::plural(found.len() as u64, "published figure"),
-            if agrees == 1 { "1 agrees with".to_owned() } else { format!("{agrees} agree with") },
-            if differs == 1 { "1 shows".to_owned() } else { format!("{differs} show") },
+            if agrees == 1 { "1 agrees".to_owned() } else { format!("{agrees} agree") },
+            if differs == 1 { "1 differs".to_owned() } else { format!("{differs} differ") },
             if open == 1 { "1 is".to_owned() } else { format!("{open} are") },
         )));
         let mut table = Table::new(
             "Published figures beside this run's.",
-            &["study", "about", "published", "this run", "pattern"],
+            &["study", "about", "published", "this run", "agreement"],
         );
         for one in found {
             let fields = [&one.study, &one.about, &one.published, &one.here, &one.says];

@@ -193,6 +193,19 @@ fn encrypting_is_kernel_tlss_copy_and_no_other_ciphers() {
     assert_eq!(category(&sent), Category::TcpIp);
     let received = "__sys_recvfrom;tls_sw_recvmsg;tls_rx_one_record;tls_decrypt_sg;tls_do_decryption;aesni_gcm_dec_update";
     assert_eq!(category(received), Category::Encryption);
+    // What it reads beside the payload is no copy below TCP, and what it puts together is a copy to the receiver.
+    let reads = [
+        "tls_sw_recvmsg;tls_rx_one_record;tls_padding_length;skb_copy_bits;memcpy_orig",
+        "tls_sw_recvmsg;tls_strp_check_rcv;tls_rx_msg_size;skb_copy_bits;skb_copy_bits",
+        "net_rx_action;tcp_data_ready;tls_data_ready;tls_strp_check_rcv;tls_rx_msg_size;skb_copy_bits;memcpy",
+    ];
+    all_are(Category::Encryption, &reads);
+    let together =
+        "tls_strp_read_sock;tls_strp_read_copyin;__tcp_read_sock;tls_strp_copyin;skb_copy_bits;memcpy";
+    assert_eq!(category(together), Category::ReceiveCopy);
+    let squeezed =
+        "tls_sw_recvmsg;release_sock;tcp_v4_do_rcv;tcp_data_queue;tcp_collapse;skb_copy_bits;memcpy";
+    assert_eq!(category(squeezed), Category::BelowTcpCopy);
     for other in
         ["xfrm_output;esp_output;crypto_aead_encrypt;aesni_gcm_enc", "wg_packet_encrypt_worker;chacha_crypt"]
     {

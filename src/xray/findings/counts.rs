@@ -3,6 +3,7 @@
 use super::presence::{Look, Presence, SampledPresence};
 use super::unseen::Unseen;
 use super::{Observations, TOLERANCE};
+use crate::cell::Side;
 use crate::interface::FlagProof;
 use crate::record::copies::{Copies, Evidence, Place, Verdict};
 use crate::xray::counted::{Count, Counted};
@@ -120,19 +121,24 @@ impl Observations<'_> {
 
     /// Bytes that skb_copy_bits copied in the workers' own time at either end: a lower bound.
     fn below_tcp(&self, row: &Copies) -> Result<Copies, Uncounted> {
-        let ends = [self.count(0, Place::BelowTcp), self.count(1, Place::BelowTcp)];
         let (mut per_byte, mut said) = (None, Uncounted::default());
-        for (end, name) in ends.iter().zip(["sender's", "receiver's"]) {
-            match end {
+        for side in [Side::Sender, Side::Receiver] {
+            match self.count(side as usize, Place::BelowTcp) {
+                Ok(_) if side == Side::Receiver && self.encrypts(Place::Receive) => {
+                    said.note(
+                        "not counted at the receiver, whose kernel TLS copies by skb_copy_bits too"
+                            .to_owned(),
+                    );
+                }
                 Ok((counted, count)) => {
                     let bytes = count.bytes.unwrap_or_default();
                     *per_byte.get_or_insert(0.0) += bytes as f64 / counted.bytes as f64;
                     said.note(format!(
-                        "skb_copy_bits copied {bytes} bytes in {} calls of {} bytes in the {name} threads",
+                        "skb_copy_bits copied {bytes} bytes in {} calls of {} bytes in the {side}'s threads",
                         counted.calls, counted.bytes
                     ));
                 }
-                Err(why) => said.add(why.clone()),
+                Err(why) => said.add(why),
             }
         }
         match per_byte.filter(|&bytes| bytes > TOLERANCE) {

@@ -225,6 +225,20 @@ fn encryption_is_the_copy_that_kernel_tls_promises_and_a_copy_that_others_do_not
 }
 
 #[test]
+fn what_kernel_tls_puts_together_at_the_receiver_is_not_counted_as_a_copy_below_tcp() {
+    let place = |tls: &Seen| {
+        let counted = records(&[(Place::User, Ok(0)), (Place::Kernel, Ok(0)), (Place::BelowTcp, Ok(900))]);
+        let nothing = records(&[(Place::User, Ok(0)), (Place::Kernel, Ok(0)), (Place::BelowTcp, Ok(0))]);
+        let cell = cell("plain-send");
+        row(&copies(&observed(&cell, [&samples(&CLEAN), tls], [&nothing, &counted])), Place::BelowTcp).clone()
+    };
+    assert_eq!(place(&samples(&CLEAN)).verdict, Verdict::Refuted);
+    let encrypted = place(&samples(&[(Category::Encryption, 2000), (Category::TcpIp, 2000)]));
+    assert_ne!(encrypted.verdict, Verdict::Refuted, "{encrypted:?}");
+    assert!(encrypted.note.contains("whose kernel TLS copies"), "{encrypted:?}");
+}
+
+#[test]
 fn what_a_disk_copies_is_no_copy_of_a_path_that_sends_by_reference() {
     let sampled = samples(&[(Category::DiskCopy, 1500), (Category::DiskIo, 1000), (Category::Splice, 1500)]);
     let recorded = records(&[(Place::User, Ok(0)), NO_KPROBE, (Place::Receive, Ok(1000))]);

@@ -27,10 +27,17 @@ pub(in crate::xray) enum Mark {
     Pull,
     /// A function that has no more than headers pulled.
     PullsHeaders,
+    /// The body of most copies of an skb, whoever asks for them.
+    CopiesBits,
+    /// Kernel TLS reads what stands around a record's payload: its header, the bytes that the cipher wants beside it, the
+    /// padding.
+    RecordHeader,
+    /// Kernel TLS puts a received record together.
+    Record,
 }
 
 /// Frames that mark a chain, whatever its category.
-pub(in crate::xray) const MARKS: [(&[&str], Mark); 12] = [
+pub(in crate::xray) const MARKS: [(&[&str], Mark); 15] = [
     (&["run_ksoftirqd", "napi_threaded_poll", "napi_threaded_poll_loop"], Mark::Daemon),
     (&["net_rx_action", "net_tx_action"], Mark::Network),
     (&["handle_softirqs", "__do_softirq", "irq_exit_rcu", "__irq_exit_rcu", "el1h_64_irq"], Mark::Interrupt),
@@ -65,5 +72,32 @@ pub(in crate::xray) const MARKS: [(&[&str], Mark); 12] = [
     (
         &["e1000_xmit_frame", "tcp_v4_rcv", "tcp_v6_rcv", "ip_rcv_core", "ip6_rcv_core", "inet_gro_receive"],
         Mark::PullsHeaders,
+    ),
+    (&["skb_copy_bits"], Mark::CopiesBits),
+    // net/tls/tls_sw.c and tls_strp.c; the callers too, into which the compiler may put them; decrypt_internal and
+    // tls_read_size before Linux 6.0.
+    (
+        &[
+            "tls_rx_msg_size",
+            "tls_padding_length",
+            "tls_decrypt_sg",
+            "tls_decrypt_sw",
+            "tls_rx_one_record",
+            "tls_strp_check_rcv",
+            "tls_strp_read_sock",
+            "decrypt_internal",
+            "tls_read_size",
+        ],
+        Mark::RecordHeader,
+    ),
+    (
+        &[
+            "tls_strp_copyin",
+            "tls_strp_copyin_frag",
+            "tls_strp_copyin_skb",
+            "tls_strp_read_copyin",
+            "tls_strp_msg_make_copy",
+        ],
+        Mark::Record,
     ),
 ];
