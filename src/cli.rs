@@ -45,7 +45,7 @@ pub enum Command {
     #[command(after_long_help = grid::markdown())]
     Grid,
     /// Print what every column of a run's files holds, as Markdown
-    Schema,
+    Schema(schema::SchemaArgs),
     /// Run one end of a lab: serve coordinators that connect
     Agent(agent::AgentArgs),
     /// Ask an agent whether it is healthy: a container's health check
@@ -78,7 +78,7 @@ impl Command {
             Self::Paths => paths::run(),
             Self::Grids(arguments) => grids::run(arguments),
             Self::Grid => grid::run(),
-            Self::Schema => schema::run(),
+            Self::Schema(arguments) => schema::run(arguments),
             Self::Agent(arguments) => agent::run(arguments),
             Self::Health(arguments) => health::run(arguments),
             Self::Doctor(arguments) => doctor::run(arguments),

@@ -350,3 +350,31 @@ fn a_grid_that_is_no_measurement_gets_no_conclusions() {
     assert_eq!(gated.code(), Some(1), "{gated:?}");
     assert!(gated.stderr.contains("is not a measurement"), "{gated:?}");
 }
+
+/// On loopback, which needs no right: an x-ray that sees nothing is one all the same.
+#[test]
+fn progress_counts_trials_and_x_ray_together_and_tells_of_the_x_ray_on_request() {
+    let scratch = Scratch::new();
+    let grid = scratch.file(
+        "grid.yaml",
+        "name: x\npaths: [two-copy, one-copy]\nmessage_sizes: [64KiB]\nthreads: [1]\nmessages: 20\nwarmup: 5ms\n\
+         repetitions: {min: 3, max: 5, until: 10000%}\nxray: true\n",
+    );
+    let said = |flag: &[&str]| {
+        let mut command = copycost(["sweep", &grid, "--lab", "loopback", "--no-report"]);
+        command.args(flag).args(["--results", &scratch.text_path("results")]);
+        let ended = run(command);
+        assert_eq!(ended.code(), Some(0), "{ended:?}");
+        ended.stderr
+    };
+    let usual = said(&[]);
+    // Two cells: five trials and five times samples each, and the x-ray of each.
+    let totals: Vec<&str> = usual.lines().filter_map(|line| line.split(['/', ']']).nth(1)).collect();
+    assert_eq!(totals.iter().filter(|&&total| total == "22").count(), 6, "six trials, of one total: {usual}");
+    assert!(usual.contains(" left\n") && usual.contains("x-ray of 2 cells"), "{usual}");
+    assert!(!usual.contains("x-ray [1/2]"), "{usual}");
+    let more = said(&["--verbose"]);
+    assert!(more.contains("x-ray [1/2]") && more.contains("x-ray [2/2]"), "{more}");
+    assert_eq!(said(&["--quiet"]), "");
+    assert!(run(copycost(["sweep", &grid, "-q", "-v"])).stderr.contains("cannot be used with"));
+}

@@ -35,14 +35,14 @@ pub struct SweepArgs {
     #[arg(value_name = "GRID", conflicts_with = "resume", value_parser = known::grid(), hide_possible_values = true)]
     pub grid: Option<PathBuf>,
     /// Run the grid of this run again, with its seed
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["grid", "resume", "seed"])]
+    #[arg(long, help_heading = "Grid", value_name = "RUN", conflicts_with_all = ["grid", "resume", "seed"])]
     pub reproduce: Option<PathBuf>,
     /// Set a key of the grid, such as duration=1s, threads=1,4 or socket.nodelay=true; `copycost help grid` lists the keys
-    #[arg(long, value_name = "KEY=VALUE", conflicts_with_all = ["resume", "reproduce"])]
+    #[arg(long, help_heading = "Grid", value_name = "KEY=VALUE", conflicts_with_all = ["resume", "reproduce"])]
     pub set: Vec<Assignment>,
     /// Run a part of the grid: path=zero-copy,one-copy or threads=1; also receive_path, size, payload, workload, wire,
     /// working_set
-    #[arg(long, value_name = "DIMENSION=VALUES", conflicts_with_all = ["resume", "reproduce"])]
+    #[arg(long, help_heading = "Grid", value_name = "DIMENSION=VALUES", conflicts_with_all = ["resume", "reproduce"])]
     pub only: Vec<Assignment>,
     /// Directory that run directories are made in
     #[arg(long, value_name = "DIR", default_value = "results")]
@@ -53,16 +53,16 @@ pub struct SweepArgs {
     /// Compare this program with another in the same blocks, trial by trial: a copycost binary, the one that made a
     /// run (whose grid and seed are used where no GRID is given), or one built from a git revision here. Both sides
     /// run every repetition; the grid's `control` and `xray` are left out
-    #[arg(long, value_name = "BINARY|RUN|REVISION", conflicts_with_all = ["resume", "reproduce", "agents"])]
+    #[arg(long, help_heading = "Comparison", value_name = "BINARY|RUN|REVISION", conflicts_with_all = ["resume", "reproduce", "agents"])]
     pub against: Option<String>,
     /// With --against: exit with 3 when the interval of a cell or a path lies wholly beyond this, such as 5%
-    #[arg(long, value_name = "PERCENT", requires = "against", value_parser = crate::units::parse_percent)]
+    #[arg(long, help_heading = "Comparison", value_name = "PERCENT", requires = "against", value_parser = crate::units::parse_percent)]
     pub max_regression: Option<f64>,
     /// With --against: figure to judge by, as in `compare`
-    #[arg(long, visible_alias = "metric", value_name = "COLUMN", requires = "against", value_parser = Metric::judged)]
+    #[arg(long, help_heading = "Comparison", visible_alias = "metric", value_name = "COLUMN", requires = "against", value_parser = Metric::judged)]
     pub measure: Option<&'static Metric>,
     /// Seed of the order of trials, instead of the grid's
-    #[arg(long, conflicts_with = "resume")]
+    #[arg(long, help_heading = "Grid", conflicts_with = "resume")]
     pub seed: Option<u64>,
     /// Print the cells and the expected time, and run nothing
     #[arg(long)]
