@@ -268,3 +268,26 @@ fn reach(subject: &Subject, metric: &Metric) -> Option<String> {
     let by = if metric.name == THROUGHPUT.name { String::new() } else { format!("by {}, ", metric.name) };
     Some(format!("{reach} ({by}{})", words::plural(floors.len() as u64, "cell")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::Simulation;
+    use crate::tables::Tables;
+
+    #[test]
+    fn windows_too_short_for_ticks_are_said() {
+        let said = |user_s: f64| {
+            let mut run = Simulation::default().run();
+            for trial in &mut run.trials {
+                (trial.sender.user_s, trial.sender.system_s) = (Some(user_s), Some(user_s));
+                (trial.receiver.user_s, trial.receiver.system_s) = (Some(user_s), Some(user_s));
+            }
+            let tables = Tables::of(&run);
+            short_windows(&Subject::new(&run, &tables)).map(|text| format!("{text:?}"))
+        };
+        // Two ticks of the usual kernel, and a hundred.
+        assert!(said(0.008).is_some_and(|text| text.contains("short windows") && text.contains("left out")));
+        assert_eq!(said(0.4), None);
+    }
+}

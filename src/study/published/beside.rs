@@ -197,6 +197,7 @@ fn of_ratio(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cell::Payload;
     use crate::simulate::Simulation;
     use crate::tables::{Run, Tables};
 
@@ -224,6 +225,25 @@ mod tests {
         assert_eq!(judged(0.72, of(0.70, 0.65, 0.75), Some(Difference::Slower)), Agreement::Agrees);
         assert_eq!(agreement(0.72, Estimate { value: Some(0.72), ..Estimate::default() }), Agreement::Open);
     }
+
+    #[test]
+    fn a_figure_beside_several_conditions_says_of_which_it_speaks() {
+        let about = |payloads| {
+            let run = Simulation { payloads, ..Simulation::default() }.run();
+            let found = beside(&Subject::new(&run, &Tables::of(&run)));
+            found.into_iter().map(|one| format!("{}: {}", one.study, one.about)).collect::<Vec<_>>()
+        };
+        let one = about(vec![Payload::Static]);
+        assert!(!one.is_empty() && one.iter().all(|about| !about.contains("(veth")), "{one:?}");
+        let both = about(vec![Payload::Static, Payload::Fresh]);
+        assert_eq!(both.len(), 2 * one.len());
+        let mut distinct = both.clone();
+        distinct.sort();
+        distinct.dedup();
+        assert_eq!(distinct.len(), both.len(), "{both:?}");
+        assert!(both.iter().any(|about| about.ends_with("(veth, fresh payload)")), "{both:?}");
+    }
+
     #[test]
     fn only_plain_streams_stand_beside_those_of_the_studies() {
         let mut run = Simulation::default().run();
