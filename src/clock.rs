@@ -73,6 +73,41 @@ impl Clocks {
     }
 }
 
+/// A question to another host and its answer, by the CLOCK_REALTIME of each, nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Echo {
+    /// When it was asked, by the own clock.
+    pub asked_ns: u64,
+    /// When the other host answered, by its clock.
+    pub answered_ns: u64,
+    /// When the answer was there, by the own clock.
+    pub heard_ns: u64,
+}
+
+impl Echo {
+    /// There and back.
+    #[must_use]
+    pub fn round_trip_ns(self) -> u64 {
+        self.heard_ns.saturating_sub(self.asked_ns)
+    }
+
+    /// How far the other clock is ahead, at least and at most: it answered after it was asked and before it was heard.
+    #[must_use]
+    pub fn ahead_ns(self) -> [i64; 2] {
+        let since = |own: u64| self.answered_ns.wrapping_sub(own).cast_signed();
+        [since(self.heard_ns), since(self.asked_ns)]
+    }
+}
+
+/// How far another clock is ahead by several echoes, at least and at most; absent where there is none, or where a clock
+/// was set between them.
+#[must_use]
+pub fn ahead_by(echoes: &[Echo]) -> Option<[i64; 2]> {
+    let bounds = echoes.iter().map(|echo| echo.ahead_ns());
+    let both = bounds.reduce(|[least, most], [low, high]| [least.max(low), most.min(high)])?;
+    (both[0] <= both[1]).then_some(both)
+}
+
 /// How far CLOCK_MONOTONIC of this process's time namespace is ahead of the kernel's own (time_namespaces(7)); absent
 /// where that cannot be told.
 pub fn namespace_offset() -> Option<i64> {
@@ -104,6 +139,19 @@ mod tests {
         let (first, second) = (now(), now());
         assert!(second >= first);
         assert!(realtime_offset() > 1_000_000_000 * 86_400 * 365);
+    }
+
+    #[test]
+    fn echoes_bound_the_other_clock_from_both_sides() {
+        let echo = |asked_ns, answered_ns, heard_ns| Echo { asked_ns, answered_ns, heard_ns };
+        // The other clock is 1000 ahead; the way there takes 10 and 2, the way back 30 and 40.
+        let echoes = [echo(100, 1110, 140), echo(200, 1202, 242)];
+        assert_eq!(echoes.map(Echo::round_trip_ns), [40, 42]);
+        assert_eq!(echoes[0].ahead_ns(), [970, 1010]);
+        assert_eq!(ahead_by(&echoes), Some([970, 1002]));
+        // It was set back between the two.
+        assert_eq!(ahead_by(&[echoes[0], echo(200, 500, 240)]), None);
+        assert_eq!(ahead_by(&[]), None);
     }
 
     #[test]

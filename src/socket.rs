@@ -242,6 +242,14 @@ pub fn retransmits(socket: &Socket) -> Option<u64> {
     u32_at(filled, offset_of!(libc::tcp_info, tcpi_total_retrans)).map(u64::from)
 }
 
+/// The largest packet that goes the way to the peer, as far as the kernel knows, bytes: the route's MTU, or what a
+/// router on it has said.
+pub(crate) fn path_mtu(socket: &Socket) -> Option<u32> {
+    let mut info = [0; size_of::<libc::tcp_info>()];
+    let filled = getsockopt_bytes(socket, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info).ok()?;
+    u32_at(filled, offset_of!(libc::tcp_info, tcpi_pmtu)).filter(|&mtu| mtu > 0)
+}
+
 /// Reads a socket option into `buffer`, and returns what the kernel filled in: its structures grow from one
 /// release to the next, so that it may be less than the C library's type, or all that there is room for.
 pub(crate) fn getsockopt_bytes<'a>(

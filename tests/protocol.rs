@@ -210,7 +210,7 @@ fn requests_out_of_place_are_ignored_and_bytes_out_of_place_end_the_conversation
         coordinator.tell(&Request::Abort { trial });
     }
     coordinator.tell(&Request::Ping);
-    assert_eq!(coordinator.hear(), Reply::Pong);
+    assert!(matches!(coordinator.hear(), Reply::Pong { .. }));
     drop(coordinator);
 
     for bytes in [&[0xff; 8][..], &[0, 0, 0, 2, b'{', b'}'], &[0, 0, 0, 4, 0xff, 0xfe, 0, 1]] {
@@ -226,7 +226,7 @@ fn requests_out_of_place_are_ignored_and_bytes_out_of_place_end_the_conversation
     assert!(until(Duration::from_secs(20), || agent.threads() == 1), "{} threads", agent.threads());
     let mut next = Coordinator::of(&agent).unwrap();
     next.tell(&Request::Ping);
-    assert_eq!(next.hear(), Reply::Pong);
+    assert!(matches!(next.hear(), Reply::Pong { .. }));
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn liar() -> String {
                     Request::Prepare(order) => {
                         Reply::Broken { trial: order.trial, failure: Failure::Failed(EVIL.to_owned()) }
                     }
-                    Request::Ping => Reply::Pong,
+                    Request::Ping => Reply::Pong { realtime_ns: 0 },
                     _ => continue,
                 };
                 let _ = frame::write(&mut control, &reply);

@@ -16,7 +16,7 @@ use crate::xray::roofline::Bandwidth;
 use crate::xray::watch::Seen;
 
 /// Version of the protocol: both ends must speak the same.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// What the coordinator asks of an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,7 +134,10 @@ pub enum Reply {
         failure: Failure,
     },
     /// The answer to `Ping`.
-    Pong,
+    Pong {
+        /// CLOCK_REALTIME of the agent's host when it answered, nanoseconds.
+        realtime_ns: u64,
+    },
     /// How fast this host copies, by cache level.
     Roofline {
         /// From the smallest cache to memory.
@@ -159,7 +162,7 @@ impl Reply {
             | Self::Counted { trial }
             | Self::Report { trial, .. }
             | Self::Broken { trial, .. } => Some(*trial),
-            Self::Pong | Self::Interface { .. } | Self::Roofline { .. } => None,
+            Self::Pong { .. } | Self::Interface { .. } | Self::Roofline { .. } => None,
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::link::{self, PairNetns, Traffic};
 use crate::workload::{EndReport, gate};
 use crate::xray::roofline;
 use crate::xray::symbols::Symbols;
-use crate::{buffer, sink};
+use crate::{buffer, clock, sink};
 
 /// The way to the coordinator, for the session and the thread that reads requests.
 #[derive(Clone)]
@@ -75,7 +75,7 @@ impl Session {
             loop {
                 let event = match frame::read(&mut input, CAP) {
                     // Answered here: the session may be at work, looking up the names of a kernel's functions.
-                    Ok(Request::Ping) => match pongs.send(&Reply::Pong) {
+                    Ok(Request::Ping) => match pongs.send(&Reply::Pong { realtime_ns: clock::realtime() }) {
                         Ok(()) => continue,
                         Err(error) => SessionEvent::Lost(FrameError::Io(error)),
                     },

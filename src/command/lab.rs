@@ -20,7 +20,7 @@ use crate::output::say;
 use crate::units;
 
 /// Where the agents are; the default is a lab on this machine.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Lab", group(ArgGroup::new("agents").args(["sender", "receiver"]).multiple(true)))]
 pub struct LabArgs {
     /// Lab on this machine
@@ -157,7 +157,7 @@ pub(super) fn make(kind: &Entry, site: &Site) -> anyhow::Result<Lab> {
     Ok(lab)
 }
 
-fn parse_wire(text: &str) -> Result<(Wire, Option<IpAddr>), String> {
+pub(super) fn parse_wire(text: &str) -> Result<(Wire, Option<IpAddr>), String> {
     let (wire, address) = match text.split_once('=') {
         None => (text, None),
         Some((wire, address)) => {

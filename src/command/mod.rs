@@ -2,6 +2,7 @@
 
 mod against;
 pub mod agent;
+mod agents;
 pub mod compare;
 pub mod completions;
 mod delays;

@@ -3,6 +3,7 @@
 //! Each check has a probe, which asks the machine, and a judgement, which is a pure function of the probe's
 //! answer and is tested with invented ones.
 
+pub(crate) mod agents;
 mod containers;
 mod counters;
 mod host;
@@ -63,10 +64,21 @@ impl Finding {
 /// All checks together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Diagnosis {
-    /// Whether the netns lab, the default, can run.
-    pub default_lab: bool,
+    /// Whether the netns lab, the default, can run here; absent where agents elsewhere were checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_lab: Option<bool>,
+    /// Whether payload went from one agent to the other on every wire; absent where this host was checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agents: Option<bool>,
     /// Each check, in the order in which a person would ask.
     pub findings: Vec<Finding>,
+}
+
+impl Diagnosis {
+    /// Whether what was checked can be used for a sweep.
+    pub(crate) fn can_run(&self) -> bool {
+        self.default_lab.or(self.agents) == Some(true)
+    }
 }
 
 /// Runs every check; `results` is where results would go.
@@ -90,7 +102,7 @@ pub(crate) fn diagnose(results: &Path) -> Diagnosis {
     findings.extend(io_uring::check());
     findings.extend(host::check(&facts, results));
     findings.extend(containers::check());
-    Diagnosis { default_lab, findings }
+    Diagnosis { default_lab: Some(default_lab), agents: None, findings }
 }
 
 #[cfg(test)]

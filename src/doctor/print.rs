@@ -28,11 +28,13 @@ pub(crate) fn table(diagnosis: &Diagnosis, out: &mut impl Write) -> io::Result<(
     }
     let shortfalls =
         diagnosis.findings.iter().filter(|finding| finding.verdict == Severity::Shortfall).count();
-    let lab = if diagnosis.default_lab { "can run" } else { "cannot run; `--lab loopback` can" };
-    writeln!(
-        out,
-        "\nThe netns lab, the default, {lab}. Shortfalls: {shortfalls}; the text after each `>` says how to fix it."
-    )
+    let outcome = match (diagnosis.default_lab, diagnosis.agents) {
+        (Some(true), _) => "The netns lab, the default, can run.",
+        (Some(false), _) => "The netns lab, the default, cannot run; `--lab loopback` can.",
+        (None, Some(true)) => "A sweep over these agents can run.",
+        (None, _) => "No sweep over these agents can run.",
+    };
+    writeln!(out, "\n{outcome} Shortfalls: {shortfalls}; the text after each `>` says how to fix it.")
 }
 
 #[cfg(test)]
@@ -42,7 +44,8 @@ mod tests {
 
     fn diagnosis() -> Diagnosis {
         Diagnosis {
-            default_lab: false,
+            default_lab: Some(false),
+            agents: None,
             findings: vec![
                 Finding::ok("kernel", "6.1"),
                 Finding::shortfall("netns lab", "refused", "sysctl -w a=1"),

@@ -102,7 +102,7 @@ fn judge_send(
     Finding::ok(check, format!("{done} of {sends} sends over loopback completed, {copies}"))
 }
 
-fn judge_memlock(limit: Option<u64>, exempt: bool) -> Finding {
+pub(super) fn judge_memlock(limit: Option<u64>, exempt: bool) -> Finding {
     let check = "locked memory";
     match limit {
         _ if exempt => Finding::ok(check, "no limit, by CAP_IPC_LOCK"),

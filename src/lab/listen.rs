@@ -40,7 +40,7 @@ impl Lab {
                 self.peer_mut(side).heard_at = Instant::now();
             }
             match news {
-                Ok((_, Heard::Reply(Reply::Pong))) => {}
+                Ok((_, Heard::Reply(Reply::Pong { .. }))) => {}
                 Ok((_, Heard::Reply(reply))) if reply.trial().is_some_and(|trial| trial != self.trial) => {}
                 Ok((side, Heard::Reply(Reply::Broken { failure, .. }))) => {
                     return Err(self.reason_behind(side, failure.of_another()));

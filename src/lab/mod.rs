@@ -6,6 +6,7 @@
 mod assemble;
 mod child;
 mod drive;
+mod echo;
 pub mod kind;
 mod listen;
 mod peer;

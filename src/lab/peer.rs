@@ -12,6 +12,7 @@ pub use crate::cell::Side;
 use crate::channel::{Receiver, Sender};
 use crate::frame::{self, CAP, FrameError};
 use crate::host::policy;
+use crate::socket;
 
 /// What came from an agent.
 pub(super) enum Heard {
@@ -74,6 +75,14 @@ impl Peer {
 
     pub(super) fn tell(&mut self, request: &Request) -> std::io::Result<()> {
         frame::write(&mut self.control, request)
+    }
+
+    pub(super) fn is_reached_by_address(&self) -> bool {
+        self.child.is_none()
+    }
+
+    pub(super) fn path_mtu(&self) -> Option<u32> {
+        socket::path_mtu(&self.control)
     }
 
     /// What to say of an agent that does not answer.

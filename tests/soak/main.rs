@@ -1,6 +1,6 @@
 //! The soak: copycost is killed and stopped at random moments in every lab, in containers too, met by hostile peers
 //! beside running sweeps, and run under every resource limit, a thousand times each. Each part ends with a table: what
-//! was tried, what was lost, what was left. It takes hours, so no other run of the tests includes it:
+//! was tried, what was lost, what was left. It takes the better part of an hour, so no other run of the tests includes it:
 //!
 //! ```text
 //! cargo test --test soak -- --ignored --nocapture --test-threads 1     COPYCOST_SOAK=50 for fewer of each

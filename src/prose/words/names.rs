@@ -7,7 +7,7 @@ use crate::tables::Limit;
 /// What held a cell back: `held back by the receiver`; nothing where it is not known.
 pub(crate) fn held_back(limit: Option<Limit>) -> String {
     match limit {
-        Some(Limit::Neither) => "held back by no one end".to_owned(),
+        Some(Limit::Neither) => "held back by neither end alone".to_owned(),
         Some(limit) => format!("held back by the {limit}"),
         None => String::new(),
     }

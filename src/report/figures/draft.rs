@@ -119,7 +119,8 @@ impl Draft<'_, '_> {
         // What is drawn of no path's trials has no marks to explain.
         let marks = panels.marks.unwrap_or_else(|| self.marks()).to_owned();
         caption.extend((!panels.used.is_empty()).then_some(marks));
-        let circled = "Circled: not the sender but the receiver, the wire or no one end held the cell back.";
+        let circled =
+            "Circled: not the sender but the receiver, the wire or neither end alone held the cell back.";
         let circle = panels.circle.unwrap_or_else(|| circled.to_owned());
         caption.extend(panels.circled.then_some(circle));
         caption.extend(panels.remarks);
