@@ -151,6 +151,7 @@ fn figure(figure: &Figure) -> Markup {
                 }
             }
             figcaption { (figure.caption) }
+            p.source { (figure.source) }
         }
     }
 }

@@ -10,6 +10,7 @@ mod account;
 pub mod basis;
 mod both_ends;
 mod by_wire;
+mod category_colour;
 mod delays;
 mod disturbed;
 pub mod document;
@@ -116,7 +117,7 @@ fn plots(dir: &Path, outcomes: &[Outcome]) -> Result<Vec<PathBuf>> {
         .iter()
         .filter_map(|outcome| match outcome {
             Outcome::Drawn(figure) => Some(&**figure),
-            Outcome::Absent { .. } => None,
+            Outcome::Said { .. } | Outcome::Absent { .. } => None,
         })
         .collect();
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(figures.len().max(1));
