@@ -16,7 +16,7 @@ use crate::xray::roofline::Bandwidth;
 use crate::xray::watch::Seen;
 
 /// Version of the protocol: both ends must speak the same.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// What the coordinator asks of an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,10 @@
 //! The report's parts, in the order they are read in.
 
 use super::figures::{self, Outcome};
-use super::{account, basis, both_ends, by_wire, delays, environment, tabular, validity, verdict, xray};
-use crate::plot::Figure;
+use super::{
+    account, basis, both_ends, by_wire, delays, environment, flames, tabular, validity, verdict, xray,
+};
+use crate::plot::{Figure, FlameGraph};
 use crate::prose::block::{Block, Text};
 use crate::study::{self, Subject};
 
@@ -25,8 +27,8 @@ pub struct Document {
 }
 
 impl Document {
-    /// What there is to say of a run, with the figures that were tried.
-    pub fn new(subject: &Subject, figures: Vec<Outcome>) -> Self {
+    /// What there is to say of a run, with the figures that were tried and its flame graphs.
+    pub fn new(subject: &Subject, figures: Vec<Outcome>, flames: Vec<FlameGraph>) -> Self {
         let manifest = &subject.run.manifest;
         let (concludes, has_trials) = (manifest.is_measurement(), !subject.run.trials.is_empty());
         let validity = validity::blocks(subject, &figures);
@@ -40,6 +42,7 @@ impl Document {
             blocks.extend(by_wire::blocks(subject));
         }
         blocks.extend(xray::blocks(subject));
+        blocks.extend(flames::blocks(flames));
         blocks.extend(both_ends::blocks(subject));
         blocks.extend(account::blocks(subject));
         blocks.extend(delays::blocks(subject));
