@@ -67,9 +67,10 @@ impl Axis {
         Self { ticks: ticks.into_iter().map(|(value, label)| (value * factor, label)).collect(), ..self }
     }
 
-    /// A value that says in which unit the axis is read: its upper end, or the middle of its decades.
+    /// A value that says in which unit the axis is read: its upper end, or on one of many decades the hundredfold of its
+    /// lower end, so that no tick has more than two digits behind the point.
     pub(crate) fn typical(&self) -> f64 {
-        if self.log { (self.low * self.high).sqrt() } else { self.high.abs().max(self.low.abs()) }
+        if self.log { self.high.min(self.low * 100.0) } else { self.high.abs().max(self.low.abs()) }
     }
 
     /// An axis of named places: 0, 1, 2, …
@@ -221,7 +222,8 @@ mod tests {
         assert_eq!((counting.low, counting.high, counting.ticks[1].0), (axis.low, axis.high, 50_000.0));
         let axis = Axis::logarithmic("time", 1e3, 1e6).counting(1e3);
         assert_eq!(labels(&axis), ["1", "3", "10", "30", "100", "300", "1k"]);
-        assert!((axis.typical() / 31_623.0 - 1.0).abs() < 1e-3, "{}", axis.typical());
+        assert!((axis.typical() / 83_333.0 - 1.0).abs() < 1e-3, "{}", axis.typical());
+        assert!((Axis::logarithmic("time", 1e3, 4e4).typical() / 4.8e4 - 1.0).abs() < 1e-3);
     }
 
     #[test]
