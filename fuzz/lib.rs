@@ -11,12 +11,13 @@ use tempfile::TempDir;
 /// What stands before a file's name, in a line of its own.
 const MARK: &str = "=== ";
 /// The files that a run may have.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "manifest.json",
     "trials.csv",
     "streams.csv",
     "latency.hlog",
     "xray.csv",
+    "xray.folded",
     "copies.csv",
     "roofline.csv",
     "card.csv",

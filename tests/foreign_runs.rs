@@ -45,8 +45,15 @@ fn ended_well(verb: &str, what: &str, ended: &Ended) {
     assert!(!is_refused || ended.stderr.lines().count() == 1, "{what}: {verb}: {}", ended.stderr);
 }
 
-const FILES: [&str; 6] =
-    ["manifest.json", "trials.csv", "streams.csv", "latency.csv", "latency.hlog", "copies.csv"];
+const FILES: [&str; 7] = [
+    "manifest.json",
+    "trials.csv",
+    "streams.csv",
+    "latency.csv",
+    "latency.hlog",
+    "copies.csv",
+    "xray.folded",
+];
 
 #[test]
 fn a_link_in_a_run_leads_nowhere() {
@@ -150,6 +157,10 @@ fn what_cannot_be_resumed_is_as_it_was() {
     );
     is_refused("copies.csv", b"cell\nx\n", "copies.csv, line 1");
     is_refused("latency.hlog", b"Tag=x,1\n", "latency.hlog, line 1");
+    for name in ["latency.hlog", "copies.csv"] {
+        std::fs::remove_file(original.join(name)).unwrap();
+    }
+    is_refused("xray.folded", b"a b\n", "xray.folded, line 1");
 }
 
 #[test]

@@ -209,7 +209,6 @@ fn every_figure_has_three_formats_or_a_reason() {
         "receive-time-by-threads",
         "scaling-by-threads",
         "throughput-by-size",
-        "zero-copy-copied-by-size",
     ];
     let drawn: BTreeSet<&str> = plots.iter().filter_map(|file| Some(file.split_once('.')?.0)).collect();
     assert!(names.iter().all(|name| drawn.contains(name)), "{drawn:?}");

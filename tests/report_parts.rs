@@ -1,4 +1,5 @@
-//! Parts of the report that are written alone, and a run that cannot be reported.
+//! Parts of the report that are written alone, what stands in all figures or in their place, and a run that cannot be
+//! reported.
 
 mod support;
 
@@ -29,4 +30,18 @@ fn parts_can_be_written_alone_and_bad_input_writes_nothing() {
     assert!(error.contains("trials.csv, line 1, column throughput_gbps"), "{error}");
     assert_eq!(std::fs::read(dir.join("report.md")).unwrap(), before);
     assert!(!dir.join("plots").exists());
+}
+
+#[test]
+fn a_figure_says_where_it_is_from_and_one_of_level_lines_is_a_sentence() {
+    let results = tempfile::tempdir().unwrap();
+    let dir = Simulation::default().write(results.path()).unwrap();
+    write_report(&ReportArgs { run: dir.clone(), no_plots: false, only: Vec::new() }).unwrap();
+    let read = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
+    assert!(read("plots/throughput-by-size.svg").contains(">Simulated, run simulated</text>"));
+    assert!(read("report.html").contains("<p class=\"source\">Simulated, run simulated</p>"));
+    // Every completion of the simulation is flagged.
+    assert!(!dir.join("plots/zero-copy-copied-by-size.svg").exists());
+    let said = "At every size and number of threads, 100 % of those of zero-copy were flagged.";
+    assert!(read("report.md").contains(said) && read("report.html").contains(said));
 }

@@ -13,6 +13,7 @@ use copycost::record::roofline::Level;
 use copycost::record::{Attribution, Copies, Recorded, Roofline};
 use copycost::report::{self, Part};
 use copycost::tables::Run;
+use copycost::validate::validate;
 use support::simulate::{Noise, PathCost, Simulation};
 
 fn append<R: Recorded>(dir: &Path, rows: &[R]) {
@@ -99,6 +100,47 @@ fn an_x_ray_heads_the_report_and_answers_in_it() {
     let figure = read("plots/xray-cpu-by-category.svg");
     assert!(figure.contains("zero-copy sends") && !figure.contains("receives"), "nothing was seen there");
     assert!(read("plots/throughput-by-size.svg").contains("roofline: one copy in memory"));
+}
+
+#[test]
+fn call_chains_become_a_flame_graph_a_path_and_what_is_no_chain_is_left_out() {
+    let results = tempfile::tempdir().unwrap();
+    let dir = Simulation::default().write(results.path()).unwrap();
+    xray(&dir);
+    report::write(&Run::load(&dir).unwrap()).unwrap();
+    let read = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
+    assert!(!read("report.md").contains("Flame graphs"), "absent where the run has no call chains");
+
+    let chains = "veth/two-copy/recv/static/65536B/t1;sender;main;_copy_from_iter_[k];rep_movs_alternative_[k] 30\n\
+                  veth/two-copy/recv/static/65536B/t1;receiver;main;tcp_recvmsg_[k] 10\n\
+                  veth/two-copy/recv/static/64B/t1;sender;main;small_[k] 10\n";
+    std::fs::write(dir.join("xray.folded"), chains).unwrap();
+    assert!(validate(&dir).unwrap().checked.contains(&("xray.folded", 3)));
+    let written = report::write(&Run::load(&dir).unwrap()).unwrap();
+    assert!(written.files.contains(&dir.join("plots/flame-two-copy.svg")), "{:?}", written.files);
+    let flame = read("plots/flame-two-copy.svg");
+    for part in [
+        "two-copy, 64 KiB with 1 thread (veth)",
+        "rep_movs_alternative (30 samples, 75.00%)",
+        "run simulated",
+    ] {
+        assert!(flame.contains(part), "`{part}` is not in {flame}");
+    }
+    let (page, text) = (read("report.html"), read("report.md"));
+    assert!(text.contains("## Flame graphs") && text.contains("](plots/flame-two-copy.svg)"), "{text}");
+    assert!(page.contains("<img src=\"data:image/svg+xml;base64,"), "the page needs no other file");
+
+    // Of a stranger's hand: a name that is markup, a line that is none.
+    std::fs::write(dir.join("xray.folded"), chains.replace("main", "</title><script>alert(1)</script>"))
+        .unwrap();
+    report::write(&Run::load(&dir).unwrap()).unwrap();
+    assert!(!read("plots/flame-two-copy.svg").contains("<script>alert"));
+    std::fs::write(dir.join("xray.folded"), format!("{chains}a b c\n")).unwrap();
+    let run = Run::load(&dir).unwrap();
+    assert!(run.xray.stacks.is_empty() && !run.xray.costs.is_empty());
+    let said = run.left_out.join("\n");
+    assert!(said.contains("xray.folded, line 4") && said.contains("flame graphs are left out"), "{said}");
+    assert!(validate(&dir).unwrap().violations.iter().any(|fault| fault.to_string().contains("xray.folded")));
 }
 
 /// Two senders of 64 KiB in one stream, sampled with all that their CPUs did: together as long as the simulation has

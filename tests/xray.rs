@@ -152,6 +152,15 @@ fn an_xray_alone_is_valid_and_has_a_report_that_refutations_head() {
     for words in ["two-copy sends", "zero-copy receives", "deferred copy", "gather copy (user space)"] {
         assert!(figure.contains(words), "{words}");
     }
+    let chains = std::fs::read_to_string(path.join("xray.folded")).unwrap();
+    for (cell, function) in [("zero-copy", "skb_copy_ubufs_[k]"), ("two-copy", "tcp_sendmsg_[k]")] {
+        let starts = format!("veth/{cell}/recv/static/65536B/t1;sender;");
+        let mut of_sender = chains.lines().filter(|line| line.starts_with(&starts));
+        assert!(of_sender.any(|line| line.contains(function)), "{cell}: {function}");
+    }
+    assert!(chains.lines().any(|line| line.contains(";receiver;") && line.contains("tcp_recvmsg_[k]")));
+    let flame = std::fs::read_to_string(path.join("plots/flame-zero-copy.svg")).unwrap();
+    assert!(flame.contains("skb_copy_ubufs (") && text.contains("](plots/flame-zero-copy.svg)"));
 
     // What is not as it was measured is found.
     let copies = path.join("copies.csv");

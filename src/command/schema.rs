@@ -46,7 +46,10 @@ pub fn markdown(example: Option<&Path>) -> anyhow::Result<String> {
              Files are CSV in UTF-8 with a header. Columns are found by their names: a later minor version may add some, \
              and a file of a version before `since` lacks a column. An empty field is a figure that was not measured or \
              does not apply, and never zero; in JSON (`copycost measure --format json`) it is null. `manifest.json` \
-             tells everything else of a run.{about_examples}\n\n\
+             tells everything else of a run. Two files are no tables: `latency.hlog` has histograms of delays, as viewers \
+             of HdrHistogram read them, and `xray.folded` the call chains that were sampled, as flame graph tools read them: \
+             `CELL;SIDE;FUNCTION;…;FUNCTION SAMPLES`, the outermost function first, those of the kernel marked as perf \
+             marks them.{about_examples}\n\n\
              ## What a run records\n"
         ),
         table::<Trial>(example)?,

@@ -49,8 +49,7 @@ impl Axis {
     pub(crate) fn linear(title: &str, low: f64, high: f64) -> Self {
         let (low, high) = (bounded(low), bounded(high));
         let high = high.max(low + low.abs().max(NEAREST) * SHORTEST);
-        let ticks = round_values(low, high).map(|value| (value, tick(value))).collect();
-        Self { title: title.to_owned(), log: false, low, high, ticks }
+        Self { title: title.to_owned(), log: false, low, high, ticks: ticks(false, low, high) }
     }
 
     /// A logarithmic axis that holds two positive values, with ticks at the powers of ten, and between them
@@ -59,20 +58,19 @@ impl Axis {
         let most = bounded(most).max(NEAREST);
         let least = least.max(most * 10_f64.powi(-MOST_DECADES)).min(most);
         let (low, high) = (least / 1.2, most * 1.2);
-        let decades = (high / low).log10().round().max(1.0) as usize;
-        let within: &[f64] = match decades {
-            1 | 2 => &[1.0, 2.0, 5.0],
-            3 => &[1.0, 3.0],
-            _ => &[1.0],
-        };
-        let every = decades.div_ceil(7) as i32;
-        let ticks = (low.log10().floor() as i32..=high.log10().ceil() as i32)
-            .filter(|decade| decade.rem_euclid(every) == 0)
-            .flat_map(|decade| within.iter().map(move |digit| digit * 10_f64.powi(decade)))
-            .filter(|value| (low..=high).contains(value))
-            .map(|value| (value, tick(value)))
-            .collect();
-        Self { title: title.to_owned(), log: true, low, high, ticks }
+        Self { title: title.to_owned(), log: true, low, high, ticks: ticks(true, low, high) }
+    }
+
+    /// The axis with ticks in another unit, of which one is `factor` of its own: what lies on it stays where it is.
+    pub(crate) fn counting(self, factor: f64) -> Self {
+        let ticks = ticks(self.log, self.low / factor, self.high / factor);
+        Self { ticks: ticks.into_iter().map(|(value, label)| (value * factor, label)).collect(), ..self }
+    }
+
+    /// A value that says in which unit the axis is read: its upper end, or on one of many decades the hundredfold of its
+    /// lower end, so that no tick has more than two digits behind the point.
+    pub(crate) fn typical(&self) -> f64 {
+        if self.log { self.high.min(self.low * 100.0) } else { self.high.abs().max(self.low.abs()) }
     }
 
     /// An axis of named places: 0, 1, 2, …
@@ -114,6 +112,31 @@ impl Axis {
 /// A number that is one, and no further from zero than an axis reaches.
 fn bounded(value: f64) -> f64 {
     if value.is_nan() { 0.0 } else { value.clamp(-FURTHEST, FURTHEST) }
+}
+
+/// Round values between two, with their labels.
+fn ticks(log: bool, low: f64, high: f64) -> Vec<(f64, String)> {
+    let labelled = |value| (value, tick(value));
+    if log {
+        powers(low, high).map(labelled).collect()
+    } else {
+        round_values(low, high).map(labelled).collect()
+    }
+}
+
+/// The powers of ten between two positive values, and values between them where there are few.
+fn powers(low: f64, high: f64) -> impl Iterator<Item = f64> {
+    let decades = (high / low).log10().round().max(1.0) as usize;
+    let within: &[f64] = match decades {
+        1 | 2 => &[1.0, 2.0, 5.0],
+        3 => &[1.0, 3.0],
+        _ => &[1.0],
+    };
+    let every = decades.div_ceil(7) as i32;
+    (low.log10().floor() as i32..=high.log10().ceil() as i32)
+        .filter(move |decade| decade.rem_euclid(every) == 0)
+        .flat_map(move |decade| within.iter().map(move |digit| digit * 10_f64.powi(decade)))
+        .filter(move |value| (low..=high).contains(value))
 }
 
 /// The multiples of 1, 2 or 5 times a power of ten between two values, as many as make [`MOST_TICKS`] at most.
@@ -192,6 +215,18 @@ mod tests {
     }
 
     #[test]
+    fn another_unit_changes_the_ticks_and_moves_nothing() {
+        let axis = Axis::linear("time", 0.0, 220_000.0);
+        let counting = axis.clone().counting(1e3);
+        assert_eq!(labels(&counting), ["0", "50", "100", "150", "200"]);
+        assert_eq!((counting.low, counting.high, counting.ticks[1].0), (axis.low, axis.high, 50_000.0));
+        let axis = Axis::logarithmic("time", 1e3, 1e6).counting(1e3);
+        assert_eq!(labels(&axis), ["1", "3", "10", "30", "100", "300", "1k"]);
+        assert!((axis.typical() / 83_333.0 - 1.0).abs() < 1e-3, "{}", axis.typical());
+        assert!((Axis::logarithmic("time", 1e3, 4e4).typical() / 4.8e4 - 1.0).abs() < 1e-3);
+    }
+
+    #[test]
     fn many_choices_keep_the_largest_label() {
         let choices: Vec<_> = (6..=22).map(|power| (2_f64.powi(power), format!("2^{power}"))).collect();
         let axis = Axis::choices("", &choices, 8);
@@ -241,6 +276,7 @@ mod tests {
                 (Axis::linear("", at(0), at(1)), 7),
                 (Axis::logarithmic("", at(0), at(1)), most_values),
                 (Axis::choices("", &choices, 3), 3),
+                (Axis::values("", values.iter().copied()).counting(1e3), most_values),
             ] {
                 let width = axis.high - axis.low;
                 prop_assert!(axis.low.is_finite() && width > 0.0 && width.is_finite(), "{axis:?}");

@@ -18,8 +18,8 @@ const LABEL: Lettering = Lettering { size: 11.0, bold: false, colour: INK, ancho
 pub(crate) struct BarChart {
     /// What sets it apart from its neighbours.
     pub title: String,
-    /// What the bars measure, with its unit.
-    pub axis: String,
+    /// The axis that the bars lie along, from zero.
+    pub axis: Axis,
     /// The bars, from the top.
     pub bars: Vec<Bar>,
 }
@@ -45,7 +45,8 @@ pub(crate) struct Segment {
 }
 
 impl Bar {
-    fn end(&self) -> f64 {
+    /// Where it ends.
+    pub(crate) fn end(&self) -> f64 {
         self.segments.iter().map(|segment| segment.value).sum()
     }
 }
@@ -59,9 +60,7 @@ impl BarChart {
         let labels = self.bars.iter().map(|bar| super::font::width(&bar.label, LABEL.size, false));
         // With room for the broader font that a page may be shown in.
         let left = labels.fold(0.0, f64::max) * 1.15 + 14.0;
-        let most = self.bars.iter().map(Bar::end).fold(0.0, f64::max);
-        let axis = Axis::linear(&self.axis, 0.0, most * 1.04);
-        let x = Scale { axis: &axis, from: left, to: WIDTH - 14.0 };
+        let x = Scale { axis: &self.axis, from: left, to: WIDTH - 14.0 };
         x.upright_grid(&mut canvas, top, bottom);
         x.below(&mut canvas, bottom);
         let mut answers = Canvas::default();
@@ -97,7 +96,8 @@ mod tests {
             let segment = |&value: &f64| Segment { colour: INK, value, says: String::new() };
             let segments = lengths.iter().map(segment).collect();
             let bars = vec![Bar { label: "a".to_owned(), segments }];
-            let body = BarChart { title: String::new(), axis: "ns".to_owned(), bars }.draw().body;
+            let axis = Axis::linear("ns", 0.0, bars.iter().map(Bar::end).fold(0.0, f64::max));
+            let body = BarChart { title: String::new(), axis, bars }.draw().body;
             prop_assert!(!body.contains("NaN") && !body.contains("inf"), "{body}");
         }
     }
@@ -107,7 +107,7 @@ mod tests {
         let segment =
             |value: f64, blue| Segment { colour: Colour(0, 0, blue), value, says: format!("{value} ns") };
         let bars = vec![Bar { label: "a".to_owned(), segments: vec![segment(30.0, 1), segment(70.0, 2)] }];
-        let drawing = BarChart { title: "one".to_owned(), axis: "ns".to_owned(), bars }.draw();
+        let drawing = BarChart { title: "one".to_owned(), axis: Axis::linear("ns", 0.0, 104.0), bars }.draw();
         let of = |line: &str, name: &str| -> f64 {
             line.split(&format!(" {name}=\"")).nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
         };

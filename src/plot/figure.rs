@@ -12,6 +12,7 @@ const GAP: f64 = 12.0;
 
 const TITLE: Lettering = Lettering { size: 16.0, bold: true, colour: INK, anchor: Anchor::Start };
 const CAPTION: Lettering = Lettering { size: 11.5, bold: false, colour: QUIET, anchor: Anchor::Start };
+const SOURCE: Lettering = Lettering { size: 9.5, bold: false, colour: QUIET, anchor: Anchor::End };
 const NAME: Lettering = Lettering { size: 12.0, bold: false, colour: INK, anchor: Anchor::Start };
 
 /// A figure: panels that share a title and a legend.
@@ -29,6 +30,8 @@ pub struct Figure {
     pub panels: Vec<Drawing>,
     /// Names of its series.
     pub legend: Vec<Key>,
+    /// Where it is from, small in a corner.
+    pub source: String,
 }
 
 impl Figure {
@@ -52,7 +55,12 @@ impl Figure {
             }
             y += row.iter().map(|panel| f64::from(panel.height)).fold(0.0, f64::max) + GAP / 2.0;
         }
-        let height = self.write_legend(&mut canvas, width, y + 4.0) + GAP;
+        y = self.write_legend(&mut canvas, width, y + 4.0);
+        for line in wrapped(&self.source, SOURCE, width - 2.0 * GAP) {
+            y += SOURCE.size * 1.3;
+            canvas.text(&line, (width - GAP, y), SOURCE);
+        }
+        let height = y + GAP;
         let Drawing { body, width, height } = canvas.finish(width, height.round());
         let svg = html! {
             svg xmlns="http://www.w3.org/2000/svg" width=(width) height=(height)
@@ -99,6 +107,8 @@ fn wrapped(words: &str, lettering: Lettering, room: f64) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plot::{Axis, Panel};
+    use crate::style::{Marker, Style};
 
     #[test]
     fn lines_are_as_wide_as_they_may_be_and_keep_every_word() {
@@ -110,5 +120,30 @@ mod tests {
         for line in &lines {
             assert!(font::width(line, CAPTION.size, false) <= 200.0, "{line}");
         }
+    }
+
+    #[test]
+    fn where_it_is_from_stands_below_everything_else_and_inside_the_figure() {
+        let style = Style { colour: INK, marker: Marker::Disc };
+        let figure = |source: &str| Figure {
+            name: "one".to_owned(),
+            title: "Title".to_owned(),
+            caption: "Caption.".to_owned(),
+            columns: 1,
+            panels: vec![Panel::new("", Axis::linear("x", 0.0, 1.0), Axis::linear("y", 0.0, 1.0)).draw()],
+            legend: vec![Key::series("two-copy", style)],
+            source: source.to_owned(),
+        };
+        let lines: Vec<String> = figure("a CPU, run 1").svg().lines().map(str::to_owned).collect();
+        let y = |line: &str| line.split(" y=\"").nth(1)?.split('"').next()?.parse::<f64>().ok();
+        let at = lines.iter().position(|line| line.contains(">a CPU, run 1</text>")).unwrap();
+        let legend = lines.iter().find(|line| line.contains(">two-copy</text>")).unwrap();
+        assert!(y(&lines[at]) > y(legend).map(|y| y + SOURCE.size), "{} {legend}", lines[at]);
+        let height =
+            |svg: &str| svg.split("height=\"").nth(1).unwrap().split('"').next().unwrap().parse::<f64>();
+        let (without, with) =
+            (height(&figure("").svg()).unwrap(), height(&figure("a CPU, run 1").svg()).unwrap());
+        assert!(with > without && y(&lines[at]).unwrap() < with);
+        assert!(!figure("").svg().contains("font-size=\"9.5\""));
     }
 }

@@ -4,6 +4,7 @@
 //! ```text
 //! Axis -> Scale (an axis on paper) -> Panel, BarChart -> Drawing ┐
 //!                                     Style, Key ──────-> Drawing ┴-> Figure -> SVG -> PNG, PDF
+//! call chains -> FlameGraph -> SVG
 //! ```
 
 mod axis;
@@ -11,6 +12,7 @@ mod bars;
 mod canvas;
 mod colour;
 mod figure;
+mod flame;
 mod font;
 mod legend;
 mod marker;
@@ -32,6 +34,7 @@ pub(crate) use bars::{Bar, BarChart, Segment};
 pub(crate) use canvas::Drawing;
 pub(crate) use colour::{INK, QUIET};
 pub(crate) use figure::Figure;
+pub(crate) use flame::FlameGraph;
 pub(crate) use legend::Key;
 pub(crate) use panel::{Area, Band, Curve, Panel, Point, Series, WIDTH};
 pub(crate) use render::{parse, pdf, png};

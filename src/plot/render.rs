@@ -56,6 +56,7 @@ mod tests {
             columns: 1,
             panels: vec![Panel { series: vec![series], ..axes }.draw()],
             legend: vec![Key::series("two-copy", style)],
+            source: "a CPU, run 1".to_owned(),
         }
     }
 
@@ -71,7 +72,17 @@ mod tests {
         assert_eq!(corners, [0.0, 0.0, tree.size().width(), tree.size().height()]);
         let text = pdf.extract_text(&[1]).unwrap();
         let text: String = text.split_whitespace().collect();
-        for words in ["Time<size", "Marks:medians.", "1thread", "size", "µs&more", "0.5", "10", "two-copy"] {
+        for words in [
+            "Time<size",
+            "Marks:medians.",
+            "1thread",
+            "size",
+            "µs&more",
+            "0.5",
+            "10",
+            "two-copy",
+            "aCPU,run1",
+        ] {
             assert!(text.contains(words), "`{words}` is not in {text}");
         }
         assert!(!text.contains("hidden"), "what a pointer asks for is in no print: {text}");

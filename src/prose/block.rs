@@ -2,7 +2,7 @@
 //!
 //! Text is text: nothing in it is markup, whatever a grid or a reason may hold.
 
-use crate::plot::Figure;
+use crate::plot::{Figure, FlameGraph};
 
 /// A piece of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,6 +148,8 @@ pub enum Block {
     Table(Table),
     /// A drawing with its caption.
     Figure(Box<Figure>),
+    /// A flame graph.
+    Flame(Box<FlameGraph>),
     /// A section that a reader opens: its heading, of level 2, and what it holds.
     Folded(String, Vec<Block>),
 }

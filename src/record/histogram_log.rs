@@ -5,13 +5,13 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use super::column::Field;
 use super::fault::Fault;
 use super::latency::DelayKind;
+use super::line_log::{self, LineLog};
 use super::trial::Trial;
 use crate::file;
 
@@ -79,9 +79,7 @@ impl fmt::Display for StreamDelays {
 }
 
 /// The log of a run, to append to.
-pub struct HistogramLog {
-    file: File,
-}
+pub struct HistogramLog(LineLog);
 
 impl HistogramLog {
     /// Makes it.
@@ -89,9 +87,7 @@ impl HistogramLog {
     /// # Errors
     /// When it exists or cannot be written.
     pub fn create(dir: &Path) -> io::Result<Self> {
-        let mut file = File::options().append(true).create_new(true).open(dir.join(FILE))?;
-        file.write_all(HEADER.as_bytes())?;
-        Ok(Self { file })
+        LineLog::create(&dir.join(FILE), HEADER).map(Self)
     }
 
     /// Opens a run's, without half a line at its end and without lines of trials that are not known; none where the run
@@ -106,9 +102,7 @@ impl HistogramLog {
         }
         let mut kept = Self::read(dir)?;
         kept.retain(|delays| known.contains(&(delays.cell.as_str(), delays.rep)));
-        let lines: String = kept.iter().map(|delays| format!("{delays}\n")).collect();
-        file::replace(&path, format!("{HEADER}{lines}").as_bytes())?;
-        Ok(Some(Self { file: file::open(&path, File::options().append(true))? }))
+        Ok(Some(Self(LineLog::replace(&path, &format!("{HEADER}{}", lines(&kept)))?)))
     }
 
     /// Appends lines in one write; when it fails, the file is cut back to what it was.
@@ -116,12 +110,7 @@ impl HistogramLog {
     /// # Errors
     /// When the disk does not take them.
     pub fn append(&mut self, all: &[StreamDelays]) -> io::Result<()> {
-        let before = self.file.metadata()?.len();
-        let lines: String = all.iter().map(|delays| format!("{delays}\n")).collect();
-        self.file.write_all(lines.as_bytes()).inspect_err(|_| {
-            // The first error is the one to report; a file that cannot be cut is repaired on resume.
-            let _ = self.file.set_len(before);
-        })
+        self.0.append(&lines(all))
     }
 
     /// Reads every whole line of a run's log; none where it has none.
@@ -129,25 +118,14 @@ impl HistogramLog {
     /// # Errors
     /// When the file cannot be read, or a line is no interval of a trial.
     pub fn read(dir: &Path) -> Result<Vec<StreamDelays>, Fault> {
-        let path = dir.join(FILE);
-        if !file::is_there(&path) {
-            return Ok(Vec::new());
-        }
-        let fault =
-            |line: u64, what: String| Fault { file: path.display().to_string(), line, column: None, what };
-        let bytes = file::read(&path).map_err(|error| fault(0, error.to_string()))?;
-        let text = String::from_utf8(bytes).map_err(|error| fault(0, format!("not UTF-8 ({error})")))?;
-        let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
-        (1..)
-            .zip(whole.lines())
-            .filter(|(_, line)| !line.starts_with(['#', '"']))
-            .map(|(number, line)| {
-                StreamDelays::parse(line).ok_or_else(|| {
-                    fault(number, "not an interval with a tag CELL#REP/sSTREAM/KIND".to_owned())
-                })
-            })
-            .collect()
+        let tells = |line: &str| !line.starts_with(['#', '"']);
+        let what = "an interval with a tag CELL#REP/sSTREAM/KIND";
+        line_log::read(&dir.join(FILE), tells, StreamDelays::parse, what)
     }
+}
+
+fn lines(all: &[StreamDelays]) -> String {
+    all.iter().map(|delays| format!("{delays}\n")).collect()
 }
 
 #[cfg(test)]

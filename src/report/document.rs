@@ -1,9 +1,11 @@
 //! The report's parts, in the order they are read in.
 
 use super::figures::{self, Outcome};
-use super::{account, basis, both_ends, by_wire, delays, environment, tabular, validity, verdict, xray};
-use crate::plot::Figure;
-use crate::prose::block::Block;
+use super::{
+    account, basis, both_ends, by_wire, delays, environment, flames, tabular, validity, verdict, xray,
+};
+use crate::plot::{Figure, FlameGraph};
+use crate::prose::block::{Block, Text};
 use crate::study::{self, Subject};
 
 /// Figures that stand beside the verdict, at most.
@@ -25,8 +27,8 @@ pub struct Document {
 }
 
 impl Document {
-    /// What there is to say of a run, with the figures that were tried.
-    pub fn new(subject: &Subject, figures: Vec<Outcome>) -> Self {
+    /// What there is to say of a run, with the figures that were tried and its flame graphs.
+    pub fn new(subject: &Subject, figures: Vec<Outcome>, flames: Vec<FlameGraph>) -> Self {
         let manifest = &subject.run.manifest;
         let (concludes, has_trials) = (manifest.is_measurement(), !subject.run.trials.is_empty());
         let validity = validity::blocks(subject, &figures);
@@ -40,6 +42,7 @@ impl Document {
             blocks.extend(by_wire::blocks(subject));
         }
         blocks.extend(xray::blocks(subject));
+        blocks.extend(flames::blocks(flames));
         blocks.extend(both_ends::blocks(subject));
         blocks.extend(account::blocks(subject));
         blocks.extend(delays::blocks(subject));
@@ -48,7 +51,6 @@ impl Document {
         }
         blocks.extend(validity);
         if !further.is_empty() {
-            let further = further.into_iter().map(|figure| Block::Figure(Box::new(figure))).collect();
             blocks.push(Block::Folded("Further figures".to_owned(), further));
         }
         blocks.push(Block::Folded("Environment".to_owned(), environment::blocks(subject)));
@@ -65,21 +67,24 @@ impl Document {
     }
 }
 
-/// Of the figures that were drawn those that show the verdict, the first of each such kind, and the others in their order.
-fn chosen(figures: Vec<Outcome>) -> (Vec<Figure>, Vec<Figure>) {
-    let mut drawn: Vec<Figure> = figures
-        .into_iter()
-        .filter_map(|outcome| match outcome {
-            Outcome::Drawn(figure) => Some(*figure),
-            Outcome::Absent { .. } => None,
-        })
-        .collect();
+/// Of the figures that were drawn those that show the verdict, the first of each such kind, and the others in their order,
+/// with the sentences that stand for some.
+fn chosen(mut figures: Vec<Outcome>) -> (Vec<Figure>, Vec<Block>) {
     let mut shown = Vec::new();
     for kind in figures::shown_first() {
-        let place = drawn.iter().position(|figure| figure.name.starts_with(kind));
-        if let Some(place) = place.filter(|_| shown.len() < MOST_SHOWN) {
-            shown.push(drawn.remove(place));
+        let is_of_kind =
+            |one: &Outcome| matches!(one, Outcome::Drawn(figure) if figure.name.starts_with(kind));
+        let place = figures.iter().position(is_of_kind).filter(|_| shown.len() < MOST_SHOWN);
+        if let Some(Outcome::Drawn(figure)) = place.map(|place| figures.remove(place)) {
+            shown.push(*figure);
         }
     }
-    (shown, drawn)
+    let further = figures.into_iter().filter_map(|outcome| match outcome {
+        Outcome::Drawn(figure) => Some(Block::Figure(figure)),
+        Outcome::Said { title, says } => {
+            Some(Block::Paragraph(Text::default().strong(title).and(": ").and(says)))
+        }
+        Outcome::Absent { .. } => None,
+    });
+    (shown, further.collect())
 }

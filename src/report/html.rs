@@ -2,10 +2,11 @@
 //!
 //! The template escapes all text. The only thing put in as it is are drawings and our own style and script.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::document::Document;
-use crate::plot::{Drawing, Figure};
+use crate::plot::{Drawing, Figure, FlameGraph};
 use crate::prose::block::{Block, Span, Table, TableField, Text};
 
 const STYLE: &str = include_str!("page.css");
@@ -75,6 +76,7 @@ fn one(block: &Block, place: usize) -> Markup {
         Block::List(points) => html! { ul { @for point in points { li { (text(point)) } } } },
         Block::Table(rows) => table(rows),
         Block::Figure(drawn) => figure(drawn),
+        Block::Flame(drawn) => flame(drawn),
         Block::Folded(words, blocks) => html! {
             details {
                 summary { h2 id={ "s" (place) } { (words) } }
@@ -151,6 +153,19 @@ fn figure(figure: &Figure) -> Markup {
                 }
             }
             figcaption { (figure.caption) }
+            p.source { (figure.source) }
+        }
+    }
+}
+
+/// A picture, whose own style and script stay within it.
+fn flame(flame: &FlameGraph) -> Markup {
+    let bytes = BASE64_STANDARD.encode(&flame.svg);
+    html! {
+        figure.flame id=(flame.name) {
+            h3 { (flame.title) }
+            img src={ "data:image/svg+xml;base64," (bytes) } alt={ "Flame graph of " (flame.title) } loading="lazy";
+            p.source { (flame.source) "; " code { "plots/" (flame.name) ".svg" } }
         }
     }
 }

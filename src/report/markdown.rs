@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::document::Document;
-use crate::plot::Figure;
+use crate::plot::{Figure, FlameGraph};
 use crate::prose::block::{Block, Span, Table, Text};
 
 /// Rows that a table shows; the rest is in the run's files.
@@ -41,6 +41,10 @@ fn one(out: &mut String, block: &Block, plots: bool) {
             figure(out, drawn, plots);
             Ok(())
         }
+        Block::Flame(drawn) => {
+            flame(out, drawn, plots);
+            Ok(())
+        }
         Block::Folded(words, blocks) => {
             let written = write!(out, "## {}\n\n", plain(words));
             blocks.iter().for_each(|block| one(out, block, plots));
@@ -58,6 +62,14 @@ fn figure(out: &mut String, figure: &Figure, plots: bool) {
     let files = format!("`plots/{name}.svg`, `.png`, `.pdf`");
     let where_ = if plots { format!(" Files: {files}.") } else { String::new() };
     let _ = write!(out, "{}{where_}\n\n", plain(&figure.caption));
+}
+
+/// A flame graph, where it was written into `plots/`.
+fn flame(out: &mut String, flame: &FlameGraph, plots: bool) {
+    if plots {
+        let (title, name) = (plain(&flame.title), &flame.name);
+        let _ = write!(out, "### {title}\n\n![{title}](plots/{name}.svg)\n\n");
+    }
 }
 
 fn list(out: &mut String, points: &[Text]) {

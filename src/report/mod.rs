@@ -10,11 +10,13 @@ mod account;
 pub mod basis;
 mod both_ends;
 mod by_wire;
+mod category_colour;
 mod delays;
 mod disturbed;
 pub mod document;
 mod environment;
 pub mod figures;
+mod flames;
 pub mod html;
 pub mod markdown;
 mod tabular;
@@ -81,10 +83,15 @@ pub fn write_parts(run: &Run, wanted: impl Fn(Part) -> bool) -> Result<Written> 
     for condition in subject.paced() {
         outcomes.extend(figures::draw_delays(&subject, condition));
     }
+    let flames = flames::draw(&subject)?;
     if wanted(Part::Plots) {
-        written.files.extend(plots(&run.dir.join("plots"), &outcomes)?);
+        let dir = run.dir.join("plots");
+        written.files.extend(plots(&dir, &outcomes)?);
+        for flame in &flames {
+            written.files.push(put(&dir.join(format!("{}.svg", flame.name)), flame.svg.as_bytes())?);
+        }
     }
-    let document = Document::new(&subject, outcomes);
+    let document = Document::new(&subject, outcomes, flames);
     if wanted(Part::Html) {
         written.files.push(put(&run.dir.join("report.html"), html::page(&document).as_bytes())?);
     }
@@ -116,7 +123,7 @@ fn plots(dir: &Path, outcomes: &[Outcome]) -> Result<Vec<PathBuf>> {
         .iter()
         .filter_map(|outcome| match outcome {
             Outcome::Drawn(figure) => Some(&**figure),
-            Outcome::Absent { .. } => None,
+            Outcome::Said { .. } | Outcome::Absent { .. } => None,
         })
         .collect();
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(figures.len().max(1));

@@ -40,7 +40,7 @@ pub(super) fn blocks(subject: &Subject, figures: &[Outcome]) -> Vec<Block> {
             Outcome::Absent { title, why } => {
                 Some(Text::default().strong(title.clone()).and(format!(": {why}.")))
             }
-            Outcome::Drawn(_) => None,
+            Outcome::Drawn(_) | Outcome::Said { .. } => None,
         })
         .collect();
     if timed && !absent.is_empty() {

@@ -22,7 +22,9 @@ use crate::options::TrialOptions;
 use crate::record::appender::{Appender, Resumable};
 use crate::record::roofline::Level;
 use crate::record::trial_rows::read_if_any;
-use crate::record::{Attribution, Copies, End, Fault, Recorded, Roofline, Way, copies_below_tcp};
+use crate::record::{
+    Attribution, Copies, End, Fault, FoldedLog, FoldedStack, Recorded, Roofline, Way, copies_below_tcp,
+};
 use crate::xray::costs::attributions;
 use crate::xray::findings::{self, Observations};
 use crate::xray::verdict;
@@ -44,6 +46,8 @@ pub(crate) struct Passes {
     roofline: Appender<Roofline>,
     /// Made when the first cell whose messages are answered has its row.
     way: Option<Appender<Way>>,
+    /// Made when the first call chains are there.
+    folded: Option<FoldedLog>,
     dir: PathBuf,
     card: Card,
     /// Every row of `copies.csv`; a cell that has one is done.
@@ -66,6 +70,7 @@ impl Passes {
         let (copies, costs) = (Resumable::open(directory)?, Resumable::open(directory)?);
         let (bounds, ways) = (Resumable::open(directory)?, Resumable::<Way>::open(directory)?);
         let has_ways = file::is_there(&directory.join(Way::FILE));
+        FoldedLog::read(directory)?;
         let (copies, rows) = copies.resume(|_| true)?;
         let done: HashSet<String> = rows.iter().map(|row: &Copies| row.cell.clone()).collect();
         // A cell's rows in copies.csv are its last; what a killed pass left without them is made again.
@@ -78,8 +83,9 @@ impl Passes {
             }
             false => (None, Vec::new()),
         };
+        let folded = FoldedLog::resume(directory, |cell| done.contains(cell))?;
         let (card, dir) = (Card::of_this_machine(), directory.to_owned());
-        Ok(Self { attributions, copies, roofline, way, dir, card, rows, costs, bounds, ways })
+        Ok(Self { attributions, copies, roofline, way, folded, dir, card, rows, costs, bounds, ways })
     }
 
     /// X-rays every cell that has not been. Returns whether it came to
@@ -110,12 +116,13 @@ impl Passes {
                 return Ok(false);
             }
             progress.begin_xray(&cell.short());
-            let (costs, rows) = self.xray(lab, cell, options, samples.of(cell))?;
+            let Found { costs, stacks, rows } = self.xray(lab, cell, options, samples.of(cell))?;
             let (verdict, sentence) = verdict::headline(&rows);
             progress.tell_more(&format!("x-ray [{number}/{}] {cell}: {verdict}: {sentence}", cells.len()));
             self.split(lab, cell, options)?;
             progress.end_xray(Step::Xray);
             self.attributions.append(&costs).context("appending to xray.csv")?;
+            self.fold(&stacks)?;
             self.copies.append(&rows).context("appending to copies.csv")?;
             self.costs.extend(costs);
             self.rows.extend(rows);
@@ -135,6 +142,18 @@ impl Passes {
             self.ways.extend(ways);
         }
         Ok(())
+    }
+
+    /// Appends the call chains of a cell.
+    fn fold(&mut self, stacks: &[FoldedStack]) -> anyhow::Result<()> {
+        if stacks.is_empty() {
+            return Ok(());
+        }
+        let file = match &mut self.folded {
+            Some(file) => file,
+            none => none.insert(FoldedLog::create(&self.dir).context("making xray.folded")?),
+        };
+        file.append(stacks).context("appending to xray.folded")
     }
 
     /// Measures what no path can beat.
@@ -184,14 +203,17 @@ impl Passes {
         cell: &Cell,
         options: &TrialOptions,
         taken: Option<Passed>,
-    ) -> Result<(Vec<Attribution>, Vec<Copies>), Trouble> {
+    ) -> Result<Found, Trouble> {
         let sampled = match taken {
             Some(taken) => Ok(taken),
             None => pass(lab, cell, options, Pass::Samples, SAMPLED)?,
         };
         let mut sampled = match sampled {
             Ok(sampled) => sampled,
-            Err(failure) => return Ok((Vec::new(), findings::not_xrayed(cell, &reason(&failure)))),
+            Err(failure) => {
+                let rows = findings::not_xrayed(cell, &reason(&failure));
+                return Ok(Found { rows, ..Found::default() });
+            }
         };
         let recorded = recorded(lab, cell, options)?;
         let (copy_ns_per_kib, expected) = (self.fastest_copy(), copies_that_the_wire_makes(lab, cell));
@@ -219,9 +241,9 @@ impl Passes {
                 Err(_) => break,
             }
         }
-        let costs = costs(cell, &sampled);
+        let (costs, stacks) = (costs(cell, &sampled), stacks(cell, &sampled));
         let card = self.card.ask(lab, cell, options)?;
-        Ok((costs, found(&sampled, card).1))
+        Ok(Found { costs, stacks, rows: found(&sampled, card).1 })
     }
 
     /// The least time in which this host copies one KiB, nanoseconds.
@@ -242,6 +264,23 @@ fn recorded(lab: &mut Lab, cell: &Cell, options: &TrialOptions) -> Result<[Seen;
         }
     }
     Ok(seen.unwrap_or_else(|why| [Seen::Nothing(why.clone()), Seen::Nothing(why)]))
+}
+
+/// What was found of a cell, as its files have it.
+#[derive(Default)]
+struct Found {
+    costs: Vec<Attribution>,
+    stacks: Vec<FoldedStack>,
+    rows: Vec<Copies>,
+}
+
+/// The call chains of each end's samples.
+fn stacks(cell: &Cell, sampled: &Passed) -> Vec<FoldedStack> {
+    let of_end = |(side, seen): (Side, &Seen)| match seen {
+        Seen::Samples(seen) => seen.stacks.lines(cell, side),
+        _ => Vec::new(),
+    };
+    [Side::Sender, Side::Receiver].into_iter().zip(&sampled.seen).flat_map(of_end).collect()
 }
 
 /// Where each end's CPU time went.
@@ -303,6 +342,7 @@ pub(super) fn check(dir: &Path) -> Result<(), Fault> {
     read_if_any::<Copies>(dir)?;
     read_if_any::<Attribution>(dir)?;
     read_if_any::<Roofline>(dir)?;
+    FoldedLog::read(dir)?;
     read_if_any::<Way>(dir).map(drop)
 }
 
@@ -317,9 +357,17 @@ mod tests {
         let cost = |cell: &str| Attribution { cell: cell.into(), ..Attribution::default() };
         passes.attributions.append(&[cost("done"), cost("cut off")]).unwrap();
         passes.copies.append(&[Copies { cell: "done".into(), ..Copies::default() }]).unwrap();
+        let stack = |cell: &str| FoldedStack {
+            cell: cell.into(),
+            chain: "main".into(),
+            samples: 1,
+            ..FoldedStack::default()
+        };
+        passes.fold(&[stack("done"), stack("cut-off")]).unwrap();
         drop(passes);
         let passes = Passes::open(directory.path()).unwrap();
         assert_eq!((passes.rows.len(), passes.costs.len()), (1, 1));
+        assert_eq!(FoldedLog::read(directory.path()).unwrap(), [stack("done")]);
         assert_eq!(passes.costs[0].cell, "done");
         drop(passes);
         assert_eq!(Passes::open(directory.path()).unwrap().costs.len(), 1);

@@ -37,6 +37,17 @@ row! {
     }
 }
 
+/// How far a median time may lie from its line where nothing is known of its noise, as a share.
+pub const MOST_ERROR: f64 = 0.2;
+
+impl CostRow {
+    /// How far the line misses its points at most, as a share, where it does: by more than their noise, or by so much
+    /// that the cost is not linear in the size.
+    pub fn miss(&self) -> Option<f64> {
+        self.largest_error.filter(|&error| self.misses_bytes.is_some() || error > MOST_ERROR)
+    }
+}
+
 /// The row of every path in every setting that has a model. `models` are those of the groups' series.
 pub(super) fn cost_rows(groups: &[SettingGroup], models: &[Vec<Option<CostModel>>]) -> Vec<CostRow> {
     let mut rows = Vec::new();

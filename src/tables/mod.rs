@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 
 pub use account::{AccountRow, WorkByCategory};
 pub use cell_row::CellRow;
-pub use cost_row::CostRow;
+pub use cost_row::{CostRow, MOST_ERROR};
 pub use crossover_row::{CrossoverRow, CrossoverVerdict};
 pub use derived_row::DerivedRow;
 pub use drift::Drift;

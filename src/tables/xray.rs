@@ -4,7 +4,9 @@ use std::path::Path;
 
 use crate::cell::Side;
 use crate::file;
-use crate::record::{Attribution, Copies, Recorded, Roofline, Way, category::Category, csv_file};
+use crate::record::{
+    Attribution, Copies, FoldedLog, FoldedStack, Recorded, Roofline, Way, category::Category, csv_file,
+};
 
 /// The x-ray's files of a run; empty where the run had none.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +19,8 @@ pub struct XrayRows {
     pub bounds: Vec<Roofline>,
     /// Every row of `way.csv`: the stages of messages, a cell's rows together.
     pub ways: Vec<Way>,
+    /// Every line of `xray.folded`: call chains with their samples, a cell's together.
+    pub stacks: Vec<FoldedStack>,
 }
 
 impl XrayRows {
@@ -28,6 +32,10 @@ impl XrayRows {
             copies: rows(dir, left_out),
             bounds: rows(dir, left_out),
             ways: rows(dir, left_out),
+            stacks: FoldedLog::read(dir).unwrap_or_else(|error| {
+                left_out.push(format!("{error}; flame graphs are left out"));
+                Vec::new()
+            }),
         }
     }
 

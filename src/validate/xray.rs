@@ -8,7 +8,9 @@ use super::findings::Findings;
 use crate::record::category::Category;
 use crate::record::copies::{Evidence, Place, Verdict};
 use crate::record::csv_file::Numbered;
-use crate::record::{Attribution, Copies, Fault, Manifest, Recorded, Roofline, Way};
+use crate::record::{
+    Attribution, Copies, Fault, FoldedLog, FoldedStack, Manifest, Recorded, Roofline, Way, folded_stack,
+};
 
 /// How far sums of rounded figures may lie apart, as a share.
 const ROUNDING: f64 = 1e-6;
@@ -42,7 +44,26 @@ pub(super) fn check(dir: &Path, manifest: &Manifest, found: &mut Vec<Fault>) -> 
         }
         checked.push((Way::FILE, rows.len()));
     }
+    match FoldedLog::read(dir) {
+        Ok(stacks) if stacks.is_empty() => {}
+        Ok(stacks) => {
+            all_stacks(&stacks, manifest, &mut Findings { file: folded_stack::FILE, found });
+            checked.push((folded_stack::FILE, stacks.len()));
+        }
+        Err(fault) => found.push(fault),
+    }
     checked
+}
+
+/// Each chain of an end has one line, and its cell is one of the run's.
+fn all_stacks(stacks: &[FoldedStack], manifest: &Manifest, findings: &mut Findings) {
+    let mut seen = HashSet::new();
+    for (line, stack) in (1..).zip(stacks) {
+        known(&stack.cell, manifest, line, findings);
+        findings.must(seen.insert((&stack.cell, stack.side, &stack.chain)), line, "chain", || {
+            format!("{} has a line already for this chain of its {}", stack.cell, stack.side)
+        });
+    }
 }
 
 fn known(cell: &str, manifest: &Manifest, line: u64, findings: &mut Findings) {

@@ -38,6 +38,11 @@ impl Frame {
         }
     }
 
+    /// Whether it copies, or copies by what it calls, whatever is copied.
+    pub fn copies(&self) -> bool {
+        self.copying || self.as_leaf.is_some_and(Category::is_copy)
+    }
+
     /// What a user function's name says.
     pub fn user(name: Option<&str>) -> Self {
         let category = name.map(|name| {

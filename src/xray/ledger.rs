@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::chain::{Chain, Frame};
 use super::sampler::StackSample;
+use super::stacks::{self, Stacks};
 use super::symbols::Symbols;
 use crate::record::category::{Category, Owner};
 
@@ -34,6 +35,8 @@ pub struct Ledger<'a> {
     pub strangers: WeightSum,
     /// Copies that the network made on nobody's account: beside strangers' work, or on other CPUs.
     pub outside: BTreeMap<Category, u64>,
+    /// Chains of all that is on this end's account but waiting.
+    pub stacks: Stacks,
     /// Chains that no rule knows, root first, joined by `;`.
     pub unknown: BTreeMap<String, u64>,
     /// Callers of copies below TCP and of those that no rule knows, the innermost first, joined by ` < `.
@@ -55,6 +58,7 @@ impl<'a> Ledger<'a> {
             costs: BTreeMap::new(),
             strangers: WeightSum::default(),
             outside: BTreeMap::new(),
+            stacks: Stacks::default(),
             unknown: BTreeMap::new(),
             callers: BTreeMap::new(),
         }
@@ -101,8 +105,12 @@ impl<'a> Ledger<'a> {
         let cost = match owner {
             None => &mut self.strangers,
             Some(owner) => {
+                let chain = stacks::chain(self.symbols, &sample, worker);
                 if category == Category::Unattributed {
-                    *self.unknown.entry(folded(self.symbols, &sample)).or_default() += 1;
+                    *self.unknown.entry(chain.clone()).or_default() += 1;
+                }
+                if owner != Owner::Idle {
+                    self.stacks.add(chain, 1);
                 }
                 self.costs.entry((category, owner)).or_default()
             }
@@ -145,16 +153,4 @@ fn callers(symbols: &mut Symbols, sample: &StackSample<'_>) -> String {
     const SHOWN: usize = 4;
     let names = sample.kernel.iter().take(SHOWN);
     names.map(|&at| symbols.kernel(at).unwrap_or("?").to_owned()).collect::<Vec<_>>().join(" < ")
-}
-
-/// A sample as one line of folded stacks, the form that flame graphs are made from.
-pub fn folded(symbols: &mut Symbols, sample: &StackSample<'_>) -> String {
-    let mut frames = Vec::new();
-    for &at in sample.user.iter().rev() {
-        frames.push(format!("{}_[u]", symbols.user(at).unwrap_or("?")));
-    }
-    for &at in sample.kernel.iter().rev() {
-        frames.push(symbols.kernel(at).unwrap_or("?").to_owned());
-    }
-    frames.join(";")
 }

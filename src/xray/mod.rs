@@ -3,10 +3,11 @@
 //!
 //! ```text
 //! in the agent        watch ── sampling ── sampler, ledger ── chain, rules, symbols     where the time goes
+//!                       │                             └────── stacks                 for flame graphs
 //!                       │
 //!                       └───── records ── probe ── tracefs, functions      where the bytes go
 //!
-//! in the coordinator  costs, findings -> rows of xray.csv and copies.csv;  verdict: a sentence of them
+//! in the coordinator  costs, findings -> rows of xray.csv and copies.csv, xray.folded;  verdict: a sentence of them
 //! ```
 
 pub mod chain;
@@ -24,6 +25,7 @@ pub mod rules;
 pub mod sampled;
 pub mod sampler;
 mod sampling;
+pub mod stacks;
 pub mod symbols;
 pub mod tracefs;
 pub mod verdict;

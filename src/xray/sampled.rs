@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::stacks::Stacks;
 use crate::record::category::{Category, Owner, SamplingClock, Scope};
 
 /// Samples of one end, by category and owner.
@@ -22,6 +23,8 @@ pub struct Sampled {
     pub strangers: u64,
     /// Samples that the rings had no room for.
     pub lost: u64,
+    /// Chains of the samples on this end's account, without those of idle CPUs: the most frequent, and one for the rest.
+    pub stacks: Stacks,
     /// The most frequent chains that no rule knows, root first, with their samples.
     pub unknown: Vec<(String, u64)>,
     /// Samples of copies that the network made on nobody's account: beside a stranger's work on these CPUs,
@@ -64,6 +67,8 @@ impl Sampled {
                 None => self.costs.push(more),
             }
         }
+        self.stacks.extend(other.stacks);
+        self.stacks = std::mem::take(&mut self.stacks).bounded();
         add_counts(&mut self.unknown, other.unknown);
         add_counts(&mut self.outside, other.outside);
         add_counts(&mut self.callers, other.callers);
@@ -77,7 +82,7 @@ impl Sampled {
 
     /// System time of saturated workers, for tests: so many samples, a quarter of a millisecond each.
     #[cfg(test)]
-    pub(super) fn of(samples: &[(Category, u64)]) -> Self {
+    pub(crate) fn of(samples: &[(Category, u64)]) -> Self {
         let cost = |&(category, samples): &(Category, u64)| SampledCost {
             category,
             owner: Owner::System,
@@ -92,6 +97,7 @@ impl Sampled {
             costs: samples.iter().map(cost).collect(),
             strangers: 0,
             lost: 0,
+            stacks: Stacks::default(),
             unknown: vec![],
             outside: vec![],
             missed: None,

@@ -115,6 +115,7 @@ impl Sampling {
             costs,
             strangers: ledger.strangers.samples,
             lost,
+            stacks: ledger.stacks.bounded(),
             unknown: most(ledger.unknown),
             outside: ledger.outside.into_iter().collect(),
             missed,

@@ -68,13 +68,16 @@ impl Default for Symbols {
 
 fn resolve(symbolizer: &Symbolizer, source: &Source<'_>, address: u64) -> Option<String> {
     match symbolizer.symbolize_single(source, Input::AbsAddr(address)).ok()? {
-        Symbolized::Sym(symbol) => {
-            // A Rust v0 or legacy name has dots only in what LLVM appended, so one rule serves both.
-            let name = symbol.name.split('.').next().filter(|name| !name.is_empty());
-            Some(name.unwrap_or(&symbol.name).to_owned())
-        }
+        Symbolized::Sym(symbol) => Some(without_suffix(&symbol.name).to_owned()),
         Symbolized::Unknown(_) => None,
     }
+}
+
+/// A name without what the compiler appended, which begins with a dot. Names of Rust have dots of their own in its legacy
+/// form.
+fn without_suffix(name: &str) -> &str {
+    let suffix = if name.starts_with("_ZN") { ".llvm." } else { "." };
+    name.split(suffix).next().filter(|name| !name.is_empty()).unwrap_or(name)
 }
 
 /// Whether kernel addresses can be named at all.
@@ -116,6 +119,23 @@ mod tests {
         let shown = "0000000000000000 A fixed_percpu_data\nffffffff81000000 T _stext\n";
         assert_eq!(kernel_names_in(shown.as_bytes()), Ok(()));
         assert!(matches!(kernel_names_in(&b""[..]), Err(Obstacle::NotInKernel(_))));
+    }
+
+    #[test]
+    fn what_the_compiler_appended_is_no_part_of_a_name() {
+        for (symbol, name) in [
+            ("tcp_sendmsg", "tcp_sendmsg"),
+            ("skb_release_data.isra.0", "skb_release_data"),
+            ("_ZN4core3fmt17h0E.llvm.123", "_ZN4core3fmt17h0E"),
+            (
+                "_ZN8_$LT$T$u20$as$u20$path..lent..Notifier$GT$17h0E",
+                "_ZN8_$LT$T$u20$as$u20$path..lent..Notifier$GT$17h0E",
+            ),
+            ("_RNvC4core3fmt.llvm.123", "_RNvC4core3fmt"),
+            (".text", ".text"),
+        ] {
+            assert_eq!(without_suffix(symbol), name);
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What an agent saw in an x-ray pass.
 
 use super::{Checked, Figures, Most};
+use crate::record::folded_stack::is_chain;
 use crate::xray::counted::{Copied, Count, Counted};
 use crate::xray::sampled::{Sampled, SampledCost};
+use crate::xray::stacks::{MOST_BYTES, MOST_CHAINS, Stacks};
 use crate::xray::watch::Seen;
 
 /// Samples a second that are taken of a CPU at most, with room for a clock that runs apart.
@@ -32,6 +34,7 @@ fn samples(sampled: &Sampled, figures: &Figures) -> Checked {
         costs,
         strangers,
         lost,
+        stacks,
         unknown,
         outside,
         missed: _,
@@ -54,7 +57,20 @@ fn samples(sampled: &Sampled, figures: &Figures) -> Checked {
         figures.count(&figure("samples"), Some(*samples), most)?;
         figures.number(&figure("ns"), *ns, 0.0..=cpu_s * 1e9)?;
     }
-    figures.count("samples of all categories", Some(sum), most)
+    figures.count("samples of all categories", Some(sum), most)?;
+    chains(stacks, most, figures)
+}
+
+/// Call chains: as many as are handed over, of names that a line of a file can hold, and no more samples than there were.
+fn chains(stacks: &Stacks, most: u64, figures: &Figures) -> Checked {
+    figures.count("the call chains", Some(stacks.len() as u64), MOST_CHAINS as u64)?;
+    figures.count("the bytes of the call chains", Some(stacks.bytes() as u64), MOST_BYTES as u64)?;
+    if stacks.iter().any(|(chain, _)| !is_chain(chain)) {
+        let possible = "names of printable characters, joined by `;`,";
+        return Err(figures.refused("a call chain", "something else", possible));
+    }
+    let sum = stacks.iter().fold(0, |sum: u64, (_, samples)| sum.saturating_add(samples));
+    figures.count("samples of all call chains", Some(sum), most)
 }
 
 fn records(counted: &Counted, figures: &Figures) -> Checked {

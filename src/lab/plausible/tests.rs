@@ -7,6 +7,7 @@ use crate::clock::Clocks;
 use crate::lab::assemble::{TIMED, assemble};
 use crate::lab::surroundings::Places;
 use crate::options::Bound;
+use crate::record::category::Category;
 use crate::record::copies::Place;
 use crate::record::roofline::Level;
 use crate::record::stream::ZeroCopy;
@@ -14,6 +15,7 @@ use crate::record::{End, Received};
 use crate::workload::{CommonWindow, EndReport, Pace, StreamReport};
 use crate::xray::counted::{Copied, Count, Counted};
 use crate::xray::roofline::Bandwidth;
+use crate::xray::sampled::Sampled;
 use crate::xray::watch::Seen;
 
 /// A trial of two streams that took two seconds, of which one was the window.
@@ -246,11 +248,25 @@ fn what_an_xray_saw_has_bounds_too() {
         let copied = Copied { place: Place::Kernel, counted: Ok(Count { times, bytes }) };
         Seen::Records(Counted { bytes: 9_000_000, calls: 9000, lost: 0, copies: vec![copied] })
     };
-    assert_eq!(seen::seen(&counted(9000, Some(9_000_000)), &most(Side::Sender)), Ok(()));
+    let chain = |chain: &str, samples| {
+        let mut sampled = Sampled::of(&[(Category::TcpIp, 10)]);
+        sampled.stacks.add(chain.to_owned(), samples);
+        Seen::Samples(sampled)
+    };
+    for honest in [counted(9000, Some(9_000_000)), chain("main;tcp_sendmsg_[k]", 10)] {
+        assert_eq!(seen::seen(&honest, &most(Side::Sender)), Ok(()));
+    }
     for (lie, named) in [
         (counted(u64::MAX, None), "copies of the place kernel"),
         (counted(9000, Some(u64::MAX)), "copied bytes of the place kernel"),
         (Seen::Pages(vec![(0, u64::MAX)].into()), "page frames"),
+        (chain("main", u64::MAX), "samples of all call chains"),
+        (chain("main;a b", 1), "a call chain as something else"),
+        (chain("main\n0;0;main 7", 1), "a call chain as something else"),
+        (chain("\u{1b}[2J", 1), "a call chain as something else"),
+        (chain(";main", 1), "a call chain as something else"),
+        (chain(&vec!["x"; 1 << 18].join(";"), 1), "a call chain as something else"),
+        (chain(&"x".repeat(1 << 20), 1), "the bytes of the call chains"),
     ] {
         let report = Report { end: honest(Side::Receiver), seen: Some(lie) };
         let why = reported(&report, &most(Side::Receiver)).expect_err(named).reason().to_owned();

@@ -3,7 +3,7 @@
 use super::draft::{Draft, Panels};
 use super::measure::{self, Measure};
 use super::{Outcome, axes, style};
-use crate::plot::{Axis, Figure, Key, Panel};
+use crate::plot::{Figure, Key, Panel};
 use crate::study::Subject;
 
 /// Name of its files, without the number of the set.
@@ -30,7 +30,7 @@ pub(super) fn draw(subject: &Subject, family: &[usize], number: usize) -> Option
             .iter()
             .map(|&place| (subject.conditions[place].wire, measure.by_size(subject, place, threads)))
             .collect();
-        let y = Axis::values(&measure.axis(), measure::extent(drawn.iter().map(|(_, series)| series)));
+        let y = measure.axis(measure::extent(drawn.iter().map(|(_, series)| series)));
         for (wire, series) in drawn {
             let axes = Panel::new(format!("{wire}, {}", measure.title), axes::sizes(&shape.sizes), y.clone());
             panels.push(&Panel { series, ..axes });

@@ -2,7 +2,7 @@
 
 use super::draft::{Draft, Panels};
 use super::measure::Measure;
-use super::{Kind, Outcome, style};
+use super::{Kind, Outcome, style, times};
 use crate::plot::{Axis, Curve, Key, Panel, Point, QUIET, Series};
 use crate::tables::{DerivedRow, metric};
 
@@ -18,8 +18,12 @@ fn draw(draft: &Draft) -> Outcome {
     if points().next().is_none() {
         return draft.absent("no trial that went well has a response time");
     }
-    let x = Axis::values("mean receive time (µs): window over messages", points().map(|point| point.x));
-    let y = Axis::values("response time (µs)", points().map(|point| point.value));
+    let axis =
+        |values: Vec<f64>, title: fn(&str) -> String| times::axis(Axis::values("", values), "µs", title);
+    let x = axis(points().map(|point| point.x).collect(), |unit| {
+        format!("mean receive time ({unit}): window over messages")
+    });
+    let y = axis(points().map(|point| point.value).collect(), |unit| format!("response time ({unit})"));
     let (low, high) = (x.low.max(y.low), x.high.min(y.high));
     // A line of two corners would not be straight where one axis is logarithmic.
     let equal: Vec<_> = (0..=48).map(|step| low + (high - low) * (f64::from(step) / 48.0).powi(4)).collect();

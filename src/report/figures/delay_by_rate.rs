@@ -2,7 +2,7 @@
 
 use super::draft::{Draft, Panels, some_of};
 use super::measure::{self, Measure};
-use super::{Kind, Outcome, style};
+use super::{Kind, Outcome, style, times};
 use crate::cell::Rate;
 use crate::plot::{Axis, Band, Curve, Key, Panel, Point, QUIET, Series};
 use crate::prose::words;
@@ -36,7 +36,7 @@ fn draw(draft: &Draft) -> Outcome {
     values.extend(
         panels.iter().flat_map(|(_, paths)| paths).flat_map(|path| path.high.points.iter().map(|p| p.1)),
     );
-    let y = Axis::values("response time (µs)", values);
+    let y = times::axis(Axis::values("", values), "µs", |unit| format!("response time ({unit})"));
     let mut drawn = Panels::marked("Marks: medians, with 95 % intervals.");
     drawn.remark(remark);
     for (size, paths) in panels {

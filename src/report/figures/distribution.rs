@@ -2,7 +2,7 @@
 //! messages speak for.
 
 use super::draft::{Draft, Panels, some_of};
-use super::{Kind, Outcome, style};
+use super::{Kind, Outcome, style, times};
 use crate::histogram::{Delays, LEAST_ABOVE};
 use crate::plot::{Area, Axis, Curve, Panel, Point, Series};
 use crate::prose::words;
@@ -45,7 +45,7 @@ fn draw(draft: &Draft) -> Outcome {
     };
     let delays = || all().flat_map(|line| line.curve.iter().map(|point| point.1).chain(line.extremes()));
     let (least, most) = (delays().fold(f64::INFINITY, f64::min), delays().fold(0.0, f64::max));
-    let y = Axis::logarithmic("response time (µs)", least, most);
+    let y = times::axis(Axis::logarithmic("", least, most), "µs", |unit| format!("response time ({unit})"));
     let mut panels = Panels::marked("Marks: the shares that the axis names.");
     panels.remark(remark);
     for (size, lines) in lines {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::bounds::Bounds;
 use super::measure::{self, Measure};
-use super::{Outcome, axes, style};
+use super::{Outcome, axes, source, style};
 use crate::cell::Wire;
 use crate::plot::{Axis, Curve, Drawing, Figure, Key, Panel, Series};
 use crate::prose::words;
@@ -71,12 +71,12 @@ impl Panels {
         &mut self,
         panels: Vec<(String, Vec<Series>, Vec<Curve>)>,
         x: &Axis,
-        y_title: &str,
+        measure: &Measure,
         more: impl Iterator<Item = f64>,
     ) {
         let mut values = measure::extent(panels.iter().map(|(_, series, _)| series));
         values.extend(more);
-        let y = Axis::values(y_title, values);
+        let y = measure.axis(values);
         for (title, series, curves) in panels {
             self.push(&Panel { series, curves, ..Panel::new(title, x.clone(), y.clone()) });
         }
@@ -111,6 +111,11 @@ impl Draft<'_, '_> {
         Outcome::Absent { title: self.title(), why: why.into() }
     }
 
+    /// A sentence in the figure's place.
+    pub(super) fn said(&self, says: String) -> Outcome {
+        Outcome::Said { title: self.title(), says }
+    }
+
     /// The figure, its caption made of what is special about it and of what all captions say.
     pub(super) fn finish(&self, panels: Panels, about: &str) -> Outcome {
         let several = self.subject.conditions.len() > 1;
@@ -137,6 +142,7 @@ impl Draft<'_, '_> {
             columns,
             panels: panels.drawn,
             legend: self.paths(&panels.used).chain(panels.keys).collect(),
+            source: source::of(&self.subject.run.manifest),
         }))
     }
 
@@ -202,7 +208,7 @@ impl Draft<'_, '_> {
                 (format!("{of}, {}", words::threads(count)), series, Vec::new())
             })
         });
-        panels.push_alike(drawn.collect(), &axes::sizes(&shape.sizes), &first.axis(), std::iter::empty());
+        panels.push_alike(drawn.collect(), &axes::sizes(&shape.sizes), first, std::iter::empty());
         panels.columns = shown.len();
         panels.remark(remark);
     }
@@ -220,7 +226,7 @@ impl Draft<'_, '_> {
         panels.push_alike(
             shown.into_iter().map(panel).collect(),
             &axes::sizes(&shape.sizes),
-            &measure.axis(),
+            measure,
             bounds.values(),
         );
         panels.remark(remark);
@@ -235,7 +241,7 @@ impl Draft<'_, '_> {
         let panel =
             |size| (words::bytes(size), measure.by_threads(self.subject, self.condition, size), Vec::new());
         let x = axes::threads(&shape.threads);
-        panels.push_alike(shown.into_iter().map(panel).collect(), &x, &measure.axis(), std::iter::empty());
+        panels.push_alike(shown.into_iter().map(panel).collect(), &x, measure, std::iter::empty());
         panels.remark(remark);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::draft::{Draft, Panels};
 use super::measure::{self, Measure};
-use super::{Kind, Outcome, axes, style};
+use super::{Kind, Outcome, axes, style, times};
 use crate::plot::{Axis, Curve, Key, Panel, QUIET, Series};
 use crate::prose::words;
 use crate::record::Trial;
@@ -34,7 +34,7 @@ fn draw(draft: &Draft) -> Outcome {
     values.extend(
         panels.iter().flat_map(|(.., curves)| curves).flat_map(|curve| curve.points.iter().map(|p| p.1)),
     );
-    let y = Axis::values("time (µs)", values);
+    let y = times::axis(Axis::values("", values), "µs", |unit| format!("time ({unit})"));
     let mut drawn = Panels::marked("Marks: medians, with 95 % intervals.");
     for (name, series, curves) in panels {
         let axes = Panel::new(name, axes::sizes(&shape.sizes), y.clone());

@@ -1,7 +1,7 @@
 //! What a figure shows of a cell: a measured figure, its unit, and the series that it makes.
 
-use super::style;
-use crate::plot::{Point, Series};
+use super::{style, times};
+use crate::plot::{Axis, Point, Series};
 use crate::prose::words;
 use crate::record::Trial;
 use crate::study::Subject;
@@ -41,18 +41,26 @@ impl Measure {
         Self { title: "", unit: metric.unit, scale: 1.0, metric }
     }
 
-    /// The title of an axis, with the direction in which it is better.
-    pub fn axis(&self) -> String {
-        let what = if self.title.is_empty() {
-            self.unit.to_owned()
-        } else {
-            format!("{} ({})", self.title, self.unit)
+    /// An axis that holds some values, with the direction in which it is better.
+    pub(super) fn axis(&self, values: impl IntoIterator<Item = f64>) -> Axis {
+        let better = match self.metric.better {
+            Better::Higher => ", higher is better",
+            Better::Lower => ", lower is better",
+            Better::Neither => "",
         };
-        match self.metric.better {
-            Better::Higher => format!("{what}, higher is better"),
-            Better::Lower => format!("{what}, lower is better"),
-            Better::Neither => what,
-        }
+        self.axis_called(values, |unit| match self.title {
+            "" => format!("{unit}{better}"),
+            title => format!("{title} ({unit}){better}"),
+        })
+    }
+
+    /// The same, whose title is made of its unit.
+    pub(super) fn axis_called(
+        &self,
+        values: impl IntoIterator<Item = f64>,
+        title: impl Fn(&str) -> String,
+    ) -> Axis {
+        times::axis(Axis::values("", values), self.unit, title)
     }
 
     /// The figure of a trial.
@@ -82,12 +90,11 @@ impl Measure {
         let estimate = self.of_cell(row);
         let cell = &row.cell;
         let says = format!(
-            "{}, {}, {}: {} {}, {}",
+            "{}, {}, {}: {}, {}",
             Subject::name_of(cell),
             words::bytes(cell.message_bytes),
             words::threads(cell.threads),
-            words::estimate(&estimate),
-            self.unit,
+            times::told(&estimate, self.unit),
             words::plural(cell.trials, "trial"),
         );
         // Only throughput is the whole trial's; what one end did is its own, whatever held it back.

@@ -22,8 +22,10 @@ mod overall;
 mod ratio;
 mod receive_time;
 mod scaling;
+pub(super) mod source;
 mod style;
 mod throughput;
+mod times;
 mod xray;
 
 use draft::Draft;
@@ -37,6 +39,13 @@ use crate::study::wires::families;
 pub enum Outcome {
     /// It was drawn.
     Drawn(Box<Figure>),
+    /// It would be nothing but level lines, of which a sentence says as much.
+    Said {
+        /// What it would have shown.
+        title: String,
+        /// The sentence.
+        says: String,
+    },
     /// The run lacks its data.
     Absent {
         /// What it would have shown.

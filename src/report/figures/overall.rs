@@ -24,7 +24,7 @@ fn draw(draft: &Draft) -> Outcome {
         }
         let names: Vec<String> = shape.threads.iter().map(u32::to_string).collect();
         let room = WIDTH * 0.8 / names.len() as f64;
-        let y = Axis::values(measure.unit, measure::extent([&series]));
+        let y = measure.axis_called(measure::extent([&series]), str::to_owned);
         panels.push(&Panel {
             dodge: (room * 0.6).min(12.0 * series.len() as f64),
             series,

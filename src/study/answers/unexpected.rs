@@ -7,10 +7,8 @@ use crate::prose::block::{Block, Text};
 use crate::prose::words;
 use crate::study::Subject;
 use crate::study::published::Agreement;
-use crate::tables::Flag;
+use crate::tables::{Flag, MOST_ERROR};
 
-/// Distance of a cell from its path's cost model from which the model does not hold there.
-const MODEL_ERROR: f64 = 0.2;
 /// Streams of one trial that differ by this factor do not share the wire evenly.
 const UNEVEN: f64 = 2.0;
 
@@ -127,7 +125,7 @@ fn bends(subject: &Subject) -> Option<Text> {
     for row in &subject.tables.cost_model {
         let place = subject.conditions.iter().position(|one| one.setting(row.setting.threads) == row.setting);
         if let (Some(error), Some(bytes), Some(place)) = (row.largest_error, row.largest_error_bytes, place)
-            && error > MODEL_ERROR
+            && error > MOST_ERROR
         {
             far.push(format!(
                 "{} with {} ({} off at {})",
