@@ -5,6 +5,7 @@ use crate::plot::{Point, Series};
 use crate::prose::words;
 use crate::record::Trial;
 use crate::study::Subject;
+use crate::style::Line;
 use crate::tables::{self, Better, CellRow, DerivedRow, Estimate, Limit, Metric, metric};
 
 /// Single trials that a panel shows at most; of more, every second, third, … is shown.
@@ -138,7 +139,7 @@ impl Measure {
                     points: rows.iter().filter_map(|(x, row)| self.point(row, *x)).collect(),
                     // A single trial is its own median.
                     trials: rows.iter().filter(|(_, row)| is_shown(row)).flat_map(trials).collect(),
-                    joined: true,
+                    line: Some(Line::Solid),
                 }
             })
             .collect();
