@@ -10,7 +10,12 @@ use support::simulate::Simulation;
 fn parts_can_be_written_alone_and_bad_input_writes_nothing() {
     let results = tempfile::tempdir().unwrap();
     let dir = Simulation::default().write(results.path()).unwrap();
-    let args = ReportArgs { run: dir.clone(), no_plots: false, only: vec![Part::Markdown] };
+    let args = ReportArgs {
+        runs: vec![dir.clone()],
+        no_plots: false,
+        only: vec![Part::Markdown],
+        ..ReportArgs::default()
+    };
     write_report(&args).unwrap();
     assert!(dir.join("report.md").exists());
     for absent in ["report.html", "plots", "cells.csv"] {

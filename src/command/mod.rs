@@ -17,6 +17,7 @@ pub mod man;
 pub mod measure;
 pub mod paths;
 pub mod report;
+mod runs;
 pub mod schema;
 mod source;
 mod stop;
