@@ -10,6 +10,7 @@ mod dry_run;
 pub mod grid;
 pub mod grids;
 pub mod health;
+pub mod history;
 mod known;
 mod lab;
 pub mod link;
