@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use support::lab::copy_of;
 use support::past::{plain_run, run_of_day, speed_up};
 use support::process::{Ended, run};
+use support::simulate::Simulation;
 use support::{Scratch, copycost};
 
 fn report<'a>(runs: impl IntoIterator<Item = &'a PathBuf>, more: &[&str]) -> Ended {
@@ -53,6 +54,26 @@ fn both_runs_curves_stand_in_the_same_axes_with_what_compare_says() {
     assert!(chart.contains("20270101T000000Z-sample: two-copy, 64 KiB, 1 thread"));
     assert!(page.contains("<h2 id=\"verdict\">What differs</h2>"));
     assert!(page.contains("6.99") && page.contains("95 % interval") && page.contains("not distinguishable"));
+}
+
+#[test]
+fn delays_are_drawn_where_answers_set_the_pace() {
+    let results = Scratch::new();
+    let paced = |name: &str, seed| {
+        let workloads = vec!["request".parse().expect("a workload")];
+        Simulation { name: name.into(), seed, workloads, ..Simulation::default() }
+    };
+    let runs = [("base", 1), ("new", 2)]
+        .map(|(name, seed)| paced(name, seed).write(&results.path("")).expect("a run"));
+    let ended = report(&runs, &[]);
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+    let page = std::fs::read_to_string(runs[1].join("overlay.html")).unwrap();
+    for figure in ["over-response-p50-1", "over-response-p99-1"] {
+        assert!(page.contains(&format!("<figure id=\"{figure}\">")), "{figure}");
+    }
+    assert!(!page.contains("over-throughput") && page.contains("cell by response_p99_us"));
+    let history = run(copycost(["history", &results.text_path("")]));
+    assert!(history.stderr.contains("24 cells by response_p50_us and response_p99_us"), "{}", history.stderr);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `copycost report`: the tables, figures and the written analysis of a run; several runs over each other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
@@ -36,7 +36,7 @@ pub fn run(arguments: &ReportArgs) -> anyhow::Result<Exit> {
     }
 }
 
-fn of_one(arguments: &ReportArgs, dir: &PathBuf) -> anyhow::Result<Exit> {
+fn of_one(arguments: &ReportArgs, dir: &Path) -> anyhow::Result<Exit> {
     let ReportArgs { only, no_plots, into, .. } = arguments;
     if into.is_some() {
         let words = "--into is for the page of several runs; the report of one is written into its directory: leave it out";

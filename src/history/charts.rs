@@ -218,7 +218,7 @@ fn vertical(measure: &'static Metric, drawn: &[(&TrackPoint, f64)]) -> Axis {
     let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let middle = f64::midpoint(least, most);
     let reach = (0.6 * (most - least)).max(LEAST_REACH * middle);
-    if !(least > 0.0) || most > 10.0 * least {
+    if least <= 0.0 || most > 10.0 * least {
         return Axis::values(&title, values);
     }
     Axis::linear(&title, (middle - reach).max(0.0), middle + reach)

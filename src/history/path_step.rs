@@ -89,7 +89,10 @@ impl PathTracks<'_> {
 
     /// The cells that both runs have the figure of.
     fn in_both(&self, before: usize, run: usize) -> Vec<(Observed, Observed)> {
-        let both = |track: &&Track| Some((track.observed(before)?.clone(), track.observed(run)?.clone()));
+        let both = |track: &&Track| {
+            let (base, new) = (track.observed(before)?, track.observed(run)?);
+            Some((base.clone(), new.clone()))
+        };
         self.tracks.iter().filter_map(both).collect()
     }
 }

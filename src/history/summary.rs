@@ -1,6 +1,9 @@
 //! What a history says, in a few sentences.
 
+use std::collections::BTreeSet;
+
 use super::{History, PastRun, PathStep, Step, number};
+use crate::cell::Cell;
 use crate::compare::text::change;
 use crate::compare::{Judged, Judgement};
 use crate::prose::words;
@@ -21,12 +24,14 @@ pub(super) fn sentences(history: &History) -> Vec<String> {
 
 fn extent(history: &History) -> String {
     let started = |run: Option<&PastRun>| run.map(|run| run.manifest.started_at.clone()).unwrap_or_default();
+    // One cell may be compared by several metrics, and by several clocks.
+    let cells: BTreeSet<&Cell> = history.tracks.iter().map(|track| &track.cell).collect();
     format!(
         "{} from {} to {}; {} by {}.",
         words::plural(history.runs.len() as u64, "run"),
         started(history.runs.first()),
         started(history.runs.last()),
-        words::plural(history.tracks.len() as u64, "cell"),
+        words::plural(cells.len() as u64, "cell"),
         words::list(&history.measures())
     )
 }

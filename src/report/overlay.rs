@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
 
+use super::basis;
 use super::document::Document;
 use super::figures::over::{self, Layer, MOST_RUNS};
 use crate::compare::text::{sentences, tables};
@@ -38,9 +39,14 @@ pub(crate) fn document(runs: &[Run]) -> Result<Document> {
         blocks.extend(figures.into_iter().map(|figure| Block::Figure(Box::new(figure))));
     }
     blocks.extend(comparisons.iter().flat_map(compared));
-    let mut verdict: Vec<Block> = runs.iter().filter_map(no_measurement).collect();
-    for comparison in &comparisons {
+    // All runs are of one clock.
+    let caveat = runs.last().and_then(|run| basis::caveat(run.manifest.basis())).map(Block::says);
+    let mut verdict: Vec<Block> = caveat.into_iter().chain(runs.iter().filter_map(no_measurement)).collect();
+    for (place, comparison) in comparisons.iter().enumerate() {
+        // What the trials of the last run say of themselves is said once.
+        let is_said = |words: &String| comparisons[..place].iter().any(|one| one.drift.contains(words));
         let points = comparison.unlike.iter().cloned().chain(sentences(comparison));
+        let points = points.filter(|words| !is_said(words));
         verdict.push(Block::says(format!("{} against {}:", comparison.new, comparison.base)));
         verdict.push(Block::List(points.map(|words| Text::marked(&words)).collect()));
     }
