@@ -107,6 +107,7 @@ fn a_gap_is_a_gap_and_a_change_across_it_is_found() {
     assert_eq!(of_cell[3]["change"]["judgement"], "better");
     // The chart's line has two stretches; a chart without a gap has one.
     let page = page(&results);
+    assert!(!page.contains("<details>"), "few changes stand open");
     let charts: Vec<&str> = page.split("<svg class=\"chart\"").skip(1).collect();
     let lines = |chart: &str| {
         let chart = chart.split("</svg>").next().unwrap();
@@ -247,4 +248,21 @@ fn words_of_others_are_shown_and_not_obeyed() {
     let page = page(&results);
     assert_eq!(page.matches("<script>").count(), 1, "the page's own");
     assert!(page.contains("&lt;b&gt;grid") && !page.contains('\u{1b}'));
+}
+
+#[test]
+fn many_changes_are_folded_so_that_the_charts_stand_near() {
+    let scratch = Scratch::new();
+    let results = scratch.path("results");
+    for day in 1..=7 {
+        run_of_day(&results, day, |_, trials| {
+            speed_up(trials, "two-copy", if day % 2 == 0 { 0.7 } else { 1.0 });
+        });
+    }
+    let page = page(&results);
+    let folded = page.split("<details>").nth(1).expect("a table that is folded");
+    assert!(folded.split("</summary>").next().unwrap().contains("Changes of single cells"));
+    // Six steps of the path as a whole stand open, and above its charts.
+    assert!(page.contains("Paths whose cells changed together"));
+    assert!(page.contains("All of its cells together: -"), "the first fell");
 }

@@ -1,5 +1,7 @@
 //! The page of a history.
 
+use std::cmp::Reverse;
+
 use super::charts::{PathCharts, charts, legend};
 use super::{History, PathStep, Step, Track, facts, number, summary};
 use crate::compare::text::{change, interval};
@@ -11,6 +13,8 @@ use crate::tables::Setting;
 
 /// Charts that a page holds at most: a browser draws so many at once.
 const MOST_CHARTS: usize = 240;
+/// Changes that stand above the charts; a longer table is folded.
+const MOST_OPEN: usize = 15;
 
 /// What there is to say of a history.
 pub(crate) fn document(history: &History) -> Document {
@@ -56,17 +60,28 @@ fn changes(history: &History) -> Vec<Block> {
             "what else differs",
         ]),
     );
-    let steps = history.steps();
-    for step in steps.iter().rev().filter(|step| step.is_difference()) {
+    let mut steps = history.steps();
+    steps.sort_by_key(|step| Reverse(step.point.run));
+    for step in steps.iter().filter(|step| step.is_difference()) {
         table.push(row(history, step));
     }
     let constant: Vec<&str> = SURROUNDINGS.into_iter().chain(["metric"]).collect();
-    let tables = [path_changes(history).without_constant(&["metric"]), table.without_constant(&constant)];
-    let blocks: Vec<_> =
-        tables.into_iter().filter(|table| !table.rows.is_empty()).map(Block::Table).collect();
+    let paths = path_changes(history).without_constant(&["metric"]);
+    let tables =
+        [("Changes of paths", paths), ("Changes of single cells", table.without_constant(&constant))];
+    let blocks: Vec<_> = tables.into_iter().filter_map(|(title, table)| short(title, table)).collect();
     match blocks[..] {
         [] => vec![Block::says("No figure changed by more than the noise from one run to the next.")],
         _ => blocks,
+    }
+}
+
+/// A table, which a reader opens where it is long; none without a row.
+fn short(title: &str, table: Table) -> Option<Block> {
+    match table.rows.len() {
+        0 => None,
+        rows if rows <= MOST_OPEN => Some(Block::Table(table)),
+        _ => Some(Block::Folded(title.to_owned(), vec![Block::Table(table)])),
     }
 }
 
@@ -86,7 +101,10 @@ fn path_changes(history: &History) -> Table {
             "what else differs",
         ],
     );
-    for step in history.paths.iter().rev().filter(|step| step.judged.judgement.is_difference()) {
+    let mut steps: Vec<_> =
+        history.paths.iter().filter(|step| step.judged.judgement.is_difference()).collect();
+    steps.sort_by_key(|step| Reverse(step.run));
+    for step in steps {
         let run = |place: usize| TableField::number(number(place), place as f64);
         let ratio = &step.judged.ratio;
         table.push(vec![
