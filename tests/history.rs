@@ -199,9 +199,9 @@ fn fewer_than_two_runs_are_told_in_a_sentence() {
         assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
         assert!(ended.stderr.contains(words), "{}", ended.stderr);
     };
-    refused(&results, &[], "holds no run, and a history takes two; run `copycost sweep");
+    refused(&results, &[], "holds no run, and a history takes two; `");
     let run = plain_run(&results, 1);
-    refused(&results, &[], "holds one run, and a history takes two");
+    refused(&results, &[], &format!("sweep --results {}` makes another", results.display()));
     refused(&run, &[], "is one run; give the directory that holds it");
     refused(&scratch.path("nowhere"), &[], "give a directory that holds runs");
     assert!(!results.join("history.html").exists());

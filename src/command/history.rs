@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Exit, print};
 use crate::history::{History, export, page, text};
-use crate::output::say;
+use crate::output::{hint, say};
 use crate::report::{html, put};
 use crate::tables::Metric;
 
@@ -50,11 +50,9 @@ pub fn run(arguments: &HistoryArgs) -> anyhow::Result<Exit> {
     let count = history.runs.len();
     ensure!(
         count > 1,
-        "{dir} holds {}, and a history takes two; run `copycost sweep GRID --results {dir}` until there are",
-        match count {
-            0 => "no run",
-            _ => "one run",
-        }
+        "{dir} holds {}, and a history takes two; `{}` makes another",
+        if count == 0 { "no run" } else { "one run" },
+        hint(&["sweep", "--results", &dir.to_string()])
     );
     ensure!(
         !history.tracks.is_empty(),
