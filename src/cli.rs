@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    agent, compare, completions, doctor, grid, grids, health, link, man, measure, paths, report, schema,
-    sweep, validate, vm, xray,
+    agent, compare, completions, doctor, grid, grids, health, history, link, man, measure, paths, report,
+    schema, sweep, validate, vm, xray,
 };
 use crate::exit::Exit;
 
@@ -29,10 +29,12 @@ pub enum Command {
     Sweep(sweep::SweepArgs),
     /// Run one trial and print its figures
     Measure(measure::MeasureArgs),
-    /// Make the tables, the figures and the written analysis of a run
+    /// Make the tables, the figures and the written analysis of a run, or lay several runs over each other
     Report(report::ReportArgs),
     /// Say whether two runs differ, and what differs in their environments
     Compare(compare::CompareArgs),
+    /// Show each cell over the runs of a directory, with its noise and what changed
+    History(history::HistoryArgs),
     /// Check a run's directory against the schema
     Validate(validate::ValidateArgs),
     /// Show where bytes are copied and where the CPU time goes, path by path
@@ -73,6 +75,7 @@ impl Command {
             Self::Measure(arguments) => measure::run(arguments),
             Self::Report(arguments) => report::run(arguments),
             Self::Compare(arguments) => compare::run(arguments),
+            Self::History(arguments) => history::run(arguments),
             Self::Validate(arguments) => validate::run(arguments),
             Self::Xray(arguments) => xray::run(arguments),
             Self::Paths => paths::run(),

@@ -4,6 +4,7 @@
 //!
 //! - [`cli`], [`command`]: the command line and its verbs.
 //! - [`vm`]: any verb in a virtual machine: kernels, modules, QEMU, and the guest's first process.
+//! - [`history`]: each cell over the runs of a directory.
 //! - [`report`]: figures, the page and the Markdown, from a run's files alone.
 //! - [`study`], [`prose`], [`plot`]: a run's written answers and the published figures; the words; the drawing.
 //! - [`compare`], [`validate`]: whether two runs differ, whether a run is whole.
@@ -47,6 +48,7 @@ mod file;
 pub mod frame;
 pub mod grid;
 pub mod histogram;
+pub mod history;
 mod host;
 mod interface;
 pub mod lab;

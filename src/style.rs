@@ -25,6 +25,20 @@ pub enum Marker {
     Ring,
 }
 
+/// The line that joins the values of a series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Line {
+    /// Without a gap.
+    #[default]
+    Solid,
+    /// Of dashes.
+    Dashed,
+    /// Of dots.
+    Dotted,
+    /// Of dashes and dots in turn.
+    DashDotted,
+}
+
 /// Colour and marker of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {

@@ -9,9 +9,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use copycost::command::history::{HistoryArgs, HistoryFormat, run as write_history};
 use copycost::command::report::{ReportArgs, run as write_report};
 use copycost::report::Part;
 use serde_json::{Value, json};
+use support::past::{plain_run, run_of_day, speed_up};
 use support::simulate::Simulation;
 
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -152,7 +154,13 @@ fn the_page_works_in_a_browser() {
     };
     let results = tempfile::tempdir().unwrap();
     let dir = Simulation { hardware_counters: true, ..Simulation::default() }.write(results.path()).unwrap();
-    write_report(&ReportArgs { run: dir.clone(), no_plots: true, only: vec![Part::Html] }).unwrap();
+    write_report(&ReportArgs {
+        runs: vec![dir.clone()],
+        no_plots: true,
+        only: vec![Part::Html],
+        ..ReportArgs::default()
+    })
+    .unwrap();
     let page = dir.join("report.html");
 
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")] {
@@ -202,7 +210,13 @@ fn keys_show_values_and_tables_sort() {
     };
     let results = tempfile::tempdir().unwrap();
     let dir = Simulation::default().write(results.path()).unwrap();
-    write_report(&ReportArgs { run: dir.clone(), no_plots: true, only: vec![Part::Html] }).unwrap();
+    write_report(&ReportArgs {
+        runs: vec![dir.clone()],
+        no_plots: true,
+        only: vec![Part::Html],
+        ..ReportArgs::default()
+    })
+    .unwrap();
     browser.open(&dir.join("report.html"), 1280, "light");
 
     browser.eval("document.querySelector('.chart').focus()");
@@ -240,7 +254,13 @@ fn the_first_screen_has_a_figure_and_what_is_folded_opens() {
     };
     let results = tempfile::tempdir().unwrap();
     let dir = Simulation { hardware_counters: true, ..Simulation::default() }.write(results.path()).unwrap();
-    write_report(&ReportArgs { run: dir.clone(), no_plots: true, only: vec![Part::Html] }).unwrap();
+    write_report(&ReportArgs {
+        runs: vec![dir.clone()],
+        no_plots: true,
+        only: vec![Part::Html],
+        ..ReportArgs::default()
+    })
+    .unwrap();
     browser.open(&dir.join("report.html"), 1280, "light");
     let top = "document.querySelector('figure .chart').getBoundingClientRect().top";
     let top = browser.eval(top).as_f64().unwrap();
@@ -266,4 +286,37 @@ fn the_first_screen_has_a_figure_and_what_is_folded_opens() {
     let cut = "[...document.querySelectorAll('.table')].filter(box => box.scrollWidth > box.clientWidth + 1
         || box.scrollHeight > box.clientHeight + 1).map(box => [box.getAttribute('aria-label').slice(0, 40), box.scrollWidth, box.clientWidth])";
     assert_eq!(browser.eval(cut), json!([]), "tables that are cut");
+}
+
+#[test]
+fn the_pages_of_several_runs_fit_every_screen() {
+    let Some(mut browser) = Browser::start() else {
+        return support::skip(
+            "the_pages_of_several_runs_fit_every_screen",
+            &format!("one of {}", NAMES.join(", ")),
+        );
+    };
+    let results = tempfile::tempdir().unwrap();
+    let base = plain_run(results.path(), 1);
+    let new = run_of_day(results.path(), 2, |manifest, trials| {
+        manifest.sender.host.kernel = "6.99".into();
+        speed_up(trials, "splice", 0.7);
+    });
+    let args = HistoryArgs { dir: results.path().into(), measure: None, format: HistoryFormat::Page };
+    write_history(&args).unwrap();
+    write_report(&ReportArgs { runs: vec![base, new.clone()], ..ReportArgs::default() }).unwrap();
+    for (page, charts) in [(results.path().join("history.html"), 12), (new.join("overlay.html"), 2)] {
+        for (width, scheme) in [(1280, "light"), (390, "dark")] {
+            browser.open(&page, width, scheme);
+            let at = format!("{}, {width} pixels, {scheme}", page.display());
+            let drawn = browser.eval("document.querySelectorAll('.chart').length").as_u64();
+            assert_eq!(drawn, Some(charts), "{at}");
+            let wider = browser.eval("document.documentElement.scrollWidth - innerWidth").as_f64().unwrap();
+            assert!(wider <= 0.0, "{at}: the page is {wider} pixels wider than the screen");
+            browser.eval("document.querySelector('.chart').focus()");
+            browser.call("Input.dispatchKeyEvent", json!({"type": "keyDown", "key": "ArrowRight"}));
+            let tip = browser.tip().unwrap_or_else(|| panic!("{at}: no value is shown"));
+            assert!(tip.contains("Gb/s") && tip.contains("trials"), "{at}: {tip}");
+        }
+    }
 }

@@ -34,7 +34,8 @@ impl Report {
         let dir = simulation.write(results.path()).unwrap();
         change(&dir);
         let only = vec![Part::Tables, Part::Html, Part::Markdown];
-        write_report(&ReportArgs { run: dir.clone(), no_plots: false, only }).unwrap();
+        write_report(&ReportArgs { runs: vec![dir.clone()], no_plots: false, only, ..ReportArgs::default() })
+            .unwrap();
         Self::read(results, dir)
     }
 

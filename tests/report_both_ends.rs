@@ -24,7 +24,13 @@ fn simulated(results: &Path, receive_paths: &[&str]) -> std::path::PathBuf {
 }
 
 fn report(dir: &Path) -> String {
-    write_report(&ReportArgs { run: dir.to_owned(), no_plots: true, only: vec![Part::Markdown] }).unwrap();
+    write_report(&ReportArgs {
+        runs: vec![dir.to_owned()],
+        no_plots: true,
+        only: vec![Part::Markdown],
+        ..ReportArgs::default()
+    })
+    .unwrap();
     std::fs::read_to_string(dir.join("report.md")).unwrap()
 }
 

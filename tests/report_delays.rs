@@ -33,7 +33,8 @@ fn report(simulation: &Simulation) -> String {
     let results = tempfile::tempdir().unwrap();
     let run = simulation.write(results.path()).unwrap();
     let only = vec![Part::Tables, Part::Markdown];
-    write_report(&ReportArgs { run: run.clone(), no_plots: true, only }).unwrap();
+    write_report(&ReportArgs { runs: vec![run.clone()], no_plots: true, only, ..ReportArgs::default() })
+        .unwrap();
     let ratios = csv_file::read::<RatioRow>(&run).unwrap().rows;
     let metrics = |rows: &[RatioRow]| rows.iter().map(|row| row.metric.clone()).collect::<Vec<_>>();
     assert_eq!(metrics(&ratios), metrics(&Tables::of(&simulation.run()).ratios));
@@ -180,7 +181,13 @@ fn the_stages_of_a_message_are_told_where_a_pass_split_them() {
     let mut ways: Vec<Way> = Stage::ALL.into_iter().zip([1.25, 2.5, 3.75, 8.5]).map(way).collect();
     ways.push(Way { cell: untold, reason: "no stamps here".to_owned(), ..Way::default() });
     Appender::create(&run).unwrap().append(&ways).unwrap();
-    write_report(&ReportArgs { run: run.clone(), no_plots: true, only: vec![Part::Markdown] }).unwrap();
+    write_report(&ReportArgs {
+        runs: vec![run.clone()],
+        no_plots: true,
+        only: vec![Part::Markdown],
+        ..ReportArgs::default()
+    })
+    .unwrap();
     let text = std::fs::read_to_string(run.join("report.md")).unwrap().replace('\\', "");
     let latency = section(&text, "## Latency");
     for line in [

@@ -11,7 +11,12 @@ use support::simulate::Simulation;
 fn parts_can_be_written_alone_and_bad_input_writes_nothing() {
     let results = tempfile::tempdir().unwrap();
     let dir = Simulation::default().write(results.path()).unwrap();
-    let args = ReportArgs { run: dir.clone(), no_plots: false, only: vec![Part::Markdown] };
+    let args = ReportArgs {
+        runs: vec![dir.clone()],
+        no_plots: false,
+        only: vec![Part::Markdown],
+        ..ReportArgs::default()
+    };
     write_report(&args).unwrap();
     assert!(dir.join("report.md").exists());
     for absent in ["report.html", "plots", "cells.csv"] {
@@ -36,7 +41,7 @@ fn parts_can_be_written_alone_and_bad_input_writes_nothing() {
 fn a_figure_says_where_it_is_from_and_one_of_level_lines_is_a_sentence() {
     let results = tempfile::tempdir().unwrap();
     let dir = Simulation::default().write(results.path()).unwrap();
-    write_report(&ReportArgs { run: dir.clone(), no_plots: false, only: Vec::new() }).unwrap();
+    write_report(&ReportArgs { runs: vec![dir.clone()], ..ReportArgs::default() }).unwrap();
     let read = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
     assert!(read("plots/throughput-by-size.svg").contains(">Simulated, run simulated</text>"));
     assert!(read("report.html").contains("<p class=\"source\">Simulated, run simulated</p>"));

@@ -13,7 +13,8 @@ fn report(simulation: &Simulation) -> String {
     let results = tempfile::tempdir().unwrap();
     let run = simulation.write(results.path()).unwrap();
     let only = vec![Part::Tables, Part::Markdown];
-    write_report(&ReportArgs { run: run.clone(), no_plots: true, only }).unwrap();
+    write_report(&ReportArgs { runs: vec![run.clone()], no_plots: true, only, ..ReportArgs::default() })
+        .unwrap();
     std::fs::read_to_string(run.join("report.md")).unwrap().replace('\\', "")
 }
 

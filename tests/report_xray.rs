@@ -182,7 +182,8 @@ fn a_headline_says_what_it_costs_what_held_it_back_and_where_the_time_went() {
     let dir = simulation.write(results.path()).unwrap();
     account(&dir);
     let only = vec![Part::Tables, Part::Markdown];
-    write_report(&ReportArgs { run: dir.clone(), no_plots: true, only }).unwrap();
+    write_report(&ReportArgs { runs: vec![dir.clone()], no_plots: true, only, ..ReportArgs::default() })
+        .unwrap();
     let text = std::fs::read_to_string(dir.join("report.md")).unwrap().replace('\\', "");
     let verdict = text.split("## Verdict").nth(1).unwrap().split("\n## ").next().unwrap();
     for part in [

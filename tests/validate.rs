@@ -233,8 +233,13 @@ fn a_run_of_the_first_schema_is_valid_and_has_its_report() {
     let run = Run::load(&dir).unwrap();
     assert!(run.left_out.is_empty() && run.trials.len() == 120, "{:?}", run.left_out);
     assert!(run.trials.iter().all(|trial| trial.wire_bytes.is_none() && trial.disturbed.is_empty()));
-    write_report(&ReportArgs { run: dir.clone(), no_plots: true, only: vec![Part::Tables, Part::Markdown] })
-        .unwrap();
+    write_report(&ReportArgs {
+        runs: vec![dir.clone()],
+        no_plots: true,
+        only: vec![Part::Tables, Part::Markdown],
+        ..ReportArgs::default()
+    })
+    .unwrap();
     let report = std::fs::read_to_string(dir.join("report.md")).unwrap();
     for told in ["Label refuted", "splice", "86.8", "## Account"] {
         assert!(report.contains(told), "`{told}` is missing:\n{report}");

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 
-use super::{Exit, UsageError};
+use super::{Exit, runs};
 use crate::compare::{CellChange, Comparison, Footing, GateOutcome, NO_MEASUREMENT, export, footing, text};
 use crate::output::{Out, say};
 use crate::tables::{Better, Metric, Run};
@@ -70,12 +70,7 @@ impl CompareArgs {
     /// Compares the two runs and writes what differs, without a word beside it. The names of the cells and paths
     /// whose interval lies beyond the limit.
     pub fn write(&self, out: &mut impl Write) -> anyhow::Result<Vec<String>> {
-        if let (Ok(base), Ok(new)) = (self.base.canonicalize(), self.new.canonicalize())
-            && base == new
-        {
-            let (one, other) = (self.base.display(), self.new.display());
-            return Err(UsageError(format!("{one} and {other} are the same run; name two")).into());
-        }
+        runs::distinct([&self.base, &self.new])?;
         let base = Run::load(&self.base).context("the base run")?;
         let new = Run::load(&self.new).context("the new run")?;
         let comparison = Comparison::of(&base, &new, self.measure, self.max_regression);

@@ -1,52 +1,12 @@
 //! What changed in one cell, and in the cells of one path together.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use super::footing::{Footing, SAME, Terms};
+use super::footing::Terms;
+use super::joint::Joint;
+use super::judged::{Judged, Judgement, Observed};
 use crate::cell::words;
-use crate::stats::{self, Interval};
 use crate::tables::{Better, CellRow, ENOUGH_TRIALS, Estimate, Metric, Sample};
-
-/// What can be said of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Judgement {
-    /// The interval of the ratio lies on the better side of 1.
-    Better,
-    /// It lies on the worse side.
-    Worse,
-    /// It excludes 1, and among so many cells one that does is nothing rare: no difference after correction.
-    Uncorrected,
-    /// It holds 1: no difference was detected.
-    Indistinct,
-    /// There is no interval: one trial on a side, or a figure that is zero.
-    Unjudged,
-    /// The runs' figures are of different kinds.
-    Incomparable,
-    /// The base run has no figure of the cell.
-    OnlyNew,
-    /// The new run has no figure of the cell.
-    OnlyBase,
-    /// Neither run has one.
-    Neither,
-}
-
-words!(Judgement:
-    Better = "better", Worse = "worse", Uncorrected = "not after correction", Indistinct = "not distinguishable",
-    Unjudged = "not judged", Incomparable = "not comparable", OnlyNew = "no figure in the base run", OnlyBase = "no figure in the new run",
-    Neither = "no figure in either run",
-);
-
-impl Judgement {
-    pub(super) fn of(interval: Option<Interval>, better: Better) -> Self {
-        match (interval, better) {
-            (None, _) => Self::Unjudged,
-            (Some(ends), _) if ends.contains(1.0) => Self::Indistinct,
-            (Some(ends), better) if (ends.low > 1.0) == (better == Better::Higher) => Self::Better,
-            (Some(_), _) => Self::Worse,
-        }
-    }
-}
 
 /// Whether the whole interval of a ratio lies further than a share on the worse side of 1.
 fn is_beyond(limit: f64, ratio: &Estimate, better: Better) -> bool {
@@ -55,31 +15,6 @@ fn is_beyond(limit: f64, ratio: &Estimate, better: Better) -> bool {
         Better::Lower => ends.low > 1.0 + limit,
         Better::Neither => false,
     })
-}
-
-/// The ratio of two medians with its interval, and how likely one so large is by chance.
-///
-/// Counted instructions have no chance in them: what remains is by how much two runs of the same thing differ.
-/// `widening` is by how much figures that follow one another are known less well than independent ones.
-fn ratio_of(footing: Footing, new: &[f64], base: &[f64], widening: f64) -> (Estimate, Option<f64>) {
-    match footing {
-        // Sides that ran together are taken within their blocks afterwards.
-        Footing::Time | Footing::Blocks => match stats::unpaired_ratio(new, base) {
-            Some(found) => (
-                Estimate::new(Some(found.ratio), found.interval).widened(widening),
-                found.p.map(|p| stats::widened_probability(p, widening)),
-            ),
-            None => (Estimate::default(), None),
-        },
-        Footing::Instructions => {
-            let base = stats::median(base).filter(|&base| base > 0.0);
-            let ratio = stats::median(new).zip(base).map(|(new, base)| new / base);
-            let interval =
-                ratio.map(|ratio| Interval { low: ratio * (1.0 - SAME), high: ratio * (1.0 + SAME) });
-            (Estimate::new(ratio, interval), None)
-        }
-        Footing::Nothing => (Estimate::default(), None),
-    }
 }
 
 /// What a gate says of a change. It looks at trials that had their CPUs to themselves: a busy neighbour is no
@@ -159,34 +94,29 @@ impl CellChange {
     /// The change of a cell that at least one run knows.
     pub(super) fn of(key: &str, base: Option<&Sample>, new: Option<&Sample>, terms: Terms) -> Self {
         let Terms { footing, measure, .. } = terms;
-        let values =
-            |sample: Option<&Sample>| sample.map(|sample| measure.values(sample)).unwrap_or_default();
-        let (base_values, new_values) = (values(base), values(new));
-        let quiet = |sample: Option<&Sample>| values(sample.map(Sample::undisturbed).as_ref());
-        let (base_quiet, new_quiet) = (quiet(base), quiet(new));
-        // Each side's own, as the squares of what is not known of them add up.
-        let squares = [base, new].map(|sample| sample.map_or(1.0, |sample| sample.widening.powi(2)));
-        let widening = f64::midpoint(squares[0], squares[1]).sqrt();
-        let gated = ratio_of(footing, &new_quiet, &base_quiet, widening).0;
-        let (ratio, p) = ratio_of(footing, &new_values, &base_values, widening);
-        let judgement = match (base_values.is_empty(), new_values.is_empty()) {
-            (false, false) if footing == Footing::Nothing => Judgement::Incomparable,
-            (false, false) => Judgement::of(ratio.interval(), measure.better),
-            (true, false) => Judgement::OnlyNew,
-            (false, true) => Judgement::OnlyBase,
-            (true, true) => Judgement::Neither,
-        };
+        let observed = |sample: Option<&Sample>| Observed::of(sample, measure);
+        let quiet = |sample: Option<&Sample>| observed(sample.map(Sample::undisturbed).as_ref());
+        let ([base_all, new_all], [base_quiet, new_quiet]) =
+            ([base, new].map(observed), [base, new].map(quiet));
+        let gated = Judged::of(footing, measure.better, &base_quiet, &new_quiet).ratio;
+        let Judged { ratio, p, judgement } = Judged::of(footing, measure.better, &base_all, &new_all);
+        let (all, left) = ([&base_all, &new_all], [&base_quiet, &new_quiet]);
         Self {
             cell: key.to_owned(),
             measure,
             base_row: base.map(CellRow::of),
             new_row: new.map(CellRow::of),
-            base: Estimate::of(&base_values),
-            new: Estimate::of(&new_values),
+            base: Estimate::of(&base_all.values),
+            new: Estimate::of(&new_all.values),
             ratio,
             p,
             judgement,
-            gate: GateOutcome::of(terms, &gated, [&base_values, &new_values], [&base_quiet, &new_quiet]),
+            gate: GateOutcome::of(
+                terms,
+                &gated,
+                all.map(|one| &one.values[..]),
+                left.map(|one| &one.values[..]),
+            ),
         }
     }
 
@@ -257,49 +187,25 @@ impl GroupChange {
     /// where a figure is zero.
     pub(super) fn of(group: Group, cells: &[(&Sample, &Sample)], terms: Terms) -> Option<Self> {
         let Terms { footing, measure, .. } = terms;
-        // Each cell's figures as shares of its own median in the base run, so that cells can stand for each other.
-        let centre = |base: &Sample| stats::median(&measure.values(base)).filter(|&centre| centre > 0.0);
-        let centres: Vec<f64> = cells.iter().map(|(base, _)| centre(base)).collect::<Option<_>>()?;
-        let blocks = |cells: Vec<&Sample>| {
-            let figures: Vec<_> = cells.iter().map(|sample| measure.by_block(sample)).collect();
-            block_medians(&figures, &centres)
-        };
-        let base = blocks(cells.iter().map(|(base, _)| *base).collect());
-        let new = blocks(cells.iter().map(|(_, new)| *new).collect());
-        let rows = [base.clone(), new.clone()];
-        let widening = stats::common_correlation(&rows).map_or(1.0, stats::widening);
-        let (ratio, p) = ratio_of(footing, &new, &base, widening);
+        let observed = |sample: &Sample| Observed::of(Some(sample), measure);
+        let all: Vec<_> = cells.iter().map(|(base, new)| (observed(base), observed(new))).collect();
+        let quiet = |sample: &Sample| observed(&sample.undisturbed());
+        let quiet: Vec<_> = cells.iter().map(|(base, new)| (quiet(base), quiet(new))).collect();
+        let joint = Joint::of(&all)?;
+        let quiet = joint.of_part(&quiet);
+        let (ratio, p) = joint.ratio(footing);
         ratio.value?;
-        let undisturbed: Vec<_> =
-            cells.iter().map(|(base, new)| (base.undisturbed(), new.undisturbed())).collect();
-        let base_quiet = blocks(undisturbed.iter().map(|(base, _)| base).collect());
-        let new_quiet = blocks(undisturbed.iter().map(|(_, new)| new).collect());
-        let gated = ratio_of(footing, &new_quiet, &base_quiet, widening).0;
+        let gated = quiet.ratio(footing).0;
         Some(Self {
             group,
             measure,
             cells: cells.len(),
-            base_blocks: base.len(),
-            new_blocks: new.len(),
+            base_blocks: joint.base.len(),
+            new_blocks: joint.new.len(),
             ratio,
             p,
             judgement: Judgement::of(ratio.interval(), measure.better),
-            gate: GateOutcome::of(terms, &gated, [&base, &new], [&base_quiet, &new_quiet]),
+            gate: GateOutcome::of(terms, &gated, [&joint.base, &joint.new], [&quiet.base, &quiet.new]),
         })
     }
-}
-
-/// For each block the median over the cells of figure over centre, where at least half of the cells have one.
-fn block_medians(cells: &[BTreeMap<u32, f64>], centres: &[f64]) -> Vec<f64> {
-    let mut blocks: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
-    for (figures, centre) in cells.iter().zip(centres) {
-        for (&block, figure) in figures {
-            blocks.entry(block).or_default().push(figure / centre);
-        }
-    }
-    blocks
-        .into_values()
-        .filter(|shares| 2 * shares.len() >= cells.len())
-        .filter_map(|shares| stats::median(&shares))
-        .collect()
 }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::change::{CellChange, GateOutcome, Group, GroupChange, Judgement};
+use super::change::{CellChange, GateOutcome, Group, GroupChange};
 use super::environment::{self, EnvironmentChange};
 use super::footing::{self, Footing, Terms};
+use super::judged::Judgement;
 use super::together;
 use crate::tables::{Drift, Metric, Run, Sample, THROUGHPUT, metric, samples};
 
@@ -60,8 +61,8 @@ impl Comparison {
             together::correct(&mut together);
         }
         Self {
-            base: name(base),
-            new: name(new),
+            base: base.name(),
+            new: new.name(),
             footing,
             measures: by_measure.iter().map(|(measure, _)| *measure).collect(),
             limit,
@@ -100,6 +101,11 @@ impl Comparison {
 /// What cells whose answers or rate set the pace are judged by where nothing is said.
 const DELAYS: [&str; 2] = ["response_p50_us", "response_p99_us"];
 
+/// What cells are judged by where nothing is said, each those that it compares.
+pub(crate) fn usual_measures() -> impl Iterator<Item = &'static Metric> {
+    std::iter::once(&THROUGHPUT).chain(DELAYS.into_iter().filter_map(metric))
+}
+
 /// The metrics to compare by, each with the cells of the base and of the new run that are compared by it.
 fn chosen<'s, 'a>(
     base: &'s [Sample<'a>],
@@ -109,14 +115,13 @@ fn chosen<'s, 'a>(
     if let Some(measure) = measure {
         return vec![(measure, [base, new].map(|samples| samples.iter().collect()))];
     }
-    let delays = DELAYS.into_iter().filter_map(metric);
     let those = |measure: &'static Metric| {
         let compared = |samples: &'s [Sample<'a>]| {
             samples.iter().filter(|sample| measure.compares(&sample.cell.workload)).collect()
         };
         (measure, [base, new].map(compared))
     };
-    let all = std::iter::once(&THROUGHPUT).chain(delays).map(those);
+    let all = usual_measures().map(those);
     all.filter(|(_, [base, new]): &(_, [Vec<_>; 2])| !base.is_empty() || !new.is_empty()).collect()
 }
 
@@ -135,7 +140,7 @@ fn cells<'s, 'a>(
         let mut change = CellChange::of(&key, other, Some(sample), terms);
         if let (Some(other), true) = (other, change.is_compared()) {
             if terms.footing == Footing::Blocks {
-                together::cell(&mut change, other, sample, terms);
+                together::gate(&mut change, terms);
             }
             pairs.push((other, sample));
         }
@@ -156,7 +161,7 @@ fn unlike(base: &Run, new: &Run, footing: Footing) -> Vec<String> {
         Footing::Instructions => footing::unlike(&base.manifest, &new.manifest),
         Footing::Time | Footing::Blocks => Vec::new(),
         Footing::Nothing => {
-            let clocks = [base, new].map(|run| format!("{} {}", name(run), footing::clock(&run.manifest)));
+            let clocks = [base, new].map(|run| format!("{} {}", run.name(), footing::clock(&run.manifest)));
             vec![format!("{}: their figures say nothing of each other.", clocks.join(" and "))]
         }
     }
@@ -165,7 +170,7 @@ fn unlike(base: &Run, new: &Run, footing: Footing) -> Vec<String> {
 /// What the order of each run's trials says: within blocks it cancels, and instructions have none.
 fn drift(runs: [(&Run, &[Sample]); 2], footing: Footing) -> Vec<String> {
     let said = |(run, samples): (&Run, &[Sample])| {
-        Drift::of(samples).sentence().map(|sentence| format!("{}: {sentence}", name(run)))
+        Drift::of(samples).sentence().map(|sentence| format!("{}: {sentence}", run.name()))
     };
     let runs = runs.into_iter().filter(|_| footing == Footing::Time);
     runs.filter_map(said).collect()
@@ -191,8 +196,4 @@ fn groups(pairs: &[(&Sample, &Sample)], terms: Terms) -> Vec<GroupChange> {
     };
     let by_path = paths.iter().filter_map(|path| change(Group::Path((*path).to_owned()), &of_path(path)));
     change(Group::All, pairs).into_iter().chain(by_path).collect()
-}
-
-fn name(run: &Run) -> String {
-    if run.manifest.run_id.is_empty() { run.dir.display().to_string() } else { run.manifest.run_id.clone() }
 }

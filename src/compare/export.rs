@@ -77,7 +77,7 @@ fn group(group: &GroupChange) -> Value {
     })
 }
 
-fn estimate(estimate: &Estimate) -> Value {
+pub(crate) fn estimate(estimate: &Estimate) -> Value {
     json!({ "value": estimate.value, "low": estimate.low, "high": estimate.high })
 }
 
@@ -150,6 +150,6 @@ pub(crate) fn github_action(run: &Run, better: Better) -> String {
     pretty(&Value::Array(entries))
 }
 
-fn pretty(value: &Value) -> String {
+pub(crate) fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).expect("text, numbers and lists have a JSON form")
 }

@@ -10,13 +10,19 @@ mod comparison;
 mod environment;
 pub(crate) mod export;
 pub(crate) mod footing;
+mod joint;
+mod judged;
 pub(crate) mod text;
 mod together;
 
-pub use change::{CellChange, GateOutcome, Group, GroupChange, Judgement};
+pub use change::{CellChange, GateOutcome, Group, GroupChange};
 pub use comparison::Comparison;
+pub(crate) use comparison::usual_measures;
 pub use environment::{EnvironmentChange, differences};
 pub use footing::{Footing, SAME};
+pub(crate) use joint::judge_together;
+pub use judged::{Judged, Judgement, Observed};
+pub(crate) use together::correct;
 
 /// Why a run, or a grid, cannot be gated whose grid has `measurement: false`.
 pub const NO_MEASUREMENT: &str = "not a measurement, as its grid says (`measurement: false`), so no regression can be \

@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use comfy_table::{Table, presets};
 
-use super::change::{GateOutcome, Judgement};
+use super::change::GateOutcome;
 use super::comparison::Comparison;
 use super::footing::{Footing, SAME};
+use super::judged::Judgement;
 use crate::output::harmless;
 use crate::tables::{CellRow, Estimate, Metric, TOO_FEW_TRIALS};
 
@@ -67,7 +68,7 @@ const COLUMNS: usize = 7;
 type Fields = [String; COLUMNS];
 
 /// The tables and their headers: by each metric cells together, then each cell.
-fn tables(comparison: &Comparison) -> impl Iterator<Item = (Fields, Vec<Fields>)> + '_ {
+pub(crate) fn tables(comparison: &Comparison) -> impl Iterator<Item = (Fields, Vec<Fields>)> + '_ {
     comparison.measures.iter().flat_map(|measure| {
         let together = (group_header(comparison, measure), groups(comparison, measure));
         [together, (header(comparison, measure), cells(comparison, measure))]
@@ -152,11 +153,13 @@ fn percent(ratio: f64) -> String {
     if change.abs() < 0.5 { format!("{change:+.2} %") } else { format!("{change:+.1} %") }
 }
 
-fn change(ratio: &Estimate) -> String {
+/// By how many per cent the figure differs; empty where there is no ratio.
+pub(crate) fn change(ratio: &Estimate) -> String {
     ratio.value.map(percent).unwrap_or_default()
 }
 
-fn interval(ratio: &Estimate) -> String {
+/// Its interval in per cent; empty where there is none.
+pub(crate) fn interval(ratio: &Estimate) -> String {
     if ratio.is_wide() {
         return TOO_FEW_TRIALS.to_owned();
     }
@@ -167,13 +170,13 @@ fn interval(ratio: &Estimate) -> String {
 }
 
 /// Four significant digits, which no noise here deserves more of.
-fn significant(value: f64) -> String {
+pub(crate) fn significant(value: f64) -> String {
     let digits = if value == 0.0 { 0 } else { 3 - value.abs().log10().floor() as i32 };
     format!("{value:.*}", digits.clamp(0, 9) as usize)
 }
 
 /// What the tables do not say by themselves.
-fn sentences(comparison: &Comparison) -> Vec<String> {
+pub(crate) fn sentences(comparison: &Comparison) -> Vec<String> {
     let count = |judgement| comparison.count(judgement);
     let judged = [Judgement::Better, Judgement::Worse, Judgement::Uncorrected, Judgement::Indistinct]
         .map(count)

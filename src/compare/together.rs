@@ -6,44 +6,43 @@
 
 use std::collections::BTreeMap;
 
-use super::change::{CellChange, GateOutcome, GroupChange, Judgement};
+use super::change::{CellChange, GateOutcome, GroupChange};
 use super::footing::Terms;
+use super::judged::{Judged, Judgement, Observed};
 use crate::stats;
-use crate::tables::{Estimate, Metric, Paired, Sample};
+use crate::tables::{Estimate, Sample};
 
 /// Probability, corrected for their number, up to which a difference is called one.
 const CALLED: f64 = 0.05;
 
-/// A cell's change, taken within the blocks. Others that were busy on the host were so for both sides, so no trial is
-/// too disturbed to gate.
-pub(super) fn cell(change: &mut CellChange, base: &Sample, new: &Sample, terms: Terms) {
-    let found = Paired::of_metric(new, base, terms.measure);
-    (change.ratio, change.p) = (found.ratio, found.p);
-    (change.judgement, change.gate) = judged(&found.ratio, terms);
+/// A gate on a cell's change, which was taken within the blocks. Others that were busy on the host were so for both
+/// sides, so no trial is too disturbed to gate.
+pub(super) fn gate(change: &mut CellChange, terms: Terms) {
+    change.gate = gated(&change.ratio, terms);
 }
 
 /// The change of several cells together, as pairs of base and new: of each block the median of its cells' ratios.
 pub(super) fn group(change: &mut GroupChange, cells: &[(&Sample, &Sample)], terms: Terms) {
-    let (ratio, p, blocks) = group_ratio(cells, terms.measure);
+    let observed = |sample: &Sample| Observed::of(Some(sample), terms.measure);
+    let cells: Vec<_> = cells.iter().map(|(base, new)| (observed(base), observed(new))).collect();
+    let (ratio, p, blocks) = ratio_within(&cells);
     (change.ratio, change.p, change.base_blocks, change.new_blocks) = (ratio, p, blocks, blocks);
-    (change.judgement, change.gate) = judged(&ratio, terms);
+    change.judgement = Judgement::of(ratio.interval(), terms.measure.better);
+    change.gate = gated(&ratio, terms);
 }
 
-fn judged(ratio: &Estimate, terms: Terms) -> (Judgement, GateOutcome) {
-    let better = terms.measure.better;
-    let gate = terms.limit.map_or(GateOutcome::None, |limit| GateOutcome::by(limit, ratio, better));
-    (Judgement::of(ratio.interval(), better), gate)
+fn gated(ratio: &Estimate, terms: Terms) -> GateOutcome {
+    terms.limit.map_or(GateOutcome::None, |limit| GateOutcome::by(limit, ratio, terms.measure.better))
 }
 
-/// Its ratio, how likely one so large is by chance, and how many blocks it rests on: those in which at least half of
-/// the cells have one.
-fn group_ratio(cells: &[(&Sample, &Sample)], measure: &'static Metric) -> (Estimate, Option<f64>, usize) {
+/// The ratio of cells within the blocks, as pairs of base and new, how likely one so large is by chance, and how many
+/// blocks it rests on: those in which at least half of the cells have one.
+pub(super) fn ratio_within(cells: &[(Observed, Observed)]) -> (Estimate, Option<f64>, usize) {
     let mut blocks: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for (base, new) in cells {
-        let base = measure.by_block(base);
-        for (block, value) in measure.by_block(new) {
-            let pair = base.get(&block).filter(|&&other| value > 0.0 && other > 0.0);
-            blocks.entry(block).or_default().extend(pair.map(|other| value / other));
+        for (block, &value) in &new.by_block {
+            let pair = base.by_block.get(block).filter(|&&other| value > 0.0 && other > 0.0);
+            blocks.entry(*block).or_default().extend(pair.map(|other| value / other));
         }
     }
     let medians = blocks.into_values().filter(|ratios| 2 * ratios.len() >= cells.len());
@@ -56,10 +55,21 @@ fn group_ratio(cells: &[(&Sample, &Sample)], measure: &'static Metric) -> (Estim
 }
 
 /// What is judged with others at once.
-pub(super) trait Correctable {
+pub(crate) trait Correctable {
+    /// How likely it is by chance; absent where nothing is judged.
     fn p(&self) -> Option<f64>;
     /// No difference, after correction.
     fn take_back(&mut self);
+}
+
+impl Correctable for &mut Judged {
+    fn p(&self) -> Option<f64> {
+        self.p.filter(|_| self.ratio.interval().is_some())
+    }
+
+    fn take_back(&mut self) {
+        self.judgement = self.judgement.uncorrected();
+    }
 }
 
 macro_rules! correctable {
@@ -70,9 +80,7 @@ macro_rules! correctable {
             }
 
             fn take_back(&mut self) {
-                if matches!(self.judgement, Judgement::Better | Judgement::Worse) {
-                    self.judgement = Judgement::Uncorrected;
-                }
+                self.judgement = self.judgement.uncorrected();
                 if self.gate == GateOutcome::Beyond {
                     self.gate = GateOutcome::Passed;
                 }
@@ -84,7 +92,7 @@ macro_rules! correctable {
 correctable!(CellChange, GroupChange);
 
 /// Corrects for the number of what is judged: what is no difference then is none, and fires no gate.
-pub(super) fn correct(changes: &mut [impl Correctable]) {
+pub(crate) fn correct(changes: &mut [impl Correctable]) {
     let judged: Vec<usize> = (0..changes.len()).filter(|&place| changes[place].p().is_some()).collect();
     let chances: Vec<f64> = judged.iter().filter_map(|&place| changes[place].p()).collect();
     for (place, p) in judged.into_iter().zip(stats::benjamini_hochberg(&chances)) {

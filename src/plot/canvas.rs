@@ -4,7 +4,7 @@ use std::fmt;
 
 use maud::{Markup, PreEscaped, html};
 
-use crate::style::Colour;
+use crate::style::{Colour, Line};
 
 /// A place: pixels from the left and from the top.
 pub(super) type Position = (f64, f64);
@@ -14,12 +14,12 @@ pub(super) type Position = (f64, f64);
 pub(super) struct Stroke {
     pub(super) colour: Colour,
     pub(super) width: f64,
-    pub(super) dashed: bool,
+    pub(super) line: Line,
 }
 
 impl Stroke {
     pub(super) fn solid(colour: Colour, width: f64) -> Self {
-        Self { colour, width, dashed: false }
+        Self { colour, width, line: Line::Solid }
     }
 }
 
@@ -70,7 +70,12 @@ pub(super) struct Canvas(String);
 
 impl Canvas {
     pub(super) fn line(&mut self, corners: &[Position], stroke: Stroke) {
-        let dashes = stroke.dashed.then_some("5 4");
+        let dashes = match stroke.line {
+            Line::Solid => None,
+            Line::Dashed => Some("5 4"),
+            Line::Dotted => Some("1.5 3"),
+            Line::DashDotted => Some("7 3 1.5 3"),
+        };
         self.put(html! {
             polyline fill="none" stroke=(stroke.colour) stroke-width=(Pixels(stroke.width)) stroke-dasharray=[dashes]
                 points=(Points(corners)) {}

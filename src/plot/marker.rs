@@ -1,12 +1,12 @@
 //! Markers as they are drawn: the shapes that stand for values.
 
 use super::canvas::{Canvas, Position, Stroke};
-use crate::style::{Marker, Style};
+use crate::style::{Line, Marker, Style};
 
 impl Style {
-    /// The line that joins values and shows their intervals.
-    pub(super) fn stroke(&self) -> Stroke {
-        Stroke::solid(self.colour, 1.6)
+    /// The line that joins values, or a solid one that shows their intervals.
+    pub(super) fn stroke(&self, line: Line) -> Stroke {
+        Stroke { line, ..Stroke::solid(self.colour, 1.6) }
     }
 
     /// Draws the marker.

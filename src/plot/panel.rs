@@ -8,7 +8,7 @@ use super::canvas::{Anchor, Canvas, Drawing, Lettering, Position, Stroke};
 use super::colour::{INK, QUIET};
 use super::scale::{BELOW, Scale};
 use crate::stats::Interval;
-use crate::style::{Colour, Style};
+use crate::style::{Colour, Line, Style};
 
 /// Width of a panel, in CSS pixels and in points of a page.
 pub(crate) const WIDTH: f64 = 400.0;
@@ -41,8 +41,8 @@ pub struct Series {
     pub points: Vec<Point>,
     /// What the values were made of, faint: places on both axes.
     pub trials: Vec<(f64, f64)>,
-    /// Whether neighbouring points are joined.
-    pub joined: bool,
+    /// What joins neighbouring points; absent where nothing does.
+    pub line: Option<Line>,
 }
 
 /// A line without points of its own: a model, or a bound.
@@ -137,6 +137,11 @@ impl Panel {
     }
 }
 
+/// The line of what may be broken.
+pub(super) fn broken(dashed: bool) -> Line {
+    if dashed { Line::Dashed } else { Line::Solid }
+}
+
 /// Draws a panel's title and gives the place where the panel begins below it.
 pub(super) fn title(canvas: &mut Canvas, words: &str) -> f64 {
     if words.is_empty() {
@@ -181,7 +186,7 @@ impl Plot<'_> {
     fn curves(&mut self) {
         for &Curve { colour, dashed, ref points } in &self.panel.curves {
             let corners: Vec<_> = points.iter().filter_map(|&point| self.place(point, 0.0)).collect();
-            self.canvas.line(&corners, Stroke { colour, width: 1.4, dashed });
+            self.canvas.line(&corners, Stroke { colour, width: 1.4, line: broken(dashed) });
         }
     }
 
@@ -202,13 +207,13 @@ impl Plot<'_> {
                 .iter()
                 .filter_map(|point| Some((point, self.place((point.x, point.value), shift)?)))
                 .collect();
-            if series.joined {
+            if let Some(line) = series.line {
                 let corners: Vec<Position> = points.iter().map(|&(_, place)| place).collect();
-                self.canvas.line(&corners, series.style.stroke());
+                self.canvas.line(&corners, series.style.stroke(line));
             }
             for (point, place) in points {
                 if let Some(ends) = point.interval {
-                    self.whisker(place.0, ends, series.style.stroke());
+                    self.whisker(place.0, ends, series.style.stroke(Line::Solid));
                 }
                 series.style.mark(&mut self.canvas, place);
                 if point.circled {
@@ -245,7 +250,7 @@ mod tests {
 
     fn series(points: Vec<Point>) -> Series {
         let style = Style { colour: Colour(0x00, 0x72, 0xB2), marker: Marker::Square };
-        Series { style, points, trials: vec![(1.0, 3.0)], joined: true }
+        Series { style, points, trials: vec![(1.0, 3.0)], line: Some(Line::Solid) }
     }
 
     fn point(x: f64, value: f64, interval: Option<(f64, f64)>) -> Point {

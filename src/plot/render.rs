@@ -41,12 +41,12 @@ pub(crate) fn pdf(tree: &usvg::Tree) -> Result<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::plot::{Axis, Figure, Key, Panel, Point, Series};
-    use crate::style::{Colour, Marker, Style};
+    use crate::style::{Colour, Line, Marker, Style};
 
     fn figure() -> Figure {
         let style = Style { colour: Colour(0x00, 0x72, 0xB2), marker: Marker::Up };
         let point = Point { x: 1.0, value: 5.0, interval: None, says: "hidden".to_owned(), circled: false };
-        let series = Series { style, points: vec![point], trials: vec![(1.0, 4.0)], joined: true };
+        let series = Series { style, points: vec![point], trials: vec![(1.0, 4.0)], line: Some(Line::Solid) };
         let axes =
             Panel::new("1 thread", Axis::linear("size", 0.0, 2.0), Axis::linear("µs & more", 0.0, 10.0));
         Figure {

@@ -41,6 +41,16 @@ impl Text {
         self
     }
 
+    /// Words in which names stand between backticks, as on a terminal.
+    pub fn marked(words: &str) -> Self {
+        let parts = words.split('`').enumerate();
+        let span = |(place, part): (usize, &str)| match place % 2 {
+            0 => Span::Plain(part.to_owned()),
+            _ => Span::Code(part.to_owned()),
+        };
+        Self(parts.map(span).collect())
+    }
+
     /// The words alone.
     pub fn words(&self) -> String {
         let words = |span: &Span| match span {

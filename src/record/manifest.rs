@@ -142,7 +142,7 @@ pub struct Vm {
 }
 
 /// What a run's times are times of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Basis {
     /// A CPU that ran the instructions itself.
     #[default]

@@ -18,7 +18,9 @@ pub struct Document {
     pub title: String,
     /// One line under the title.
     pub subtitle: String,
-    /// What stands first and apart: the verdict.
+    /// What the part is called that stands first and apart.
+    pub heading: &'static str,
+    /// What it says: the verdict.
     pub verdict: Vec<Block>,
     /// The figures that show it.
     pub shown: Vec<Figure>,
@@ -60,6 +62,7 @@ impl Document {
                 "Run {}, started {}, by copycost {}.",
                 manifest.run_id, manifest.started_at, manifest.tool.version
             ),
+            heading: "Verdict",
             verdict: verdict::verdict(subject),
             shown,
             blocks,

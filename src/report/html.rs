@@ -36,8 +36,8 @@ pub fn page(document: &Document) -> String {
                         p.subtitle { (document.subtitle) }
                     }
                     div.lead {
-                        section.verdict aria-label="Verdict" {
-                            h2 id="verdict" { "Verdict" }
+                        section.verdict aria-label=(document.heading) {
+                            h2 id="verdict" { (document.heading) }
                             @for block in &document.verdict { (one(block, 0)) }
                         }
                         @for shown in document.shown.iter().take(1) { (figure(shown)) }

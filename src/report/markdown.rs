@@ -13,7 +13,8 @@ const MOST_ROWS: usize = 1000;
 
 /// The whole report. Figures are shown from `plots/`, where they were written there.
 pub fn page(document: &Document, plots: bool) -> String {
-    let mut out = format!("# {}\n\n{}\n\n## Verdict\n\n", plain(&document.title), plain(&document.subtitle));
+    let Document { title, subtitle, heading, .. } = document;
+    let mut out = format!("# {}\n\n{}\n\n## {heading}\n\n", plain(title), plain(subtitle));
     document.verdict.iter().for_each(|block| one(&mut out, block, plots));
     if !document.shown.is_empty() {
         out.push_str("## Figures\n\n");

@@ -19,7 +19,8 @@ pub mod figures;
 mod flames;
 pub mod html;
 pub mod markdown;
-mod tabular;
+pub(crate) mod overlay;
+pub(crate) mod tabular;
 mod validity;
 mod verdict;
 mod way;
@@ -104,7 +105,7 @@ pub fn write_parts(run: &Run, wanted: impl Fn(Part) -> bool) -> Result<Written> 
 }
 
 /// Paragraphs and points as lines for a terminal.
-fn lines(blocks: &[Block]) -> Vec<String> {
+pub(crate) fn lines(blocks: &[Block]) -> Vec<String> {
     let mut lines = Vec::new();
     for block in blocks {
         match block {
@@ -159,7 +160,7 @@ fn plot(dir: &Path, figure: &Figure) -> Result<[PathBuf; 3]> {
 }
 
 /// Puts a file in the place of the old one, so that a reader sees one or the other.
-fn put(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
+pub(crate) fn put(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
     file::replace(path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path.to_owned())
 }

@@ -7,7 +7,7 @@ use crate::study::{Condition, Subject};
 use crate::tables::{DerivedRow, Estimate, Setting, TOO_FEW_TRIALS};
 
 /// Columns that say what a cell ran in; those that never change are left out of a table.
-pub(super) const SURROUNDINGS: [&str; 5] = ["wire", "receive path", "payload", "working set", "workload"];
+pub(crate) const SURROUNDINGS: [&str; 5] = ["wire", "receive path", "payload", "working set", "workload"];
 
 /// The section of tables.
 pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
@@ -39,11 +39,11 @@ pub(super) fn blocks(subject: &Subject) -> Vec<Block> {
     blocks
 }
 
-pub(super) fn columns<'a>(rest: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn columns<'a>(rest: &[&'a str]) -> Vec<&'a str> {
     SURROUNDINGS.iter().chain(rest).copied().collect()
 }
 
-pub(super) fn surroundings(setting: &Setting) -> Vec<TableField> {
+pub(crate) fn surroundings(setting: &Setting) -> Vec<TableField> {
     let working_set = setting.working_set_bytes.map_or_else(|| "hot".to_owned(), words::bytes);
     let (wire, payload) = (setting.wire.to_string(), setting.payload.to_string());
     let workload = setting.workload().to_string();
@@ -56,7 +56,7 @@ pub(super) fn surroundings(setting: &Setting) -> Vec<TableField> {
     ]
 }
 
-pub(super) fn figure(estimate: &Estimate) -> TableField {
+pub(crate) fn figure(estimate: &Estimate) -> TableField {
     TableField::number(words::estimate(estimate), estimate.value)
 }
 
@@ -65,11 +65,11 @@ pub(super) fn ratio(estimate: &Estimate) -> TableField {
     TableField::number(text, estimate.value)
 }
 
-pub(super) fn size(bytes: u64) -> TableField {
+pub(crate) fn size(bytes: u64) -> TableField {
     TableField::number(words::bytes(bytes), bytes as f64)
 }
 
-pub(super) fn threads(count: u32) -> TableField {
+pub(crate) fn threads(count: u32) -> TableField {
     TableField::number(count.to_string(), f64::from(count))
 }
 

@@ -20,7 +20,7 @@ pub(super) fn blocks(subject: &Subject, figures: &[Outcome]) -> Vec<Block> {
         warnings.extend(FLAGS.iter().filter_map(|(flag, label, why)| flagged(subject, *flag, label, why)));
         warnings.extend(super::disturbed::sentence(subject).map(|what| warning("load from outside", what)));
         warnings.extend(counters(subject));
-        warnings.extend(short_windows(subject));
+        warnings.extend(too_few_ticks(subject));
         let drift = Drift::of(&samples(subject.run))
             .sentence()
             .filter(|_| subject.run.manifest.basis() != Basis::Instructions);
@@ -221,21 +221,24 @@ fn counters(subject: &Subject) -> Option<Text> {
         .then(|| warning("no hardware counters", format!("{}. {why}", subject.why_no_counter(&absent))))
 }
 
-/// Cells whose windows are too short for what the kernel counts by its ticks.
-fn short_windows(subject: &Subject) -> Option<Text> {
+/// Figures that the kernel counts by its ticks, of which some cells' trials have too few.
+fn too_few_ticks(subject: &Subject) -> Option<Text> {
     let samples = samples(subject.run);
-    let is_short = |sample: &&Sample| {
-        let ticked = METRICS.iter().filter_map(|metric| metric.ticked);
-        ticked.into_iter().any(|ticked| !sample.values(ticked.seconds).is_empty() && !ticked.is_told(sample))
+    let untold = |metric: &Metric| {
+        let ticked = metric.ticked?;
+        let is_untold =
+            |sample: &&Sample| !sample.values(ticked.seconds).is_empty() && !ticked.is_told(sample);
+        let cells = samples.iter().filter(is_untold).count() as u64;
+        let of = words::plural(samples.len() as u64, "cell");
+        (cells > 0).then(|| format!("{} in {} of {of}", metric.name, words::count(cells)))
     };
-    let short = samples.iter().filter(is_short).count() as u64;
+    let untold: Vec<String> = METRICS.iter().filter_map(untold).collect();
     let why = format!(
-        "the kernel tells user from system time, and a host's busy time, by ticks of some milliseconds, and a trial there \
-         has fewer than {LEAST_TICKS} of them: those figures are left out. CPU time as a whole is exact. A longer \
-         `duration` gives more ticks."
+        "the kernel counts these by ticks of some milliseconds, and a trial has fewer than {LEAST_TICKS} of them, so they \
+         are left out: {}. CPU time as a whole is exact. A longer `duration` gives more ticks.",
+        words::list(&untold)
     );
-    let of = words::count(samples.len() as u64);
-    (short > 0).then(|| warning("short windows", format!("{} of {of} cells; {why}", words::count(short))))
+    (!untold.is_empty()).then(|| warning("too few ticks", why))
 }
 
 /// The noise floors of the control cells, or that there is none.
@@ -276,7 +279,7 @@ mod tests {
     use crate::tables::Tables;
 
     #[test]
-    fn windows_too_short_for_ticks_are_said() {
+    fn figures_of_too_few_ticks_are_said() {
         let said = |user_s: f64| {
             let mut run = Simulation::default().run();
             for trial in &mut run.trials {
@@ -284,10 +287,10 @@ mod tests {
                 (trial.receiver.user_s, trial.receiver.system_s) = (Some(user_s), Some(user_s));
             }
             let tables = Tables::of(&run);
-            short_windows(&Subject::new(&run, &tables)).map(|text| format!("{text:?}"))
+            too_few_ticks(&Subject::new(&run, &tables)).map(|text| text.words())
         };
         // Two ticks of the usual kernel, and a hundred.
-        assert!(said(0.008).is_some_and(|text| text.contains("short windows") && text.contains("left out")));
+        assert!(said(0.008).is_some_and(|text| text.contains("left out: user_ns_per_kib in ")));
         assert_eq!(said(0.4), None);
     }
 }

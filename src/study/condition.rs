@@ -27,7 +27,7 @@ pub struct Condition {
 }
 
 impl Condition {
-    pub(super) fn of(cell: &CellRow) -> Self {
+    pub(crate) fn of(cell: &CellRow) -> Self {
         Self {
             wire: cell.wire,
             receive_path: cell.receive_path.clone(),

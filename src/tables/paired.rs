@@ -1,6 +1,6 @@
 //! A figure of one cell against that of another, block by block.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::estimate::Estimate;
 use super::metric::Metric;
@@ -32,16 +32,16 @@ impl Paired {
     pub fn of(above: &Sample, below: &Sample, of: impl Fn(&Trial) -> Option<f64> + Copy) -> Self {
         let ran = above.trials.iter().chain(&below.trials).map(|trial| trial.block);
         let of_blocks = ran.collect::<BTreeSet<_>>().len() as u64;
-        let other = below.by_block(of);
-        let pairs: Vec<(f64, f64)> = above
-            .by_block(of)
-            .into_iter()
-            .filter_map(|(block, value)| Some((value, *other.get(&block)?)))
-            .collect();
+        Self { of_blocks, ..Self::within(&above.by_block(of), &below.by_block(of)) }
+    }
+
+    /// The ratio of figures by block; of how many blocks, the figures alone do not tell.
+    pub(crate) fn within(above: &BTreeMap<u32, f64>, below: &BTreeMap<u32, f64>) -> Self {
+        let pairs: Vec<(f64, f64)> =
+            above.iter().filter_map(|(block, value)| Some((*value, *below.get(block)?))).collect();
         let (whole, zero): (Vec<_>, Vec<_>) =
             pairs.iter().partition(|(one, other)| *one > 0.0 && *other > 0.0);
-        let told =
-            Self { blocks: whole.len() as u64, zeros: zero.len() as u64, of_blocks, ..Self::default() };
+        let told = Self { blocks: whole.len() as u64, zeros: zero.len() as u64, ..Self::default() };
         match stats::paired_ratio(&whole) {
             Some(found) if zero.len() as f64 <= MOST_ZEROS * pairs.len() as f64 => {
                 Self { ratio: Estimate::new(Some(found.ratio), found.interval), p: found.p, ..told }

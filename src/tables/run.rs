@@ -50,6 +50,12 @@ row! {
 pub struct RunError(String);
 
 impl Run {
+    /// What it is called: its id, or its directory where it has none.
+    pub fn name(&self) -> String {
+        let id = &self.manifest.run_id;
+        if id.is_empty() { self.dir.display().to_string() } else { id.clone() }
+    }
+
     /// Reads a run's directory. A last row that was cut off is left out and said so; so is a broken
     /// `streams.csv`, which only adds to what `trials.csv` has.
     ///

@@ -11,6 +11,7 @@ pub mod agent;
 pub mod disturbance;
 pub mod lab;
 pub mod machine;
+pub mod past;
 pub mod process;
 pub mod seccomp;
 pub mod simulate;

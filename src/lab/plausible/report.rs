@@ -190,7 +190,9 @@ fn loaded(load: &Load, figures: &Figures) -> Checked {
         mhz,
     } = load;
     let most = figures.most;
-    figures.number("elapsed_s of the host's load", Some(*elapsed_s), 0.0..=most.seconds)?;
+    // Nothing, where no load was read, or a time that something can be divided by.
+    let least = if *elapsed_s == 0.0 { 0.0 } else { TICK_S };
+    figures.number("elapsed_s of the host's load", Some(*elapsed_s), least..=most.seconds)?;
     figures.numbers(most.cpu_s, named![busy_s, softirq_s, steal_s, process_s, throttled_s])?;
     // What is left when a process's time is taken off the ticks of all may lie a little below nothing.
     figures.number("others_s", *others_s, -most.cpu_s..=most.cpu_s)?;

@@ -94,6 +94,11 @@ const LIES: &[Lie] = {
         (Receiver, |r| r.streams[0].end.window_s = Some(f64::NAN), "window_s of stream 0 as NaN"),
         (
             Receiver,
+            |r| r.common.as_mut().unwrap().load.elapsed_s = 5e-324,
+            "elapsed_s of the host's load as 5e-324, where 1e-9 to 5.0",
+        ),
+        (
+            Receiver,
             |r| r.streams[0].end.window_s = Some(1e-9),
             "bytes of stream 0 as 9000000, where at most 100000",
         ),

@@ -32,7 +32,7 @@ fn draw(draft: &Draft) -> Outcome {
         .into_iter()
         .map(|count| {
             let mut series = measure.by_size(subject, condition, count);
-            series.iter_mut().for_each(|one| one.joined = false);
+            series.iter_mut().for_each(|one| one.line = None);
             (count, series)
         })
         .collect();

@@ -59,7 +59,7 @@ fn series(draft: &Draft, delay: &Measure) -> Vec<Series> {
             Some(Point { interval: None, ..point })
         };
         let points = subject.tables.derived.iter().filter(is_its).filter_map(point).collect();
-        Series { style: style::of_path(path, place), points, trials: Vec::new(), joined: false }
+        Series { style: style::of_path(path, place), points, trials: Vec::new(), line: None }
     };
     draft.shape().paths.iter().enumerate().map(of_path).collect()
 }

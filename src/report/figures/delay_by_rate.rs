@@ -7,6 +7,7 @@ use crate::cell::Rate;
 use crate::plot::{Axis, Band, Curve, Key, Panel, Point, QUIET, Series};
 use crate::prose::words;
 use crate::study::Subject;
+use crate::style::Line;
 use crate::tables::{DerivedRow, Flag};
 
 pub(super) const KIND: Kind = Kind { name: "delay-by-rate", title: "Response time by rate", draw };
@@ -117,7 +118,7 @@ impl PathByRate {
         let style = style::of_path(path, place);
         let high = |(x, row): &(f64, &DerivedRow)| Some((*x, p99.of_cell(row).value?));
         Self {
-            median: Series { style, points, trials: Vec::new(), joined: true },
+            median: Series { style, points, trials: Vec::new(), line: Some(Line::Solid) },
             high: Curve {
                 colour: style.colour,
                 dashed: true,

@@ -57,7 +57,7 @@ fn draw(draft: &Draft) -> Outcome {
         let series = shape.paths.iter().enumerate().map(|(place, path)| {
             let line = lines.iter().find(|line| line.place == place);
             let points = line.map(Line::points).unwrap_or_default();
-            Series { style: style::of_path(path, place), points, trials: Vec::new(), joined: false }
+            Series { style: style::of_path(path, place), points, trials: Vec::new(), line: None }
         });
         let axes = Panel::new(words::bytes(size), x.clone(), y.clone());
         panels.push(&Panel { areas, curves, series: series.collect(), dodge: 0.0, ..axes });

@@ -5,6 +5,7 @@ use crate::plot::{Axis, Point, Series};
 use crate::prose::words;
 use crate::record::Trial;
 use crate::study::Subject;
+use crate::style::Line;
 use crate::tables::{self, Better, CellRow, DerivedRow, Estimate, Limit, Metric, metric};
 
 /// Single trials that a panel shows at most; of more, every second, third, … is shown.
@@ -42,16 +43,25 @@ impl Measure {
     }
 
     /// An axis that holds some values, with the direction in which it is better.
-    pub(super) fn axis(&self, values: impl IntoIterator<Item = f64>) -> Axis {
+    pub(crate) fn axis(&self, values: impl IntoIterator<Item = f64>) -> Axis {
+        self.axis_called(values, |unit| self.titled(unit))
+    }
+
+    /// The same from one value to another, which need not begin at zero.
+    pub(crate) fn axis_between(&self, low: f64, high: f64) -> Axis {
+        times::axis(Axis::linear("", low, high), self.unit, |unit| self.titled(unit))
+    }
+
+    fn titled(&self, unit: &str) -> String {
         let better = match self.metric.better {
             Better::Higher => ", higher is better",
             Better::Lower => ", lower is better",
             Better::Neither => "",
         };
-        self.axis_called(values, |unit| match self.title {
+        match self.title {
             "" => format!("{unit}{better}"),
             title => format!("{title} ({unit}){better}"),
-        })
+        }
     }
 
     /// The same, whose title is made of its unit.
@@ -145,7 +155,7 @@ impl Measure {
                     points: rows.iter().filter_map(|(x, row)| self.point(row, *x)).collect(),
                     // A single trial is its own median.
                     trials: rows.iter().filter(|(_, row)| is_shown(row)).flat_map(trials).collect(),
-                    joined: true,
+                    line: Some(Line::Solid),
                 }
             })
             .collect();

@@ -18,6 +18,7 @@ mod draft;
 mod lent_by_size;
 pub mod measure;
 mod of_metric;
+pub mod over;
 mod overall;
 mod ratio;
 mod receive_time;

@@ -18,7 +18,7 @@ fn draw(draft: &Draft) -> Outcome {
         // Threads are names here: the space between them means nothing, so nothing joins them.
         let place = |threads: f64| shape.threads.iter().position(|&one| f64::from(one) == threads);
         for one in &mut series {
-            one.joined = false;
+            one.line = None;
             one.points.iter_mut().for_each(|point| point.x = place(point.x).unwrap_or_default() as f64);
             one.trials.iter_mut().for_each(|trial| trial.0 = place(trial.0).unwrap_or_default() as f64);
         }

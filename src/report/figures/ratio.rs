@@ -5,6 +5,7 @@ use super::{Kind, Outcome, axes, measure, style};
 use crate::plot::{Axis, Curve, Panel, Point, QUIET, Series};
 use crate::prose::words;
 use crate::study::Subject;
+use crate::style::Line;
 
 pub(super) const KIND: Kind =
     Kind { name: "ratio-by-size", title: "Throughput over the baseline's, by message size", draw };
@@ -72,7 +73,7 @@ fn series(subject: &Subject, condition: usize, baseline: &str, threads: u32) -> 
                 trials.extend(pairs.into_iter().map(|(above, below)| (x, above / below)));
             }
         }
-        Series { style: style::of_path(path, place), points, trials, joined: true }
+        Series { style: style::of_path(path, place), points, trials, line: Some(Line::Solid) }
     };
     let mut all: Vec<Series> = shape.paths.iter().enumerate().map(series).collect();
     measure::thin(&mut all);

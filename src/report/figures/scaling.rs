@@ -5,6 +5,7 @@ use super::{Kind, Outcome, axes, measure, style};
 use crate::plot::{Axis, Curve, Panel, Point, QUIET, Series};
 use crate::prose::words;
 use crate::study::Subject;
+use crate::style::Line;
 
 pub(super) const KIND: Kind = Kind { name: "scaling-by-threads", title: "Scaling with threads", draw };
 
@@ -77,7 +78,7 @@ fn series(subject: &Subject, condition: usize, size: u64, fewest: u32) -> Vec<Se
             style: style::of_path(path, place),
             points: shape.threads.iter().filter_map(point).collect(),
             trials: shape.threads.iter().filter(|&&threads| threads != fewest).flat_map(trials).collect(),
-            joined: true,
+            line: Some(Line::Solid),
         }
     };
     shape.paths.iter().enumerate().map(series).collect()
