@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 use std::io;
 
-use super::category_colour;
 use super::figures::source;
 use crate::plot::FlameGraph;
 use crate::prose::block::{Block, Text};
 use crate::prose::words;
 use crate::record::FoldedStack;
-use crate::record::category::Category;
 use crate::record::folded_stack::KERNEL;
 use crate::study::Subject;
 use crate::style::Colour;
@@ -17,6 +15,8 @@ use crate::xray::chain::Frame;
 
 /// Characters of a path's name in the name of a file, at most.
 const MOST_OF_A_NAME: usize = 64;
+/// A red on which names can be read.
+const COPIES: Colour = Colour(0xEF, 0x8A, 0x7F);
 
 /// Draws them; none where the run has no call chains.
 ///
@@ -84,7 +84,7 @@ fn colour(function: &str) -> Colour {
         Some(name) => (Frame::kernel(Some(name)), Colour(0xD3, 0xDE, 0xE6)),
         None => (Frame::user(Some(function)), Colour(0xF0, 0xE4, 0xC4)),
     };
-    if frame.copies() { category_colour::of(Category::KernelCopy) } else { pale }
+    if frame.copies() { COPIES } else { pale }
 }
 
 /// A path as a part of a file's name.
@@ -125,9 +125,12 @@ mod tests {
             (flame.name.as_str(), flame.title.as_str()),
             ("flame-two-copy", "two-copy, 64 KiB with 1 thread (veth)")
         );
-        for part in
-            ["sender (30 samples, 75.00%)", "receiver (10 samples", "rep_movs_alternative", "rgb(198,40,40)"]
-        {
+        for part in [
+            "sender (30 samples, 75.00%)",
+            "receiver (10 samples",
+            "rep_movs_alternative",
+            "rgb(239,138,127)",
+        ] {
             assert!(flame.svg.contains(part), "`{part}` is not in {}", flame.svg);
         }
         assert!(!flame.svg.contains("only_at_64_bytes"), "another cell's");
@@ -136,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_copies_is_red_and_nothing_else() {
-        let is_red = |name| colour(name) == category_colour::of(Category::KernelCopy);
+        let is_red = |name| colour(name) == COPIES;
         assert!(is_red("rep_movs_alternative_[k]") && is_red("_copy_from_iter_[k]") && is_red("memcpy"));
         assert!(!is_red("tcp_sendmsg_locked_[k]") && !is_red("main") && !is_red("sender"));
     }

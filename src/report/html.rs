@@ -162,9 +162,11 @@ fn figure(figure: &Figure) -> Markup {
 fn flame(flame: &FlameGraph) -> Markup {
     let bytes = BASE64_STANDARD.encode(&flame.svg);
     html! {
-        figure.flame id=(flame.name) {
+        figure id=(flame.name) {
             h3 { (flame.title) }
-            img src={ "data:image/svg+xml;base64," (bytes) } alt={ "Flame graph of " (flame.title) } loading="lazy";
+            div.wide tabindex="0" role="region" aria-label=(flame.title) {
+                img src={ "data:image/svg+xml;base64," (bytes) } alt={ "Flame graph of " (flame.title) } loading="lazy";
+            }
             p.source { (flame.source) "; " code { "plots/" (flame.name) ".svg" } }
         }
     }
