@@ -8,7 +8,7 @@ use crate::receive;
 
 /// Keys that say how often and what beside: of no meaning for one trial, and some of them newer than a version that
 /// may have to read them.
-const OF_A_SWEEP: [&str; 9] = [
+const OF_A_SWEEP: [&str; 10] = [
     "control",
     "xray",
     "seed",
@@ -19,6 +19,8 @@ const OF_A_SWEEP: [&str; 9] = [
     "depth",
     "wait",
     "background",
+    // The cell is of the part that is run.
+    "only",
 ];
 
 /// The grid with this cell alone, run once, as JSON, which is YAML. Whatever else the grid says stays.
@@ -63,9 +65,10 @@ mod tests {
             "name: x\npaths: [A1, splice]\nmessage_sizes: [64, 1KiB]\nthreads: [1, 4]\npayload: [static, fresh]\n\
              working_set: [hot, 1MiB]\nrepetitions: {min: 2, max: 9, until: 3%}\ncontrol: A1\nseed: 5\nxray: true\n\
              duration: 70ms\nwarmup: 3ms\nlink: {mtu: 9000, tso: false}\nsocket: {nodelay: true}\nmeasurement: false\n\
-             pin: {sender: [0], receiver: [1]}\n",
+             pin: {sender: [0], receiver: [1]}\nonly: {path: [A1, splice], size: 64, threads: [1, 4]}\n",
         )
         .unwrap();
+        assert_eq!(grid.cells(Wire::Veth).len(), 2 * 2 * 2 * 2);
         for cell in grid.cells(Wire::Veth) {
             let one = Grid::parse(&of_one(&grid, &cell).unwrap()).unwrap();
             assert_eq!(one.cells(Wire::Veth), [cell]);

@@ -11,7 +11,7 @@ use super::raw::Words;
 use super::scalar::{parse_message_size, parse_threads, parse_working_set};
 use super::workloads::share_of_nothing;
 use crate::cell::Workload;
-use crate::{choice, spelling, units};
+use crate::{choice, path, spelling, units};
 
 /// What of each dimension is run, as written.
 pub(super) type RawOnly = Spanned<BTreeMap<String, Words>>;
@@ -25,7 +25,7 @@ pub(super) fn narrow(grid: &mut Grid, only: &RawOnly) -> Result<(), GridError> {
     for (dimension, words) in &only.value {
         let is_path = |path: &String, word: &str| path == word || choice::name(path) == word;
         match dimension.as_str() {
-            "path" => keep(&mut grid.paths, dimension, words, is_path, String::clone)?,
+            "path" => keep(&mut grid.paths, dimension, words, is_send_path, String::clone)?,
             "receive_path" => keep(&mut grid.receive_paths, dimension, words, is_path, String::clone)?,
             "size" => {
                 let is = |size: &u64, word: &str| parse_message_size(word) == Ok(*size);
@@ -75,6 +75,13 @@ pub(super) fn narrow(grid: &mut Grid, only: &RawOnly) -> Result<(), GridError> {
     // What is not run is no control.
     grid.control = grid.control.take().filter(|control| grid.paths.contains(control));
     Ok(())
+}
+
+/// Whether a send path is meant: whole, without its parameters, or by another of its names.
+fn is_send_path(path: &String, word: &str) -> bool {
+    path == word
+        || choice::name(path) == word
+        || path::choose(word).is_ok_and(|choice| choice.to_string() == *path)
 }
 
 /// Leaves of a dimension's values those that are named, each of which must be there.

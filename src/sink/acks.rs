@@ -55,8 +55,8 @@ impl Acks {
     ) -> Result<Self, Failure> {
         let socket = packet_socket(ethernet.index).map_err(|error| {
             Failure::Unsupported(format!(
-                "a packet socket, by which a sink acknowledges: {error}; it takes CAP_NET_RAW and CONFIG_PACKET: run \
-                 as root, or allow user namespaces"
+                "a packet socket, by which a sink acknowledges: {error}; it takes CAP_NET_RAW and CONFIG_PACKET: \
+                 grant it, run as root, or allow user namespaces"
             ))
         })?;
         let stamps = match connection.timestamp {

@@ -188,7 +188,7 @@ fn new_rule(table: &str, port: u16) -> NfTablesMessage {
 fn refused(error: io::Error) -> Failure {
     let remedy = match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => {
-            "it takes CAP_NET_ADMIN: run as root, or allow user namespaces".to_owned()
+            "it takes CAP_NET_ADMIN: grant it, run as root, or allow user namespaces".to_owned()
         }
         Some(libc::EOPNOTSUPP | libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT | libc::ENOENT | libc::EINVAL) => {
             "it takes Linux 5.12 or newer with nftables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_NETDEV): `modprobe \

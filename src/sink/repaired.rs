@@ -126,8 +126,8 @@ fn get(socket: &Socket, name: c_int) -> io::Result<u32> {
 
 fn refused(error: io::Error) -> Failure {
     Failure::Unsupported(format!(
-        "TCP_REPAIR, by which a sink reads its sequence numbers: {error}; it takes CAP_NET_ADMIN: run \
-         as root, or allow user namespaces"
+        "TCP_REPAIR, by which a sink reads its sequence numbers: {error}; it takes CAP_NET_ADMIN: grant \
+         it, run as root, or allow user namespaces"
     ))
 }
 
