@@ -6,7 +6,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use copycost::command::history::{HistoryArgs, HistoryFormat, run as write_history};
@@ -147,6 +147,18 @@ impl Drop for Browser {
     }
 }
 
+/// The page of a run's report, made now.
+fn page_of(dir: &Path) -> PathBuf {
+    write_report(&ReportArgs {
+        runs: vec![dir.to_owned()],
+        no_plots: true,
+        only: vec![Part::Html],
+        ..ReportArgs::default()
+    })
+    .unwrap();
+    dir.join("report.html")
+}
+
 #[test]
 fn the_page_works_in_a_browser() {
     let Some(mut browser) = Browser::start() else {
@@ -154,14 +166,7 @@ fn the_page_works_in_a_browser() {
     };
     let results = tempfile::tempdir().unwrap();
     let dir = Simulation { hardware_counters: true, ..Simulation::default() }.write(results.path()).unwrap();
-    write_report(&ReportArgs {
-        runs: vec![dir.clone()],
-        no_plots: true,
-        only: vec![Part::Html],
-        ..ReportArgs::default()
-    })
-    .unwrap();
-    let page = dir.join("report.html");
+    let page = page_of(&dir);
 
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")] {
         browser.requests.clear();
@@ -210,14 +215,7 @@ fn keys_show_values_and_tables_sort() {
     };
     let results = tempfile::tempdir().unwrap();
     let dir = Simulation::default().write(results.path()).unwrap();
-    write_report(&ReportArgs {
-        runs: vec![dir.clone()],
-        no_plots: true,
-        only: vec![Part::Html],
-        ..ReportArgs::default()
-    })
-    .unwrap();
-    browser.open(&dir.join("report.html"), 1280, "light");
+    browser.open(&page_of(&dir), 1280, "light");
 
     browser.eval("document.querySelector('.chart').focus()");
     for _ in 0..2 {
@@ -254,14 +252,7 @@ fn the_first_screen_has_a_figure_and_what_is_folded_opens() {
     };
     let results = tempfile::tempdir().unwrap();
     let dir = Simulation { hardware_counters: true, ..Simulation::default() }.write(results.path()).unwrap();
-    write_report(&ReportArgs {
-        runs: vec![dir.clone()],
-        no_plots: true,
-        only: vec![Part::Html],
-        ..ReportArgs::default()
-    })
-    .unwrap();
-    browser.open(&dir.join("report.html"), 1280, "light");
+    browser.open(&page_of(&dir), 1280, "light");
     let top = "document.querySelector('figure .chart').getBoundingClientRect().top";
     let top = browser.eval(top).as_f64().unwrap();
     assert!(top < 500.0, "the first chart begins at {top} pixels");

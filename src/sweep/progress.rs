@@ -167,10 +167,7 @@ impl Progress {
         };
         let line = format!("{side}{space}{} #{}: {outcome}", row.cell, row.rep);
         if !self.is_terminal {
-            let left = self.steps.time_left();
-            let left = left.map(|left| format!(", {} left", clock(left))).unwrap_or_default();
-            let done = self.total - self.steps.left();
-            self.tell(&format!("[{done}/{}] {line}{left}", self.total));
+            self.tell(&format!("[{}/{}] {line}{}", self.done(), self.total, self.and_left()));
         } else if row.status != Status::Ok {
             self.tell(&line);
         }
@@ -187,18 +184,26 @@ impl Progress {
         self.steps = Steps { xray: Pace { left: cells, ..self.steps.xray }, ..Steps::default() };
         self.total = self.total.max(cells);
         self.bar.set_length(self.total);
-        self.bar.set_position(self.total - cells);
+        self.bar.set_position(self.done());
         if !self.is_terminal && cells > 0 {
-            let left = self.steps.time_left();
-            let left = left.map(|left| format!(", {} left", clock(left))).unwrap_or_default();
-            self.tell(&format!("x-ray of {cells} cells{left}"));
+            self.tell(&format!("x-ray of {cells} cells{}", self.and_left()));
         }
     }
 
     fn advance(&mut self, step: Step, left: u64) {
         self.steps.of(step).end(self.step_began.elapsed(), left);
         self.wipe_after_resizing();
-        self.bar.set_position(self.total - self.steps.left().min(self.total));
+        self.bar.set_position(self.done());
+    }
+
+    /// Steps that are over, and those that turned out not to be needed.
+    fn done(&self) -> u64 {
+        self.total.saturating_sub(self.steps.left())
+    }
+
+    /// The time left as the end of a line; empty while nobody knows it.
+    fn and_left(&self) -> String {
+        self.steps.time_left().map(|left| format!(", {} left", clock(left))).unwrap_or_default()
     }
 
     /// A line above the bar, for whom `--verbose` is given.
