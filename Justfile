@@ -4,6 +4,7 @@
 set dotenv-load
 
 lab := "lab/lab.sh"
+swarm := "lab/swarm/swarm.sh"
 
 _list:
     @{{ just_executable() }} --list --unsorted
@@ -60,6 +61,28 @@ collect:
 [group('container lab')]
 lab-down MODE="":
     @{{ lab }} down {{ MODE }}
+
+# Bring up two agents on two nodes of a Swarm, on an overlay network; `host`: on the nodes' own network
+[group('swarm')]
+swarm-up MODE="":
+    @{{ swarm }} up {{ MODE }}
+    @{{ swarm }} status
+
+# Run a grid (a file or a built-in name) in the Swarm, with flags as in `sweep`, and collect its run into results/
+[group('swarm')]
+[positional-arguments]
+swarm-sweep GRID="quick" *FLAGS:
+    @{{ swarm }} sweep "$@"
+
+# Resume a run of the Swarm that was interrupted
+[group('swarm')]
+swarm-resume RUN:
+    @{{ swarm }} resume {{ quote(RUN) }}
+
+# Remove stack, token and coordinator: `force` while a sweep runs, `discard` gives up runs that cannot be collected
+[group('swarm')]
+swarm-down MODE="":
+    @{{ swarm }} down {{ MODE }}
 
 # Make the report of a run
 [group('results')]
