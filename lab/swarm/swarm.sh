@@ -210,22 +210,21 @@ why_no_agent() {
       "\`docker save $COPYCOST_IMAGE | ssh $2 docker load\`, or name one that both nodes can pull:" \
       "COPYCOST_IMAGE=REGISTRY/copycost" ;;
     *"no suitable node"*) echo "no node takes the $1 ($3); see \`docker node ls\`" ;;
+    *unhealthy*) echo "the $1 on $2 does not answer its health check; see \`docker service logs ${stack}_$1\`" ;;
     *"non-zero exit"*) echo "the $1 on $2: $(docker service logs --raw --tail 1 "${stack}_$1" 2>&1 | tail -n 1)" ;;
     *) echo "the $1 on $2: $3" ;;
   esac
 }
 
-# Asks both agents, and sends a few messages from one to the other. A name is known to all nodes after a moment.
+# Asks both agents, and sends a few messages from one to the other. All nodes know a name after a moment.
 check() {
-  local id said try
-  for try in 1 2 3; do
+  local id said passed='' deadline=$((SECONDS + 8))
+  until [ -n "$passed" ]; do
     id=$(container check doctor)
-    said=$(docker start --attach "$id" 2>&1) && try=passed
+    said=$(docker start --attach "$id" 2>&1) && passed=yes
     docker rm --force --volumes "$id" >/dev/null
-    [ "$try" != passed ] || return 0
-    sleep 1
+    [ -n "$passed" ] || ((SECONDS < deadline)) || die "$(why_no_way "$said")"
   done
-  die "$(why_no_way "$said")"
 }
 
 why_no_way() {
@@ -239,8 +238,8 @@ why_no_way() {
       "carries nothing between the nodes; open ports 4789/udp and 7946, tcp and udp, between them" ;;
     overlay:*shortfall*) echo "the agents answer, but payload does not come through: $(shortfall "$1"); open" \
       "port 4789/udp between the nodes, or lower COPYCOST_MTU, now $COPYCOST_MTU, to the MTU of the network there" ;;
-    host:*"cannot be reached"* | host:*shortfall*) echo "the agents run, but do not reach each other;" \
-      "open the ports ${COPYCOST_PORT:-7010}/tcp and ${COPYCOST_DATA_PORT:-7011}/tcp of both nodes" ;;
+    host:*"cannot be reached"* | host:*shortfall*) echo "the agents run, but cannot be reached; open port" \
+      "${COPYCOST_PORT:-7010}/tcp on both nodes, and ${COPYCOST_DATA_PORT:-7011}/tcp on the sender's" ;;
     *) tail -n 1 <<<"$1" ;;
   esac
 }
@@ -273,12 +272,23 @@ run() {
   gather
   id=$(container coordinator sweep "${@:2}" --results results 2>/dev/null) ||
     die "the coordinator's container cannot be made: another sweep may just begin; else \`just swarm-down\` helps"
-  [ -z "$1" ] || docker cp "${1%/}" "$id:/results/" >/dev/null 2>&1
+  [ -z "$1" ] || docker cp "$1" "$id:/results/" >/dev/null 2>&1
   before=$(readlink results/latest || true)
-  docker start --attach --interactive "$id" || code=$?
+  conduct "$id" || code=$?
   gather
   [ "$code" != 1 ] || [ "$before" = "$(readlink results/latest || true)" ] ||
     say "resume an interrupted run with \`just swarm-resume results/latest\`"
+  return "$code"
+}
+
+# Runs a coordinator to its end. Not every Docker client that is interrupted passes that on, or waits: then the sweep
+# is ended here.
+conduct() {
+  local code=0
+  trap : INT TERM
+  docker start --attach --interactive "$1" || code=$?
+  trap - INT TERM
+  if docker kill --signal INT "$1" >/dev/null 2>&1; then code=$(docker wait "$1"); fi
   return "$code"
 }
 
@@ -293,8 +303,11 @@ sweep() {
 
 # Resumes a run that was interrupted: its directory goes back to a coordinator.
 resume() {
+  local base
   is_run "$1"
-  run "$1" --resume "results/$(basename "$1")" </dev/null
+  # What the name `latest` leads to.
+  base=$(cd -P -- "$1" && pwd)
+  run "$base" --resume "results/${base##*/}" </dev/null
 }
 
 # Copies the runs of coordinators that have ended to results/, and removes those.
