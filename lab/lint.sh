@@ -13,9 +13,9 @@ check() {
   fi
 }
 
-check shellcheck lab/*.sh bench/*.sh .ci/run
+check shellcheck lab/*.sh lab/swarm/*.sh bench/*.sh .ci/run
 check hadolint Dockerfile
-check check-jsonschema --builtin-schema vendor.compose-spec compose.yaml lab/compose.privileged.yaml
+check check-jsonschema --builtin-schema vendor.compose-spec compose.yaml lab/compose.privileged.yaml lab/swarm/*.yaml
 check check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml .github/workflows/release.yml
 check check-jsonschema --builtin-schema vendor.github-actions action.yml
 check cargo-deny --offline --log-level error check bans licenses sources
