@@ -288,7 +288,8 @@ conduct() {
   trap : INT TERM
   docker start --attach --interactive "$1" || code=$?
   trap - INT TERM
-  if docker kill --signal INT "$1" >/dev/null 2>&1; then code=$(docker wait "$1"); fi
+  docker kill --signal INT "$1" >/dev/null 2>&1 || true
+  [ "$(docker inspect --format '{{.State.Status}}' "$1")" = created ] || code=$(docker wait "$1")
   return "$code"
 }
 
