@@ -19,9 +19,9 @@ const TEST: &str = "two_nodes_of_a_swarm_measure_over_the_overlay_and_over_their
 const GRID: &str = "name: swarm\npaths: [all]\npayload: [static, fresh]\nmessage_sizes: [64, 16KiB]\n\
     threads: [1, 2]\nmessages: 100\nwarmup: 5ms\nrepetitions: 1\nverify: true\nmeasurement: false\nseed: 7\n";
 
-/// One long trial.
-const LONG: &str = "name: long\npaths: [two-copy]\nmessage_sizes: [16KiB]\nthreads: [1]\nduration: 60s\n\
-    repetitions: 1\n";
+/// Many trials; the one in hand is measured to its end when a sweep is interrupted.
+const LONG: &str = "name: long\npaths: [two-copy]\nmessage_sizes: [16KiB]\nthreads: [1]\nduration: 1s\n\
+    repetitions: 100\n";
 
 #[test]
 fn two_nodes_of_a_swarm_measure_over_the_overlay_and_over_their_own_network() {
@@ -159,6 +159,7 @@ fn an_interrupted_sweep(nodes: &Nodes) {
     nix::sys::signal::killpg(nix::unistd::Pid::from_raw(sweep.pid()), Signal::SIGINT).expect("it runs");
     let ended = sweep.wait();
     assert_eq!(ended.code(), Some(130), "{ended:?}");
+    assert!(ended.stdout.contains("results/"), "its end is told, too: {ended:?}");
     assert!(only_run(&nodes.home.path("results")).is_some_and(|run| run.join("manifest.json").exists()));
     std::fs::remove_dir_all(nodes.home.path("results")).expect("results to remove");
 }

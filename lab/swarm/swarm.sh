@@ -281,14 +281,19 @@ run() {
   return "$code"
 }
 
-# Runs a coordinator to its end. Not every Docker client that is interrupted passes that on, or waits: then the sweep
-# is ended here.
+# Runs a coordinator to its end, and passes on each interruption. The client has a session of its own, out of a
+# terminal's reach: some versions leave at Ctrl-C without waiting for the container.
 conduct() {
-  local code=0
-  trap : INT TERM
-  docker start --attach --interactive "$1" || code=$?
-  trap - INT TERM
-  docker kill --signal INT "$1" >/dev/null 2>&1 || true
+  local client code=0
+  # shellcheck disable=SC2064 # this container
+  trap "docker kill --signal INT $1 >/dev/null 2>&1" INT TERM HUP
+  setsid docker start --attach --interactive "$1" <&0 &
+  client=$!
+  while kill -0 "$client" 2>/dev/null; do
+    code=0
+    wait "$client" || code=$?
+  done
+  trap - INT TERM HUP
   [ "$(docker inspect --format '{{.State.Status}}' "$1")" = created ] || code=$(docker wait "$1")
   return "$code"
 }
