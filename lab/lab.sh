@@ -8,6 +8,7 @@
 # neither Compose nor the settings that the lab was made with.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. lab/common.sh
 
 export COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME:-copycost}
 export COPYCOST_IMAGE=${COPYCOST_IMAGE:-copycost:local}
@@ -25,25 +26,6 @@ if [ -z "${COPYCOST_NET:-}" ]; then
 fi
 export COPYCOST_NET
 
-say() { echo "copycost lab: $*" >&2; }
-die() {
-  say "$@"
-  exit 1
-}
-
-# Is there a daemon that does what we ask? In one sentence if not.
-need_docker() {
-  local said
-  command -v docker >/dev/null || die "Docker is not installed; install Docker Engine, or use the labs" \
-    "that need none: \`copycost sweep\`"
-  said=$(docker version --format '{{.Server.Version}}' 2>&1) && return
-  case $said in
-    *"permission denied"*) die "you may not use Docker's socket: \`sudo usermod -aG docker $(id -un)\`," \
-      "then log in again" ;;
-    *) die "the Docker daemon does not answer: \`sudo systemctl start docker\`" ;;
-  esac
-}
-
 compose() {
   if docker compose version >/dev/null 2>&1; then
     docker compose "$@"
@@ -52,15 +34,6 @@ compose() {
   else
     echo "Compose is not installed; install the plugin (docker-compose-v2 or docker-compose-plugin) or docker-compose"
     return 1
-  fi
-}
-
-# Commands that make or remove the lab wait for each other. What they start inherits the lock: a command that
-# was killed holds it until its last child has ended.
-lock() {
-  exec 9<compose.yaml
-  if command -v flock >/dev/null; then
-    flock -w 60 9 || die "another lab command has been at work for a minute; end it, then try again"
   fi
 }
 
@@ -125,7 +98,7 @@ up() {
     say "a sweep is running; the lab is left as it is"
     return
   fi
-  lock
+  lock compose.yaml
   sender=$(container sender)
   if [ "${1:-}" = privileged ] || { [ -n "$sender" ] &&
     [ "$(docker inspect --format '{{.HostConfig.Privileged}}' "$sender")" = true ]; }; then
@@ -144,14 +117,6 @@ up() {
   if [ "$(docker wait "$link")" != 0 ]; then
     die "$(reason "$(docker logs "$link" 2>&1)")"
   fi
-}
-
-# Only the caller can reach the directory; in the container, root without any right over files reads the token.
-make_token() {
-  mkdir -p "$state"
-  chmod 700 "$state"
-  head -c 32 /dev/urandom | base64 >"$COPYCOST_TOKEN_FILE"
-  chmod 444 "$COPYCOST_TOKEN_FILE"
 }
 
 # Why the lab could not be made, and what to do, from what was complained.
@@ -220,8 +185,6 @@ sweep() {
   if [ -f "$grid" ]; then run - "${@:2}" <"$grid"; else run "$grid" "${@:2}" </dev/null; fi
 }
 
-is_run() { [ -f "$1/manifest.json" ] || die "$1 is not a run; give its directory under results/"; }
-
 # Resumes a run that was interrupted: its directory goes back into the lab's volume.
 resume() {
   is_run "$1"
@@ -252,17 +215,13 @@ with_volume() {
   return "$code"
 }
 copy_in() { docker cp "$2" "$1:/results/"; }
-copy_out() { docker cp "$1:/results/." - | tar -x -C results --no-same-owner --exclude ./latest; }
 
 # Copies every run from the lab's volume to results/, as files of the caller.
 collect() {
-  local newest
   need_docker
   docker volume inspect "$volume" >/dev/null 2>&1 || die "no lab, so there is nothing to collect"
-  mkdir -p results
   with_volume copy_out || die "the runs could not be copied to results/"
-  newest=$(find results -mindepth 1 -maxdepth 1 -type d -name '2*Z-*' | sort | tail -n 1)
-  [ -z "$newest" ] || ln -sfn "$(basename "$newest")" results/latest
+  link_latest
 }
 
 # Runs the program on files of this host: the one built here, or the image's.
@@ -291,8 +250,8 @@ down() {
     "" | force | discard | all) ;;
     *) die "\`${1}\` is none of force, discard, all" ;;
   esac
-  [[ ${1:-} == @(force|discard) ]] || may_end_sweep
-  lock
+  [[ ${1:-} == @(force|discard) ]] || [ -z "$(container coordinator --filter status=running)" ] || may_end_sweep lab-down
+  lock compose.yaml
   if [ "${1:-}" != discard ] && docker volume inspect "$volume" >/dev/null 2>&1; then
     (collect) || die "the runs in the lab could not be collected, so it is left; free some space, or give them" \
       "up with \`just lab-down discard\`"
@@ -311,15 +270,6 @@ down() {
   else
     say "the image $COPYCOST_IMAGE stays; \`just lab-down all\` removes it too"
   fi
-}
-
-# Whether a sweep that is running may be ended: whoever is at the terminal is asked.
-may_end_sweep() {
-  local answer
-  [ -n "$(container coordinator --filter status=running)" ] || return 0
-  [ -t 0 ] || die "a sweep is running; wait for it, or end it with \`just lab-down force\`"
-  read -r -p "A sweep is running. End it and remove the lab? [y/N] " answer
-  [[ $answer == [yY]* ]] || die "the lab is left as it is"
 }
 
 # Removes what carries the label; fails when there was nothing.
