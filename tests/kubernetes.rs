@@ -13,7 +13,7 @@ mod rendered;
 use std::process::Command;
 
 use cluster::Cluster;
-use copycost::record::{Status, Trial, Verified, csv_file};
+use copycost::record::{Manifest, Status, Trial, Verified, csv_file};
 use pods::Pods;
 use rendered::render;
 use support::{Scratch, copycost, skip};
@@ -21,6 +21,10 @@ use support::{Scratch, copycost, skip};
 /// Every path of one thread, every byte compared, over what the pods have.
 const GRID: &str = "name: pods\npaths: [all]\nmessage_sizes: [16KiB]\nthreads: [1]\nmessages: 50\nwarmup: 5ms\n\
     repetitions: 1\nverify: true\nseed: 7\n";
+
+/// More trials than are waited for.
+const LONG: &str = "name: long\npaths: [two-copy]\nmessage_sizes: [16KiB]\nthreads: [1]\nduration: 1s\n\
+    repetitions: 90\n";
 
 #[test]
 fn the_pods_run_with_podman_and_their_run_comes_home_whole() {
@@ -41,6 +45,13 @@ fn the_pods_run_with_podman_and_their_run_comes_home_whole() {
     assert!(!rows.iter().any(|row| row.status == Status::Failed), "{rows:?}");
     let run = run.to_str().expect("a path in UTF-8");
     assert!(copycost(["validate", run]).status().expect("the program starts").success());
+
+    // A pod that is being removed: the sweep ends in order, and its run can still be taken out.
+    let long = scratch.file("long.yaml", LONG);
+    let (code, said) = pods.end_sweep(&long);
+    assert_eq!(code, 130, "{said}");
+    let manifest = Manifest::read(&pods.take_home(&scratch).join("manifest.json")).expect("a manifest");
+    assert_eq!(manifest.outcome.as_deref(), Some("interrupted"), "{said}");
     pods.remove();
     assert_eq!(pods.leftovers(), Vec::<String>::new());
 }
@@ -228,17 +239,23 @@ fn ctrl_c_ends_the_sweep_in_order_and_takes_its_run_home() {
 
 #[test]
 fn what_a_coordinator_meets_is_told_with_its_remedy() {
+    let refused = |sender: &str| {
+        let arguments = ["sweep", "smoke", "--sender", sender, "--receiver", sender];
+        let ran = copycost(arguments).output().expect("the program starts");
+        String::from_utf8(ran.stderr).expect("text")
+    };
     for (said, sentence) in [
+        // Nobody listens there.
+        (refused("127.0.0.1:1"), "COPYCOST_NETWORK_POLICY=1"),
+        (refused("sender.agents.invalid:7010"), "name service"),
         (
-            "copycost: the sender agent at sender.agents:7010 cannot be reached: connection timed out",
-            "COPYCOST_NETWORK_POLICY=1",
+            "the sender agent at sender.agents:7010: the token is not the agent's".to_owned(),
+            "makes both anew",
         ),
-        ("copycost: the sender agent at sender.agents:7010: the token is not the agent's", "makes both anew"),
-        ("copycost: --sender sender.agents:7010: no such address; write HOST:PORT", "name service"),
     ] {
         let cluster = Cluster::new();
         cluster.has_run(1);
-        cluster.says("log", said);
+        cluster.says("log", &said);
         cluster.says("no-files", "");
         let ended = cluster.lab(&["sweep", "quick"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{}", ended.stderr);

@@ -37,7 +37,7 @@ reason() {
       "lab/kubernetes/README.md lists" ;;
     *Unauthorized* | *"must be logged in"* | *"provide credentials"*) echo "the cluster does not know you; log in to it" \
       "again, then try \`kubectl auth whoami\`" ;;
-    *"current-context is not set"* | *"context"*"does not exist"* | *"no configuration has been provided"* | *localhost:8080*)
+    *"current-context is not set"* | *"context"*"does not exist"* | *"context was not found"* | *"no configuration has been provided"* | *localhost:8080*)
       echo "kubectl knows no cluster; choose one: \`kubectl config use-context NAME\`, or KUBECONFIG=FILE" ;;
     *"nable to connect"* | *refused* | *"timed out"* | *timeout* | *"deadline exceeded"* | *"no such host"*)
       echo "the cluster does not answer ($last); see that it runs and that \`kubectl get nodes\` works" ;;

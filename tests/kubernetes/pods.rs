@@ -31,6 +31,8 @@ pub struct Pods {
     scratch: Scratch,
     /// What was played, to be taken down again.
     played: RefCell<Vec<String>>,
+    /// Secrets and ConfigMaps of it, which podman keeps as volumes.
+    kept: RefCell<Vec<String>>,
 }
 
 impl Pods {
@@ -41,6 +43,7 @@ impl Pods {
             id: format!("copycost-test-{}", std::process::id()),
             scratch: Scratch::new(),
             played: RefCell::default(),
+            kept: RefCell::default(),
         };
         let (_, open) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
         let open = open.min(1 << 20);
@@ -115,6 +118,9 @@ impl Pods {
 
     fn play(&self, documents: &[Value]) {
         let text: Vec<String> = documents.iter().map(Value::to_string).collect();
+        let kept = documents.iter().filter(|one| one["kind"] != "Pod");
+        let names = kept.filter_map(|one| one["metadata"]["name"].as_str().map(str::to_owned));
+        self.kept.borrow_mut().extend(names);
         let number = self.played.borrow().len();
         let file = self.scratch.file(&format!("play-{number}.yaml"), text.join("\n---\n"));
         self.played.borrow_mut().push(file.clone());
@@ -150,6 +156,24 @@ impl Pods {
 
     /// Runs a sweep to its end: the coordinator's exit code, and what it said.
     pub fn sweep(&self, grid: &str) -> (i32, String) {
+        self.begin_sweep(grid);
+        self.end_of_sweep()
+    }
+
+    /// Begins a sweep and removes its pod as a cluster does: every container is asked to end, and has a grace period.
+    pub fn end_sweep(&self, grid: &str) -> (i32, String) {
+        self.begin_sweep(grid);
+        let manifest = ["exec", &self.name("coordinator-results"), "/copycost", "export", "/results"];
+        let began = until(Duration::from_secs(60), || self.podman(&manifest).is_ok());
+        assert!(began, "the sweep never began");
+        for container in ["coordinator-coordinator", "coordinator-results"] {
+            self.podman(&["kill", "--signal", "TERM", &self.name(container)]).expect("a container");
+        }
+        self.end_of_sweep()
+    }
+
+    fn begin_sweep(&self, grid: &str) {
+        let _ = self.podman(&["pod", "rm", "--force", "--time", "0", &self.name("coordinator")]);
         let documents = self.render(&[grid, "--no-report"]);
         let hosts: Vec<Value> = ["sender", "receiver"]
             .map(|role| json!({"ip": self.address(role), "hostnames": [format!("{role}.agents")]}))
@@ -157,6 +181,9 @@ impl Pods {
         let job = documents.iter().find(|one| one["kind"] == "Job").expect("a Job");
         let grids = documents.iter().filter(|one| one["kind"] == "ConfigMap").cloned();
         self.play(&grids.chain([self.pod(job, &hosts)]).collect::<Vec<_>>());
+    }
+
+    fn end_of_sweep(&self) -> (i32, String) {
         let container = self.name("coordinator-coordinator");
         let code = self.podman(&["wait", &container]).expect("its end");
         let said = self.podman(&["logs", &container]).unwrap_or_else(|why| why);
@@ -166,6 +193,7 @@ impl Pods {
     /// Takes the run out of the coordinator's pod, as the script does, and returns its directory.
     pub fn take_home(&self, scratch: &Scratch) -> PathBuf {
         let home = scratch.path("home");
+        let _ = std::fs::remove_dir_all(&home);
         std::fs::create_dir(&home).expect("a directory");
         let conf = self.scratch.path("containers.conf");
         let container = self.name("coordinator-results");
@@ -199,35 +227,29 @@ impl Pods {
         for pod in names(&["pod", "ls", "--format", "{{.Name}}"]) {
             let _ = self.podman(&["pod", "rm", "--force", "--time", "0", &pod]);
         }
-        for secret in self.secrets() {
-            let _ = self.podman(&["secret", "rm", &secret]);
+        for kept in self.kept.borrow().iter() {
+            let _ = self.podman(&["secret", "rm", kept]);
+            let _ = self.podman(&["volume", "rm", kept]);
         }
         let _ = self.podman(&["network", "rm", &self.id]);
         let _ = self.podman(&["image", "rm", "--force", &self.image("agent"), &self.image("pause")]);
         forget(&self.id);
     }
 
-    fn secrets(&self) -> Vec<String> {
-        let state = format!("{}/.lab/{}.kubernetes", env!("CARGO_MANIFEST_DIR"), self.id);
-        if !std::path::Path::new(&state).exists() {
-            return Vec::new();
-        }
-        let secrets = self.render(&[]).into_iter().filter(|one| one["kind"] == "Secret");
-        secrets.filter_map(|one| Some(one["metadata"]["name"].as_str()?.to_owned())).collect()
-    }
-
-    /// Names of pods, networks, images, secrets and volumes that are left.
+    /// Names of what is left on the machine.
     pub fn leftovers(&self) -> Vec<String> {
-        let lists: [&[&str]; 4] = [
+        let lists: [&[&str]; 6] = [
             &["pod", "ls", "--format", "{{.Name}}"],
+            &["ps", "--all", "--format", "{{.Names}}"],
             &["network", "ls", "--format", "{{.Name}}"],
             &["images", "--format", "{{.Repository}}"],
-            &["ps", "--all", "--format", "{{.Names}}"],
+            &["secret", "ls", "--format", "{{.Name}}"],
+            &["volume", "ls", "--format", "{{.Name}}"],
         ];
-        let found = lists.into_iter().flat_map(|list| {
-            self.podman(list).map(|said| said.lines().map(str::to_owned).collect::<Vec<_>>())
-        });
-        found.flatten().filter(|name| name.contains(&self.id)).collect()
+        let said = lists.map(|list| self.podman(list).expect("a list")).join("\n");
+        let is_ours =
+            |name: &str| name.contains(&self.id) || self.kept.borrow().iter().any(|kept| kept == name);
+        said.lines().filter(|name| is_ours(name)).map(str::to_owned).collect()
     }
 }
 

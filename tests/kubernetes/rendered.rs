@@ -12,7 +12,10 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/lab/kubernetes/kubern
 
 /// The documents of `kubernetes.sh render` with these settings and words; the test is skipped where there is no kubectl.
 pub fn render(test: &str, words: &[&str]) -> Option<Vec<Value>> {
-    render_with(test, words, &format!("test-{test}-{}", std::process::id()), "copycost:local")
+    let namespace = format!("copycost-test-manifests-{}", std::process::id());
+    let documents = render_with(test, words, &namespace, "copycost:local");
+    forget(&namespace);
+    documents
 }
 
 pub fn render_with(test: &str, words: &[&str], namespace: &str, image: &str) -> Option<Vec<Value>> {
@@ -33,7 +36,9 @@ pub fn render_with(test: &str, words: &[&str], namespace: &str, image: &str) -> 
 /// Removes what the script keeps of a lab.
 pub fn forget(namespace: &str) {
     let state = format!("{}/.lab/{namespace}.kubernetes", env!("CARGO_MANIFEST_DIR"));
-    let _ = std::fs::remove_dir_all(state);
+    let _ = std::fs::remove_dir_all(&state);
+    // Others may have labs there.
+    let _ = std::fs::remove_dir(std::path::Path::new(&state).parent().expect("its parent"));
 }
 
 /// The script's directory, copied with all that it sources, so that a test has results of its own.
