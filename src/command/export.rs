@@ -33,9 +33,11 @@ pub struct ExportArgs {
 
 /// Writes the runs to standard output, or stays.
 pub fn run(arguments: &ExportArgs) -> anyhow::Result<Exit> {
-    while arguments.keep {
+    if arguments.keep {
         // The first process of a container is not ended by a SIGTERM that it does not ask for.
-        std::thread::park();
+        loop {
+            std::thread::park();
+        }
     }
     let stdout = io::stdout();
     if stdout.is_terminal() {
