@@ -5,6 +5,7 @@ set dotenv-load
 
 lab := "lab/lab.sh"
 swarm := "lab/swarm/swarm.sh"
+k8s := "lab/kubernetes/kubernetes.sh"
 
 _list:
     @{{ just_executable() }} --list --unsorted
@@ -83,6 +84,33 @@ swarm-resume RUN:
 [group('swarm')]
 swarm-down MODE="":
     @{{ swarm }} down {{ MODE }}
+
+# Bring up the agents as pods of a Kubernetes cluster, by kubectl's current context
+[group('kubernetes')]
+k8s-up:
+    @{{ k8s }} up
+    @{{ k8s }} status
+
+# Show the lab's pods
+[group('kubernetes')]
+k8s-status:
+    @{{ k8s }} status
+
+# Run a grid (a file or a built-in name) in the cluster, with flags of `copycost sweep`, and take its run home
+[group('kubernetes')]
+[positional-arguments]
+k8s-sweep GRID="quick" *FLAGS:
+    @{{ k8s }} sweep "$@"
+
+# Wait for a sweep whose command was ended or lost the cluster, and take its run home
+[group('kubernetes')]
+k8s-collect:
+    @{{ k8s }} collect
+
+# Remove the lab's namespace: `force` while a sweep runs, `discard` gives up a run that cannot be taken home
+[group('kubernetes')]
+k8s-down MODE="":
+    @{{ k8s }} down {{ MODE }}
 
 # Make the report of a run
 [group('results')]

@@ -13,11 +13,12 @@ check() {
   fi
 }
 
-check shellcheck lab/*.sh lab/swarm/*.sh bench/*.sh .ci/run
+check shellcheck -x lab/*.sh lab/*/*.sh bench/*.sh tests/kubernetes/kubectl.sh .ci/run
 check hadolint Dockerfile
 check check-jsonschema --builtin-schema vendor.compose-spec compose.yaml lab/compose.privileged.yaml lab/swarm/*.yaml
 check check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml .github/workflows/release.yml
 check check-jsonschema --builtin-schema vendor.github-actions action.yml
 check cargo-deny --offline --log-level error check bans licenses sources
 check zizmor --offline --quiet .github/workflows action.yml
+lab/kubernetes/check.sh || failed=1
 exit "$failed"

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    agent, compare, completions, doctor, grid, grids, health, history, link, man, measure, paths, report,
-    schema, sweep, validate, vm, xray,
+    agent, compare, completions, doctor, export, grid, grids, health, history, link, man, measure, paths,
+    report, schema, sweep, validate, vm, xray,
 };
 use crate::exit::Exit;
 
@@ -37,6 +37,8 @@ pub enum Command {
     History(history::HistoryArgs),
     /// Check a run's directory against the schema
     Validate(validate::ValidateArgs),
+    /// Write runs to standard output as a tar with checksums, from where there is no other way out
+    Export(export::ExportArgs),
     /// Show where bytes are copied and where the CPU time goes, path by path
     Xray(xray::XrayArgs),
     /// List what a grid can choose from: paths with what each copies, workloads, labs
@@ -77,6 +79,7 @@ impl Command {
             Self::Compare(arguments) => compare::run(arguments),
             Self::History(arguments) => history::run(arguments),
             Self::Validate(arguments) => validate::run(arguments),
+            Self::Export(arguments) => export::run(arguments),
             Self::Xray(arguments) => xray::run(arguments),
             Self::Paths => paths::run(),
             Self::Grids(arguments) => grids::run(arguments),

@@ -8,6 +8,7 @@ pub mod completions;
 mod delays;
 pub mod doctor;
 mod dry_run;
+pub mod export;
 pub mod grid;
 pub mod grids;
 pub mod health;
